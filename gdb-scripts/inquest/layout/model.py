@@ -1,0 +1,81 @@
+"""The layout of CPython's structs, as frozen data.
+
+Names are CPython's own for the version at hand (``PyThreadState``, ``_PyInterpreterFrame``, ``PyFrameObject``), nested
+members dotted (``_PyRuntimeState`` ``gilstate.tstate_current``). Readers ask for features, not versions:
+``layouts.has("PyThreadState", "cframe")``. Where the figures came from is told by ``source``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict, Mapping, Optional, Tuple
+
+
+class LayoutMissing(Exception):
+    """A struct or field that this interpreter's layout does not have."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """``offset`` and ``size`` in bytes from the start of the struct; bit fields give ``bit`` and ``bits`` too."""
+
+    offset: int
+    size: int
+    bit: int = 0
+    bits: int = 0
+
+
+@dataclass(frozen=True)
+class StructLayout:
+    """One struct: its C name, its size in bytes, its fields by dotted name."""
+
+    name: str
+    size: int
+    fields: Mapping[str, Field]
+
+
+@dataclass(frozen=True)
+class Layouts:
+    """All structs of one interpreter.
+
+    ``version`` is (major, minor, micro); ``source`` is ``debug_offsets``, ``dwarf`` or ``table``.
+    """
+
+    version: Tuple[int, int, int]
+    source: str
+    structs: Mapping[str, StructLayout]
+    pointer_size: int = 8
+    free_threaded: bool = False
+    debug_build: bool = False
+
+    def struct(self, name: str) -> StructLayout:
+        found = self.structs.get(name)
+        if found is None:
+            raise LayoutMissing(name)
+        return found
+
+    def field(self, struct: str, name: str) -> Field:
+        found = self.struct(struct).fields.get(name)
+        if found is None:
+            raise LayoutMissing("%s.%s" % (struct, name))
+        return found
+
+    def offset(self, struct: str, name: str) -> int:
+        return self.field(struct, name).offset
+
+    def size(self, struct: str) -> int:
+        return self.struct(struct).size
+
+    def has(self, struct: str, name: Optional[str] = None) -> bool:
+        found = self.structs.get(struct)
+        return found is not None and (name is None or name in found.fields)
+
+
+def from_json(document: Mapping, source: str, **extra) -> Layouts:
+    """A layout from a table's JSON: ``{"version": [3,8,18], "structs": {NAME: {"size": N, "fields": {NAME: [offset, size, bit?, bits?]}}}}``."""
+    structs: Dict[str, StructLayout] = {}
+    for name, entry in document["structs"].items():
+        fields = {field: Field(*figures) for field, figures in entry["fields"].items()}
+        structs[name] = StructLayout(name, entry["size"], fields)
+    major, minor, micro = document["version"]
+    return Layouts((major, minor, micro), source, structs, **extra)

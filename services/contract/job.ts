@@ -1,0 +1,65 @@
+/** The job document: what a user polls. */
+import { type Static, Type } from "typebox";
+import { BuildId, Id, Labels, Nullable, Timestamp } from "./common.ts";
+
+export const JobStatus = Type.Enum(["awaiting_binaries", "queued", "running", "succeeded", "failed", "cancelled"]);
+export type JobStatus = Static<typeof JobStatus>;
+
+export const JobStage = Type.Enum(["queued", "inspect", "gather", "debug", "assemble", "diagnose", "done"]);
+export type JobStage = Static<typeof JobStage>;
+
+export const Progress = Type.Object({ stage: JobStage, percent: Type.Integer({ minimum: 0, maximum: 100 }) });
+export type Progress = Static<typeof Progress>;
+
+export const MissingBinary = Type.Object({
+  build_id: Nullable(BuildId),
+  path: Type.String(),
+  needed_for: Type.Enum(["interpreter", "unwinding", "symbols"]),
+});
+export type MissingBinary = Static<typeof MissingBinary>;
+
+export const CoreSummary = Type.Object({
+  filename: Nullable(Type.String()),
+  size: Type.Integer(),
+  sha256: Type.String(),
+  executable_name: Nullable(Type.String()),
+  pid: Nullable(Type.Integer()),
+  signal: Nullable(Type.Integer()),
+  command_line: Nullable(Type.Array(Type.String())),
+});
+export type CoreSummary = Static<typeof CoreSummary>;
+
+export const JobError = Type.Object({
+  code: Type.String(),
+  stage: Type.String(),
+  detail: Type.String(),
+  hint: Type.String(),
+});
+export type JobError = Static<typeof JobError>;
+
+export const SignatureSummary = Type.Object({ hash: Type.String(), title: Type.String() });
+export type SignatureSummary = Static<typeof SignatureSummary>;
+
+export const Job = Type.Object(
+  {
+    id: Id,
+    status: JobStatus,
+    created_at: Timestamp,
+    started_at: Nullable(Timestamp),
+    finished_at: Nullable(Timestamp),
+    expires_at: Nullable(Timestamp),
+    progress: Progress,
+    core: CoreSummary,
+    missing_binaries: Type.Array(MissingBinary),
+    labels: Labels,
+    attempts: Type.Integer(),
+    error: Nullable(JobError),
+    signature: Nullable(SignatureSummary),
+    links: Type.Object({ self: Type.String(), report: Type.String(), events: Type.String(), bundle: Type.String() }),
+  },
+  { $id: "Job" },
+);
+export type Job = Static<typeof Job>;
+
+export const WhenMissing = Type.Enum(["analyze", "wait"]);
+export type WhenMissing = Static<typeof WhenMissing>;

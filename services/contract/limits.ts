@@ -1,0 +1,29 @@
+/** Every limit in force, as `GET /v1/limits` tells it. Sizes in bytes, times in seconds. */
+import { type Static, Type } from "typebox";
+
+const count = (description: string) => Type.Integer({ minimum: 0, description });
+
+export const Limits = Type.Object(
+  {
+    core_bytes: count("largest core"),
+    binary_bytes: count("largest single binary"),
+    attachment_bytes: count("largest single attachment"),
+    binaries_per_job: count("binary parts in one request"),
+    attachments_per_job: count("attachment parts in one request"),
+    labels_per_job: count("labels of one job"),
+    label_bytes: count("length of a label's name or value"),
+    wait_seconds: count("longest ?wait="),
+    page_items: count("largest ?limit="),
+    job_seconds: count("wall time of one analysis, all its rungs together"),
+    debug_seconds: count("wall time of one gdb"),
+    debug_memory_bytes: count("address space of one gdb"),
+    attempts: count("tries after faults of the infrastructure"),
+    frames_per_thread: count("frames kept of one thread before the middle is left out"),
+    threads: count("threads told of one process"),
+    free_disk_bytes: count("uploads are refused with 507 when less than this would stay free"),
+    core_retention_seconds: count("how long a core is kept"),
+    report_retention_seconds: count("how long a report is kept"),
+  },
+  { $id: "Limits" },
+);
+export type Limits = Static<typeof Limits>;

@@ -1,0 +1,223 @@
+/**
+ * The report: one commented document, the product itself.
+ *
+ * A value that is not known is null. `schema` is raised only when a field changes its meaning. Whatever was given up
+ * on the way (a rung of the debugger's ladder, a budget, an unreadable page) is told in `warnings`.
+ */
+import { type Static, Type } from "typebox";
+import { Address, BuildId, Id, Nullable, Timestamp } from "./common.ts";
+
+const nullableString = Nullable(Type.String());
+const nullableInteger = Nullable(Type.Integer());
+const nullableBoolean = Nullable(Type.Boolean());
+
+export const Warning = Type.Object({ code: Type.String(), detail: Type.String() });
+export type Warning = Static<typeof Warning>;
+
+/** Where a struct's offsets came from: CPython's own debug offsets (3.13+), the build's DWARF, or the generated table. */
+export const LayoutSource = Type.Enum(["debug_offsets", "dwarf", "table"]);
+export type LayoutSource = Static<typeof LayoutSource>;
+
+export const Signal = Type.Object({
+  number: Type.Integer(),
+  name: nullableString,
+  /** si_code by name (`SEGV_MAPERR`, `SI_TKILL`); its number as text when it has no name. */
+  code: nullableString,
+  /** si_addr, for the signals that carry one. */
+  address: Nullable(Address),
+  description: nullableString,
+  sender_pid: nullableInteger,
+});
+export type Signal = Static<typeof Signal>;
+
+export const ProcessInfo = Type.Object({
+  executable: nullableString,
+  command_line: Nullable(Type.Array(Type.String())),
+  pid: nullableInteger,
+  uid: nullableInteger,
+  signal: Nullable(Signal),
+  crashed_lwp: nullableInteger,
+  started_by_gcore: Type.Boolean(),
+});
+export type ProcessInfo = Static<typeof ProcessInfo>;
+
+export const ExtensionModule = Type.Object({ name: Type.String(), path: nullableString, version: nullableString, third_party: Type.Boolean() });
+export type ExtensionModule = Static<typeof ExtensionModule>;
+
+export const PythonInfo = Type.Object({
+  /** `3.11.7`, with the level where it is no final release: `3.15.0a2`. */
+  version: Type.String(),
+  implementation: Type.String(),
+  build: Type.Object({ debug: nullableBoolean, free_threaded: nullableBoolean, jit: nullableBoolean }),
+  layout_source: LayoutSource,
+  debug_info: Type.Enum(["full", "symbols", "none"]),
+  flags: Type.Object({
+    dev_mode: nullableBoolean,
+    faulthandler: nullableBoolean,
+    tracemalloc: nullableBoolean,
+    /** `pymalloc`, `malloc`, `pymalloc_debug`, `malloc_debug`, `mimalloc`, …, as PYTHONMALLOC names it. */
+    malloc: nullableString,
+  }),
+  gil_holder_lwp: nullableInteger,
+  gc: Type.Object({
+    collecting: nullableBoolean,
+    enabled: nullableBoolean,
+    counts: Type.Array(Type.Integer()),
+    thresholds: Type.Array(Type.Integer()),
+  }),
+  finalizing: nullableBoolean,
+  interpreters: Type.Integer(),
+  /** Modules whose import had begun and not ended, outermost first; empty when none. */
+  modules_imported: Type.Array(Type.String()),
+  extension_modules: Type.Array(ExtensionModule),
+});
+export type PythonInfo = Static<typeof PythonInfo>;
+
+export const Argument = Type.Object({ name: Type.String(), value: Type.String() });
+
+export const NativeFrame = Type.Object({
+  kind: Type.Literal("native"),
+  pc: Nullable(Address),
+  function: nullableString,
+  file: nullableString,
+  line: nullableInteger,
+  /** Path of the module as the crashed process mapped it. */
+  module: nullableString,
+  build_id: Nullable(BuildId),
+  /** pc relative to the module's load bias. */
+  offset: Nullable(Address),
+  inlined: Type.Boolean(),
+  arguments: Type.Array(Argument),
+  /** How the frame was found: its function's symbol, call frame information, or a guess from the stack's contents. */
+  trust: Type.Enum(["symbol", "cfi", "scan"]),
+});
+export type NativeFrame = Static<typeof NativeFrame>;
+
+export const Local = Type.Object({
+  name: Type.String(),
+  type: nullableString,
+  repr: Type.String(),
+  truncated: Type.Boolean(),
+});
+export type Local = Static<typeof Local>;
+
+export const PythonFrame = Type.Object({
+  kind: Type.Literal("python"),
+  function: Type.String(),
+  qualname: nullableString,
+  file: nullableString,
+  line: nullableInteger,
+  end_line: nullableInteger,
+  column: nullableInteger,
+  end_column: nullableInteger,
+  source_line: nullableString,
+  locals: Type.Array(Local),
+  /** True when C code called this frame: the evaluator was entered for it. */
+  entry: Type.Boolean(),
+  status: Type.Enum(["ok", "partial"]),
+});
+export type PythonFrame = Static<typeof PythonFrame>;
+
+/** A run of frames left out because it repeats: `cycle` frames, `count` times. Stands between frames where it was cut. */
+export const FoldedFrames = Type.Object({
+  kind: Type.Literal("folded"),
+  cycle: Type.Integer(),
+  count: Type.Integer(),
+});
+export type FoldedFrames = Static<typeof FoldedFrames>;
+
+export const Frame = Type.Union([NativeFrame, PythonFrame, FoldedFrames]);
+export type Frame = Static<typeof Frame>;
+
+/** An exception being handled or propagating. `cause` and `context` follow `__cause__` and `__context__`. */
+export const ExceptionInfo = Type.Object({
+  type: Type.String(),
+  message: nullableString,
+  handled: Type.Boolean(),
+  chain: Type.Array(Type.Object({ relation: Type.Enum(["cause", "context"]), type: Type.String(), message: nullableString })),
+});
+export type ExceptionInfo = Static<typeof ExceptionInfo>;
+
+export const Thread = Type.Object({
+  lwp: nullableInteger,
+  name: nullableString,
+  crashed: Type.Boolean(),
+  python_thread_id: Nullable(Address),
+  interpreter_id: nullableInteger,
+  gil: Nullable(Type.Enum(["holder", "waiting", "released"])),
+  /** `running`, `waiting_lock`, `waiting_io`, `waiting_gil`, `sleeping`, `collecting`, …; null when it cannot be told. */
+  state: nullableString,
+  exception: Nullable(ExceptionInfo),
+  /** Native and Python frames in one true order, innermost first. */
+  frames: Type.Array(Frame),
+  native_frames: Type.Array(Type.Union([NativeFrame, FoldedFrames])),
+  python_frames: Type.Array(Type.Union([PythonFrame, FoldedFrames])),
+  truncated: Type.Boolean(),
+});
+export type Thread = Static<typeof Thread>;
+
+export const Suspended = Type.Object({
+  kind: Type.Enum(["task", "coroutine", "generator", "async_generator", "greenlet"]),
+  name: nullableString,
+  state: nullableString,
+  awaited_by: Type.Array(Type.String()),
+  frames: Type.Array(Type.Union([PythonFrame, FoldedFrames])),
+});
+export type Suspended = Static<typeof Suspended>;
+
+export const Module = Type.Object({
+  path: Type.String(),
+  build_id: Nullable(BuildId),
+  start: Address,
+  end: Address,
+  size: Type.Integer(),
+  found: Type.Enum(["upload", "store", "debuginfod", "missing", "mismatch"]),
+  symbols: Type.Boolean(),
+  debug_info: Type.Boolean(),
+});
+export type Module = Static<typeof Module>;
+
+export const Diagnosis = Type.Object({
+  code: Type.String(),
+  title: Type.String(),
+  detail: Type.String(),
+  confidence: Type.Enum(["certain", "likely", "possible"]),
+  lwp: nullableInteger,
+  evidence: Type.Record(Type.String(), Type.Unknown()),
+  links: Type.Array(Type.String()),
+});
+export type Diagnosis = Static<typeof Diagnosis>;
+
+export const Signature = Type.Object({
+  hash: Type.String(),
+  title: Type.String(),
+  version: Type.Integer(),
+  frames: Type.Array(Type.Object({ key: Type.String(), kept: Type.Boolean(), why: Type.String() })),
+});
+export type Signature = Static<typeof Signature>;
+
+export const Instruction = Type.Object({ address: Address, text: Type.String(), current: Type.Boolean() });
+export type Instruction = Static<typeof Instruction>;
+
+export const Report = Type.Object(
+  {
+    schema: Type.Integer(),
+    job_id: Id,
+    created_at: Timestamp,
+    engine: Type.Object({ gdb: nullableString, helpers: Type.String(), layout_source: Nullable(LayoutSource) }),
+    warnings: Type.Array(Warning),
+    timings_ms: Type.Record(Type.String(), Type.Number()),
+    process: ProcessInfo,
+    python: Nullable(PythonInfo),
+    python_missing_reason: nullableString,
+    threads: Type.Array(Thread),
+    suspended: Type.Array(Suspended),
+    modules: Type.Array(Module),
+    diagnoses: Type.Array(Diagnosis),
+    signature: Nullable(Signature),
+    registers: Type.Record(Type.String(), Type.String()),
+    disassembly: Type.Array(Instruction),
+  },
+  { $id: "Report" },
+);
+export type Report = Static<typeof Report>;
