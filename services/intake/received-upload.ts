@@ -1,0 +1,42 @@
+/** What one request brought, received and looked at, not yet kept. */
+import type { Labels } from "../contract/common.ts";
+import type { WhenMissing } from "../contract/job.ts";
+import type { BlobWriter } from "../storage/blob-store.ts";
+import type { BinaryFacts } from "./binary/binary-facts.ts";
+import type { CoreFacts } from "./core/core-facts.ts";
+import type { CoreFileName } from "./core-file-name.ts";
+
+export interface ReceivedCore {
+  readonly writer: BlobWriter;
+  /** The last part of the name that the client gave; null when none. For showing only. */
+  readonly filename: string | null;
+  /** What `filename` says; the core's own notes win. */
+  readonly nameLabels: CoreFileName;
+  readonly facts: CoreFacts;
+}
+
+export interface ReceivedBinary {
+  readonly writer: BlobWriter;
+  readonly filename: string | null;
+  readonly facts: BinaryFacts;
+}
+
+export interface ReceivedAttachment {
+  readonly writer: BlobWriter;
+  readonly filename: string | null;
+}
+
+/** Disposing it disposes every writer: what was not committed is removed. */
+export interface ReceivedUpload extends AsyncDisposable {
+  readonly core: ReceivedCore;
+  readonly binaries: readonly ReceivedBinary[];
+  readonly attachments: readonly ReceivedAttachment[];
+  readonly labels: Labels;
+  readonly whenMissing: WhenMissing;
+  /** The `Idempotency-Key` header. */
+  readonly idempotencyKey: string | null;
+}
+
+export interface ReceivedBinaries extends AsyncDisposable {
+  readonly binaries: readonly ReceivedBinary[];
+}
