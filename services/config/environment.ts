@@ -114,3 +114,12 @@ export function readConfig(environment: Environment = process.env): Config {
     },
   };
 }
+
+/** The variables a child process of the all-in-one command is started with: ours as they are, with the parts it is told to share. */
+export function childEnvironment(changes: Readonly<Record<string, string>>, environment: Environment = process.env): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const [name, value] of Object.entries(environment)) {
+    if (value !== undefined && !name.startsWith("npm_")) kept[name] = value;
+  }
+  return { ...kept, ...changes };
+}

@@ -1,0 +1,11 @@
+#!/bin/sh
+# Runs one of the programs on the project's own Node, setting up what is missing first.   usage: sh docker/run.sh PROGRAM.ts [ARG …]
+set -eu
+cd "$(dirname "$0")/.."
+case "$1" in
+  services/server.ts) part=api ;;
+  workers/main.ts) part=worker ;;
+  *) part=all ;;
+esac
+sh docker/setup.sh "$part"
+exec node_modules/.bin/node --import tsx "$@"

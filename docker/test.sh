@@ -1,0 +1,11 @@
+#!/bin/sh
+# `npm test`: sets up what is missing, checks the code, then runs the suite.   usage: sh docker/test.sh [vitest ARG …]
+set -eu
+cd "$(dirname "$0")/.."
+sh docker/setup.sh test
+PATH="$PWD/node_modules/.bin:$PATH"
+export PATH
+ulimit -c unlimited
+[ $# -gt 0 ] || npm run --silent check
+[ $# -gt 0 ] || python3 -m unittest discover -q -s test/gdb-scripts
+exec vitest run "$@"
