@@ -7,7 +7,7 @@ members dotted (``_PyRuntimeState`` ``gilstate.tstate_current``). Readers ask fo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field as dataclass_field
 from typing import Dict, Mapping, Optional, Tuple
 
 
@@ -47,6 +47,11 @@ class Layouts:
     pointer_size: int = 8
     free_threaded: bool = False
     debug_build: bool = False
+    constants: Mapping[str, int] = dataclass_field(default_factory=dict)
+
+    def constant(self, name: str) -> Optional[int]:
+        """The value of an enumerator such as ``FRAME_OWNED_BY_CSTACK``; ``None`` where this version has no such name."""
+        return self.constants.get(name)
 
     def struct(self, name: str) -> StructLayout:
         found = self.structs.get(name)
@@ -72,10 +77,17 @@ class Layouts:
 
 
 def from_json(document: Mapping, source: str, **extra) -> Layouts:
-    """A layout from a table's JSON: ``{"version": [3,8,18], "structs": {NAME: {"size": N, "fields": {NAME: [offset, size, bit?, bits?]}}}}``."""
+    """A layout from a table's JSON.
+
+    ``{"version": [3,8,18], "pointer_size": 8, "debug_build": false, "free_threaded": false, "constants": {NAME: N},
+    "structs": {NAME: {"size": N, "fields": {NAME: [offset, size, bit?, bits?]}}}}``; all but version and structs may be left out.
+    """
     structs: Dict[str, StructLayout] = {}
     for name, entry in document["structs"].items():
         fields = {field: Field(*figures) for field, figures in entry["fields"].items()}
         structs[name] = StructLayout(name, entry["size"], fields)
     major, minor, micro = document["version"]
+    for key in ("pointer_size", "debug_build", "free_threaded", "constants"):
+        if key in document:
+            extra.setdefault(key, document[key])
     return Layouts((major, minor, micro), source, structs, **extra)
