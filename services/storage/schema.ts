@@ -1,0 +1,108 @@
+/** The tables as Kysely sees them. Times are RFC 3339 texts, booleans 0 or 1, documents JSON texts: the same on SQLite and PostgreSQL. */
+import type { Generated } from "kysely";
+
+export interface JobTable {
+  id: string;
+  project_id: string;
+  status: string;
+  idempotency_key: string | null;
+  created_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+  expires_at: string | null;
+  /** When the core alone goes; the report lives on. */
+  core_expires_at: string | null;
+  stage: string;
+  percent: number;
+  attempts: number;
+  /** Raised at every start: the fencing token that keeps a worker that lost its job from storing a result. */
+  run: number;
+  when_missing: string;
+  core_blob: string | null;
+  core_filename: string | null;
+  core_size: number;
+  core_sha256: string;
+  pid: number | null;
+  signal: number | null;
+  executable: string | null;
+  command_line: string | null;
+  labels: string;
+  missing_binaries: string;
+  error: string | null;
+  python_version: string | null;
+  signature_hash: string | null;
+  signature_title: string | null;
+}
+
+/** What a job can be found by beside its own columns: kind `function`, `file`, `extension`, `diagnosis` or `label.NAME`. */
+export interface JobTermTable {
+  project_id: string;
+  kind: string;
+  value: string;
+  job_id: string;
+}
+
+export interface JobEventTable {
+  job_id: string;
+  seq: number;
+  kind: string;
+  data: string;
+  created_at: string;
+}
+
+export interface ReportTable {
+  job_id: string;
+  run: number;
+  created_at: string;
+  /** Of the JSON text, in bytes, before compression. */
+  size: number;
+  encoding: string;
+  body: Uint8Array;
+}
+
+export interface BinaryTable {
+  id: Generated<number>;
+  project_id: string;
+  sha256: string;
+  build_id: string | null;
+  kind: string;
+  size: number;
+  filename: string | null;
+  has_symbols: number;
+  has_debug_info: number;
+  blob: string;
+  created_at: string;
+}
+
+export interface JobBinaryTable {
+  job_id: string;
+  binary_id: number;
+  /** The file name of this upload; the same bytes may come under several. */
+  filename: string;
+}
+
+export interface AttachmentTable {
+  job_id: string;
+  position: number;
+  filename: string | null;
+  size: number;
+  sha256: string;
+  blob: string;
+}
+
+/** Blobs that no row refers to any more and that are still to be removed. */
+export interface BlobTrashTable {
+  blob: string;
+  since: string;
+}
+
+export interface Schema {
+  jobs: JobTable;
+  job_terms: JobTermTable;
+  job_events: JobEventTable;
+  reports: ReportTable;
+  binaries: BinaryTable;
+  job_binaries: JobBinaryTable;
+  attachments: AttachmentTable;
+  blob_trash: BlobTrashTable;
+}
