@@ -1,0 +1,176 @@
+/**
+ * One true order out of two stacks.
+ *
+ * gdb sees C frames, the Python helper sees Python frames; neither knows the other's. Each frame of the bytecode evaluator
+ * stands for one entry Python frame and for those it called without leaving C. Where the helper found an address on the C
+ * stack inside an evaluator's frame (the cframe of 3.11, the entry shim of 3.12 and later), that ties the two exactly.
+ * Otherwise they are paired in order, from the end that both stacks are known to share. What cannot be tied keeps its
+ * place in its own stack, no frame is lost, and `untied` says how many Python calls were left on their own.
+ */
+import type { FoldedFrames, Frame, NativeFrame, PythonFrame } from "../../services/contract/report.ts";
+import type { HelperNativeFrame, HelperPythonFrame } from "./helper-answer.ts";
+import { type Block, type NativeItem, type PythonItem, type Segment, toBlocks, toSegments } from "./merge-units.ts";
+import { plumbingRule } from "./plumbing.ts";
+
+export interface MergeInput {
+  readonly native: readonly NativeItem[];
+  /** Whether the native stack is known to reach its outermost frame. */
+  readonly nativeComplete: boolean;
+  readonly python: readonly PythonItem[];
+  readonly pythonComplete: boolean;
+}
+
+export interface Merged {
+  readonly frames: readonly Frame[];
+  /** Evaluator frames seen, Python calls from C seen, and how many of these were tied. */
+  readonly evaluators: number;
+  readonly entries: number;
+  readonly tied: number;
+}
+
+interface Tie {
+  readonly block: number;
+  readonly segment: number;
+}
+
+interface Region {
+  readonly blocks: readonly [from: number, to: number];
+  readonly segments: readonly [from: number, to: number];
+  /** Whether the outer ends of the two sides belong together. */
+  readonly outerEndShared: boolean;
+}
+
+export function toNativeFrame({ sp: _sp, evaluator: _evaluator, signal_trampoline: _trampoline, ...frame }: HelperNativeFrame): NativeFrame {
+  return frame;
+}
+
+export function toPythonFrame({ address: _address, anchor: _anchor, ...frame }: HelperPythonFrame): PythonFrame {
+  return frame;
+}
+
+/** Ties by address. Both stacks grow the same way, so a tie that would cross an earlier one is damage and is passed over. */
+function tiesByAnchor(blocks: readonly Block[], segments: readonly Segment[]): readonly Tie[] {
+  const ties: Tie[] = [];
+  let next = 0;
+  segments.forEach(({ anchor }, segment) => {
+    if (anchor === null) return;
+    for (let block = next; block < blocks.length; block += 1) {
+      const range = blocks[block]?.range ?? null;
+      if (range === null || anchor < range.from || anchor >= range.to) continue;
+      ties.push({ block, segment });
+      next = block + 1;
+      return;
+    }
+  });
+  return ties;
+}
+
+/** Ties by order inside one region, from its inner end, from its outer end, or from both round a gap. */
+function tiesByOrder(blocks: readonly Block[], segments: readonly Segment[], region: Region): readonly Tie[] {
+  const [blockFrom, blockTo] = region.blocks;
+  const [segmentFrom, segmentTo] = region.segments;
+  const most = Math.min(blockTo - blockFrom, segmentTo - segmentFrom);
+  const gapAt = (block: number, segment: number) => blocks[block]?.afterGap === true || segments[segment]?.afterGap === true;
+  const inner: Tie[] = [];
+  const outer: Tie[] = [];
+  const fromInner = () => {
+    for (let step = 0; inner.length + outer.length < most; step += 1) {
+      if (gapAt(blockFrom + step, segmentFrom + step)) return;
+      inner.push({ block: blockFrom + step, segment: segmentFrom + step });
+    }
+  };
+  const fromOuter = () => {
+    for (let step = 1; inner.length + outer.length < most; step += 1) {
+      outer.unshift({ block: blockTo - step, segment: segmentTo - step });
+      if (gapAt(blockTo - step, segmentTo - step)) return;
+    }
+  };
+  const sameCount = blockTo - blockFrom === segmentTo - segmentFrom;
+  const gap = [...blocks.slice(blockFrom, blockTo), ...segments.slice(segmentFrom, segmentTo)].some((each) => each.afterGap);
+  if (!region.outerEndShared) fromInner();
+  else if (gap) {
+    fromInner();
+    fromOuter();
+  } else if (sameCount) fromInner();
+  else fromOuter();
+  return [...inner, ...outer];
+}
+
+function tie(blocks: readonly Block[], segments: readonly Segment[], endsShared: boolean): readonly Tie[] {
+  const anchored = tiesByAnchor(blocks, segments);
+  const ties: Tie[] = [];
+  let inner: Tie = { block: -1, segment: -1 };
+  for (const outer of [...anchored, null]) {
+    const region: Region = {
+      blocks: [inner.block + 1, outer?.block ?? blocks.length],
+      segments: [inner.segment + 1, outer?.segment ?? segments.length],
+      outerEndShared: outer !== null || endsShared,
+    };
+    ties.push(...tiesByOrder(blocks, segments, region));
+    if (outer === null) break;
+    ties.push(outer);
+    inner = outer;
+  }
+  return ties;
+}
+
+/** Shows native frames one after the other, without plumbing. `callee` is the frame that the next one called. */
+class FrameList {
+  readonly frames: Frame[] = [];
+  #callee: HelperNativeFrame | null = null;
+  readonly #fold: boolean;
+
+  constructor(fold: boolean) {
+    this.#fold = fold;
+  }
+
+  native(items: readonly NativeItem[], tied: boolean): void {
+    for (const item of items) {
+      if (item.kind === "folded") {
+        this.folded(item);
+        this.#callee = null;
+        continue;
+      }
+      const interrupted = this.frames.length === 0 || this.#callee?.signal_trampoline === true;
+      const plumbing = item.evaluator ? tied : plumbingRule(item, this.#callee) !== null;
+      if (interrupted || !this.#fold || !plumbing) this.frames.push(toNativeFrame(item));
+      this.#callee = item;
+    }
+  }
+
+  python(items: readonly PythonItem[]): void {
+    for (const item of items) {
+      if (item.kind === "folded") this.folded(item);
+      else this.frames.push(toPythonFrame(item));
+    }
+  }
+
+  /** Two gaps side by side are one gap, seen from both sides: the Python one is told. */
+  folded(item: FoldedFrames): void {
+    if (this.frames.at(-1)?.kind === "folded") this.frames.pop();
+    this.frames.push(item);
+  }
+}
+
+export function merge(input: MergeInput): Merged {
+  const { blocks, outer } = toBlocks(input.native);
+  const segments = toSegments(input.python);
+  const ties = tie(blocks, segments, input.nativeComplete && input.pythonComplete);
+  const list = new FrameList(segments.length > 0);
+  const counted = { evaluators: blocks.length, entries: segments.length, tied: ties.length };
+  let block = 0;
+  let segment = 0;
+  for (const { block: tiedBlock, segment: tiedSegment } of ties) {
+    for (; block < tiedBlock; block += 1) list.native(blocks[block]?.native ?? [], false);
+    for (; segment < tiedSegment; segment += 1) list.python(segments[segment]?.python ?? []);
+    list.native(blocks[block]?.native ?? [], true);
+    list.python(segments[segment]?.python ?? []);
+    block += 1;
+    segment += 1;
+  }
+  // A native stack that was cut ends before the Python calls further out begin; one that was not goes on around them.
+  const restOfNative = [...blocks.slice(block).flatMap((each) => each.native), ...outer];
+  list.native(restOfNative, false);
+  for (const rest of segments.slice(segment)) list.python(rest.python);
+  return { frames: list.frames, ...counted };
+}
