@@ -60,6 +60,7 @@ export const failures = {
   store_full: row("storage", 507, true, "The store is full", "Free space or wait for retention; nothing of this upload was kept."),
   store_unavailable: row("storage", 503, true, "The store does not answer", "Try again; the operator should look at the store."),
   database_unavailable: row("storage", 503, true, "The database does not answer", "Try again; the operator should look at the database."),
+  blob_not_found: row("storage", 404, false, "Nothing is stored under this name", "It was removed, or its retention has passed."),
   core_lost: row("storage", 410, false, "The core is no longer stored", "Upload the core again."),
   // queue
   queue_unavailable: row("queue", 503, true, "The queue does not answer", "The job is kept and is queued as soon as Redis answers."),

@@ -1,6 +1,4 @@
 /** The tables as Kysely sees them. Times are RFC 3339 texts, booleans 0 or 1, documents JSON texts: the same on SQLite and PostgreSQL. */
-import type { Generated } from "kysely";
-
 export interface JobTable {
   id: string;
   project_id: string;
@@ -24,6 +22,9 @@ export interface JobTable {
   core_sha256: string;
   pid: number | null;
   signal: number | null;
+  /** As the core's notes name it. */
+  core_executable: string | null;
+  /** The name that the job is found by: of the report's executable, the core's until there is one. */
   executable: string | null;
   command_line: string | null;
   labels: string;
@@ -61,7 +62,6 @@ export interface ReportTable {
 }
 
 export interface BinaryTable {
-  id: Generated<number>;
   project_id: string;
   sha256: string;
   build_id: string | null;
@@ -76,9 +76,11 @@ export interface BinaryTable {
 
 export interface JobBinaryTable {
   job_id: string;
-  binary_id: number;
+  project_id: string;
+  sha256: string;
+  position: number;
   /** The file name of this upload; the same bytes may come under several. */
-  filename: string;
+  filename: string | null;
 }
 
 export interface AttachmentTable {

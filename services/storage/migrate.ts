@@ -1,0 +1,23 @@
+/**
+ * Brings the schema up to date. The migrations are listed here by hand, in order; one that was released is never changed.
+ *
+ * All pending ones run in one transaction under a lock (SQLite's write lock, an advisory lock on PostgreSQL): of several
+ * processes that start together one migrates and the others find the work done; a failed one leaves the old schema.
+ */
+import type { Kysely } from "kysely";
+import { type Migration, Migrator } from "kysely/migration";
+import { createFirstSchema } from "./migrations/0001-first-schema.ts";
+import type { Schema } from "./schema.ts";
+
+export type DatabaseKind = "sqlite" | "postgres";
+
+const migrations: Readonly<Record<string, (query: Kysely<unknown>, kind: DatabaseKind) => Promise<void>>> = {
+  "0001-first-schema": createFirstSchema,
+};
+
+export async function migrate(query: Kysely<Schema>, kind: DatabaseKind): Promise<void> {
+  const listed = Object.entries(migrations).map(([name, up]): [string, Migration] => [name, { up: (transaction: Kysely<unknown>) => up(transaction, kind) }]);
+  const migrator = new Migrator({ db: query, provider: { getMigrations: () => Promise.resolve(Object.fromEntries(listed)) } });
+  const { error } = await migrator.migrateToLatest();
+  if (error !== undefined) throw error;
+}

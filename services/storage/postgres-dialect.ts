@@ -1,0 +1,56 @@
+/** Kysely's PostgreSQL dialect, with numbers as numbers and errors that carry a code. */
+import { type DatabaseConnection, type Driver, PostgresDialect, type PostgresDialectConfig, PostgresDriver } from "kysely";
+import pg from "pg";
+import { postgresFailure } from "./database-failure.ts";
+
+class CodedPostgresDriver extends PostgresDriver {
+  readonly #coded = new WeakSet<DatabaseConnection>();
+
+  override async acquireConnection(...options: Parameters<PostgresDriver["acquireConnection"]>): Promise<DatabaseConnection> {
+    let connection: DatabaseConnection;
+    try {
+      connection = await super.acquireConnection(...options);
+    } catch (error) {
+      throw postgresFailure(error);
+    }
+    if (!this.#coded.has(connection)) {
+      this.#coded.add(connection);
+      const execute = connection.executeQuery.bind(connection);
+      connection.executeQuery = (query, settings) =>
+        execute(query, settings).catch((error: unknown) => {
+          throw postgresFailure(error);
+        }) as ReturnType<typeof connection.executeQuery>;
+    }
+    return connection;
+  }
+}
+
+export class CodedPostgresDialect extends PostgresDialect {
+  readonly #config: PostgresDialectConfig;
+
+  constructor(config: PostgresDialectConfig) {
+    super(config);
+    this.#config = config;
+  }
+
+  override createDriver(): Driver {
+    return new CodedPostgresDriver(this.#config);
+  }
+}
+
+const bigint = 20;
+
+export function openPostgresPool(url: string): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: 10,
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 30_000,
+    query_timeout: 60_000,
+    // bigint and count() as numbers: nothing here comes near 2^53.
+    types: { getTypeParser: (oid: number, format?: "text" | "binary") => (oid === bigint ? Number : pg.types.getTypeParser(oid, format as "text")) },
+  });
+  // An idle connection that breaks is replaced by the pool; without a listener its error would end the process.
+  pool.on("error", () => undefined);
+  return pool;
+}

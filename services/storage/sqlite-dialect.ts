@@ -1,0 +1,130 @@
+/**
+ * Kysely's SQLite dialect over `node:sqlite`.
+ *
+ * Kysely's own driver does the work; three things differ here. Transactions begin `immediate`: a deferred one that reads
+ * first and writes later fails at once when another process wrote between. Migrations run in one such transaction, so that
+ * several processes may start together. Errors come out as failures with a code.
+ */
+import { closeSync, openSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  type Kysely,
+  SqliteAdapter,
+  type SqliteDatabase,
+  SqliteDriver,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+  type SqliteStatement,
+} from "kysely";
+import { sqliteFailure } from "./database-failure.ts";
+
+const busyMilliseconds = 5_000;
+
+function coded<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw sqliteFailure(error);
+  }
+}
+
+/** What Kysely's driver expects of better-sqlite3, on top of `DatabaseSync`. */
+class SqliteConnectionAdapter implements SqliteDatabase {
+  readonly #database: DatabaseSync;
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
+
+  get inTransaction(): boolean {
+    return this.#database.isTransaction;
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  prepare(sql: string): SqliteStatement {
+    const statement = coded(() => this.#database.prepare(sql));
+    const values = (parameters: readonly unknown[]) => parameters as SQLInputValue[];
+    return {
+      reader: statement.columns().length > 0,
+      all: (parameters) => coded(() => statement.all(...values(parameters))),
+      run: (parameters) => coded(() => statement.run(...values(parameters))),
+      iterate: (parameters) => coded(() => statement.iterate(...values(parameters))),
+    };
+  }
+}
+
+class NodeSqliteDriver extends SqliteDriver {
+  readonly #database: SqliteConnectionAdapter;
+
+  constructor(database: SqliteConnectionAdapter) {
+    super({ database });
+    this.#database = database;
+  }
+
+  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw("begin immediate"));
+  }
+
+  /** SQLite rolls back by itself after some errors (a full disk); a second rollback would hide the first error. */
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    if (this.#database.inTransaction) await super.rollbackTransaction(connection);
+  }
+}
+
+class NodeSqliteAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
+}
+
+export class NodeSqliteDialect implements Dialect {
+  readonly #database: SqliteConnectionAdapter;
+
+  constructor(database: DatabaseSync) {
+    this.#database = new SqliteConnectionAdapter(database);
+  }
+
+  createDriver = () => new NodeSqliteDriver(this.#database);
+  createQueryCompiler = () => new SqliteQueryCompiler();
+  createAdapter = () => new NodeSqliteAdapter();
+  createIntrospector = (query: Kysely<unknown>) => new SqliteIntrospector(query);
+}
+
+/** SQLite does not wait for its lock when the journal mode changes, so processes that start together try again here. */
+async function useWriteAheadLog(database: DatabaseSync): Promise<void> {
+  const deadline = Date.now() + busyMilliseconds;
+  for (;;) {
+    try {
+      database.exec("pragma journal_mode = wal");
+      return;
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await sleep(20);
+    }
+  }
+}
+
+/**
+ * `path` may be `:memory:`. The file is for its owner alone (command lines and values of locals are in it).
+ *
+ * `synchronous = full` syncs the log at each commit: an accepted job outlives a power cut. There are some ten commits in
+ * a job's life, so the price is small.
+ */
+export async function openSqliteFile(path: string): Promise<DatabaseSync> {
+  try {
+    if (path !== ":memory:") closeSync(openSync(path, "a", 0o600));
+    const database = new DatabaseSync(path, { timeout: busyMilliseconds, enableForeignKeyConstraints: true });
+    await useWriteAheadLog(database);
+    database.exec("pragma synchronous = full; pragma journal_size_limit = 67108864; pragma temp_store = memory");
+    return database;
+  } catch (error) {
+    throw sqliteFailure(error);
+  }
+}
