@@ -1,0 +1,102 @@
+/** Holds a report against what its program must show; returns what is wrong, in words. */
+import { readFileSync } from "node:fs";
+import type { PythonFrame, Report, Thread } from "../../services/contract/report.ts";
+import { parseDump } from "./faulthandler.ts";
+import type { Core } from "./make-core.ts";
+import type { CorpusEntry } from "./manifest.ts";
+
+const pythonFrames = (thread: Thread): PythonFrame[] => thread.python_frames.filter((frame) => frame.kind === "python");
+
+/** NFKC, as the compiler normalises identifiers. */
+const plain = (name: string) => name.normalize("NFKC");
+
+function markedLines(program: string): Map<string, number> {
+  const lines = readFileSync(program, "utf8").split("\n");
+  return new Map(lines.flatMap((line, index) => [...line.matchAll(/# at: (\S+)/g)].map((match): [string, number] => [match[1] ?? "", index + 1])));
+}
+
+function checkStack(entry: CorpusEntry, thread: Thread, lines: ReadonlyMap<string, number>, file: string): string[] {
+  const frames = pythonFrames(thread);
+  const names = frames.map((frame) => plain(frame.function));
+  const seen = entry.innermostOnly === true ? names.slice(0, entry.stack.length) : names;
+  if (seen.join(" < ") !== entry.stack.join(" < ")) return [`stack is ${names.slice(0, 12).join(" < ")}, not ${entry.stack.join(" < ")}`];
+  return frames.flatMap((frame) => {
+    const line = lines.get(plain(frame.function));
+    const own = frame.file?.endsWith(file) === true;
+    return !own || line === undefined || frame.line === line ? [] : [`${frame.function} is at line ${frame.line}, not ${line}`];
+  });
+}
+
+function checkLocals(entry: CorpusEntry, thread: Thread): string[] {
+  return Object.entries(entry.locals ?? {}).flatMap(([name, wanted]) => {
+    const frame = pythonFrames(thread).find((each) => plain(each.function) === name);
+    return Object.entries(wanted).flatMap(([local, text]) => {
+      const repr = frame?.locals.find((each) => plain(each.name) === local)?.repr ?? "absent";
+      const right = typeof text === "string" ? repr === text : text.test(repr);
+      return right ? [] : [`${name}: ${local} is ${repr}, not ${String(text)}`];
+    });
+  });
+}
+
+/** Every thread that faulthandler told must be in the report, frame by frame (its first 100). */
+function checkAgainstDump(report: Report, stderr: string): string[] {
+  return parseDump(stderr).flatMap((dumped) => {
+    const thread = report.threads.find((each) => each.python_thread_id === dumped.id);
+    if (thread === undefined) return [`thread ${dumped.id} of faulthandler's dump is missing`];
+    if (dumped.current && !thread.crashed) return [`thread ${dumped.id} crashed, the report says otherwise`];
+    const frames = pythonFrames(thread);
+    // The report leaves out the middle of a long stack: only its innermost frames are compared.
+    const count = Math.min(dumped.frames.length, thread.python_frames.length > frames.length ? 20 : frames.length);
+    if (!dumped.cut && thread.python_frames.length === frames.length && frames.length !== dumped.frames.length) {
+      return [`thread ${dumped.id} has ${frames.length} Python frames, faulthandler says ${dumped.frames.length}`];
+    }
+    return dumped.frames.slice(0, count).flatMap((wanted, index) => {
+      const frame = frames[index];
+      const same = frame?.function === wanted.function && frame.line === wanted.line && frame.file === wanted.file;
+      return same
+        ? []
+        : [
+            `thread ${dumped.id} frame ${index}: ${frame?.file}:${frame?.line} in ${frame?.function}, faulthandler says ${wanted.file}:${wanted.line} in ${wanted.function}`,
+          ];
+    });
+  });
+}
+
+function checkThreads(entry: CorpusEntry, report: Report): string[] {
+  return (entry.threads ?? []).flatMap((wanted) => {
+    const thread = report.threads.find((each) => each.name === wanted.name);
+    if (thread === undefined) return [`no thread named ${wanted.name}`];
+    const functions = pythonFrames(thread).map((frame) => frame.function);
+    if (!functions.includes(wanted.function)) return [`${wanted.name} has no frame ${wanted.function}: ${functions.join(" < ")}`];
+    return wanted.state === undefined || wanted.state === thread.state ? [] : [`${wanted.name} is ${thread.state}, not ${wanted.state}`];
+  });
+}
+
+export interface CheckOptions {
+  /** Native facts (states, diagnosis by registers) need the binaries; without them only the Python side is held to. */
+  readonly native: boolean;
+}
+
+export function checkReport(entry: CorpusEntry, report: Report, core: Core, source: string, options: CheckOptions): string[] {
+  const crashed = report.threads[0];
+  if (crashed === undefined) return ["the report has no thread"];
+  if (report.python === null) return [`no Python: ${report.python_missing_reason}`];
+  const problems: string[] = [];
+  if (entry.gcore === true) {
+    if (!report.process.started_by_gcore) problems.push("not told to be gcore's");
+  } else {
+    if (!crashed.crashed) problems.push("the first thread is not the crashed one");
+    if (report.process.signal?.name !== entry.signal) problems.push(`signal is ${report.process.signal?.name}, not ${entry.signal}`);
+  }
+  const main = entry.gcore === true ? (report.threads.find((each) => each.lwp === report.process.pid) ?? crashed) : crashed;
+  problems.push(...checkStack(entry, main, markedLines(source), entry.program), ...checkLocals(entry, main));
+  const threads = options.native ? entry : { ...entry, threads: entry.threads?.map(({ name, function: inner }) => ({ name, function: inner })) ?? [] };
+  problems.push(...checkThreads(threads, report), ...checkAgainstDump(report, core.stderr));
+  if (entry.crashedThread !== undefined && crashed.name !== entry.crashedThread) problems.push(`crashed thread is named ${crashed.name}`);
+  if (entry.exception !== undefined && crashed.exception?.type !== entry.exception.type) problems.push(`exception is ${crashed.exception?.type ?? null}`);
+  if (entry.exception?.message !== undefined && crashed.exception?.message !== entry.exception.message) {
+    problems.push(`exception's message is ${crashed.exception?.message ?? null}`);
+  }
+  if (entry.diagnosis !== undefined && report.diagnoses[0]?.code !== entry.diagnosis) problems.push(`diagnosis is ${report.diagnoses[0]?.code ?? null}`);
+  return problems;
+}

@@ -1,0 +1,122 @@
+/**
+ * The crash programs and what a report of each must show.
+ *
+ * `stack` is the crashed thread's Python stack, innermost first. Where a program has a line marked `# at: NAME`, the frame of that
+ * name must stand on that line. Beside this, every program that runs on Python 3 is compared with what faulthandler printed in the
+ * same run, frame by frame and thread by thread, so nothing here can drift from what the interpreter itself says.
+ */
+export interface CorpusEntry {
+  readonly program: string;
+  /** Versions it runs on, both ends included: [3, 8] is every 3.8.x. */
+  readonly from?: readonly [number, number];
+  readonly to?: readonly [number, number];
+  readonly signal: string;
+  readonly stack: readonly string[];
+  /** By function of the crashed thread: local name to its repr, or to a pattern that the repr must match. */
+  readonly locals?: Readonly<Record<string, Readonly<Record<string, string | RegExp>>>>;
+  /** Other threads that must be there: name and innermost user function (null: any). */
+  readonly threads?: readonly { readonly name: string; readonly function: string; readonly state?: string }[];
+  readonly crashedThread?: string;
+  readonly exception?: { readonly type: string; readonly message?: string };
+  readonly diagnosis?: string;
+  /** Cored from outside once the program has printed `ready`. */
+  readonly gcore?: true;
+  /** Only in the wide matrix: too heavy for every run. */
+  readonly heavy?: true;
+  /** `stack` is only the innermost part. */
+  readonly innermostOnly?: true;
+}
+
+export const corpus: readonly CorpusEntry[] = [
+  {
+    program: "null_dereference.py",
+    signal: "SIGSEGV",
+    stack: ["inner", "middle", "main", "<module>"],
+    locals: {
+      inner: { depth: "6", squares: "[0, 1, 4, 9, 16, 25]" },
+      middle: { items: "(1, 2, 3)", total: "6" },
+      main: { settings: /^\{.*'host': 'web1'.*\}$/ },
+    },
+    diagnosis: "null_dereference",
+  },
+  { program: "c_calls_back.py", signal: "SIGSEGV", stack: ["key", "compare", "run", "<module>"] },
+  {
+    program: "threads.py",
+    signal: "SIGSEGV",
+    stack: ["crash", "<module>"],
+    threads: [
+      { name: "locker", function: "waits_for_lock", state: "waiting_lock" },
+      { name: "sleeper", function: "sleeps", state: "sleeping" },
+      { name: "reader", function: "reads", state: "waiting_io" },
+    ],
+  },
+  {
+    program: "crash_in_thread.py",
+    signal: "SIGSEGV",
+    stack: ["victim"],
+    innermostOnly: true,
+    crashedThread: "crasher",
+    locals: { victim: { number: "7", label: "'job-7'" } },
+  },
+  { program: "generators.py", signal: "SIGSEGV", stack: ["innermost", "outer", "<genexpr>", "run", "<module>"] },
+  { program: "coroutines.py", from: [3, 6], signal: "SIGSEGV", stack: ["deepest", "between", "numbers", "main"], innermostOnly: true },
+  { program: "kinds_of_code.py", signal: "SIGSEGV", stack: ["crash", "<lambda>", "Body", "<module>", "run", "<module>"] },
+  {
+    program: "names_outside_latin.py",
+    from: [3, 6],
+    signal: "SIGSEGV",
+    stack: ["größe", "计算", "fn", "<module>"],
+    locals: { größe: { länge: "'🐍 snake'" } },
+  },
+  { program: "aborts.py", signal: "SIGABRT", stack: ["give_up", "<module>"], locals: { give_up: { reason: "'enough'" } } },
+  { program: "killed_by_other.py", signal: "SIGSEGV", stack: ["wait_to_die", "<module>"], diagnosis: "sent_by_process" },
+  { program: "raises_own_signal.py", signal: "SIGABRT", stack: ["stop_here", "<module>"] },
+  {
+    program: "handles_exception.py",
+    signal: "SIGSEGV",
+    stack: ["recover", "<module>"],
+    exception: { type: "KeyError", message: "'no such setting: nine'" },
+  },
+  { program: "deep_recursion.py", signal: "SIGSEGV", stack: ["descend"], innermostOnly: true },
+  { program: "python_recursion.py", signal: "SIGSEGV", stack: ["descend"], innermostOnly: true, heavy: true },
+  { program: "in_destructor.py", signal: "SIGSEGV", stack: ["__del__", "release", "<module>"] },
+  { program: "at_exit.py", signal: "SIGSEGV", stack: ["leave"], innermostOnly: true, locals: { leave: { reason: "'done'" } } },
+  { program: "during_import.py", signal: "SIGSEGV", stack: ["initialise", "<module>"], innermostOnly: true },
+  { program: "zipped.py", signal: "SIGSEGV", stack: ["crash", "run", "<module>"], locals: { crash: { value: "3" } } },
+  {
+    program: "closures.py",
+    signal: "SIGSEGV",
+    stack: ["closure", "<module>"],
+    locals: { closure: { first: "1", rest: "(2, 3)", options: "{'key': 'value'}", counter: "2", limit: "5", total: "8", names: "('a', 'b')" } },
+  },
+  {
+    program: "trashed_type.py",
+    signal: "SIGSEGV",
+    stack: ["overwrite", "<module>"],
+    locals: { overwrite: { healthy: "[1, 2, 3]", another: "{'still': 'readable'}" } },
+  },
+  {
+    program: "huge_size.py",
+    signal: "SIGSEGV",
+    stack: ["overwrite", "<module>"],
+    locals: { overwrite: { before: "'before'", after: /^12345678901234567890123L?$/ } },
+  },
+  { program: "many_threads.py", signal: "SIGSEGV", stack: ["crash", "<module>"], heavy: true },
+  { program: "subinterpreters.py", from: [3, 8], signal: "SIGSEGV", stack: ["inside", "<module>"], innermostOnly: true },
+  {
+    program: "deadlock.py",
+    signal: "gcore",
+    stack: ["<module>"],
+    gcore: true,
+    threads: [
+      { name: "takes_first", function: "takes_first", state: "waiting_lock" },
+      { name: "takes_second", function: "takes_second", state: "waiting_lock" },
+    ],
+  },
+];
+
+/** The corpus entries that run on a version. */
+export function entriesFor(version: readonly [number, number]): CorpusEntry[] {
+  const order = (one: readonly [number, number], other: readonly [number, number]) => one[0] - other[0] || one[1] - other[1];
+  return corpus.filter((entry) => order(version, entry.from ?? [2, 7]) >= 0 && order(version, entry.to ?? [99, 0]) <= 0);
+}
