@@ -16,7 +16,8 @@ function markedLines(program: string): Map<string, number> {
 }
 
 function checkStack(entry: CorpusEntry, thread: Thread, lines: ReadonlyMap<string, number>, file: string): string[] {
-  const frames = pythonFrames(thread);
+  // The programs crash in ctypes.string_at, which is Python code itself in every version.
+  const frames = pythonFrames(thread).filter((frame) => frame.function !== "string_at");
   const names = frames.map((frame) => plain(frame.function));
   const seen = entry.innermostOnly === true ? names.slice(0, entry.stack.length) : names;
   if (seen.join(" < ") !== entry.stack.join(" < ")) return [`stack is ${names.slice(0, 12).join(" < ")}, not ${entry.stack.join(" < ")}`];

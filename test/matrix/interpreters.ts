@@ -1,0 +1,53 @@
+/** Which interpreters are at hand: named ones, pyenv's, the machine's own, and those of other Debian roots. */
+import { readdir, realpath } from "node:fs/promises";
+import { join } from "node:path";
+import { type Interpreter, interpreterAt } from "../corpus/make-core.ts";
+
+const list = async (folder: string) => readdir(folder).catch(() => []);
+
+async function real(paths: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(paths.map((path) => realpath(path).catch(() => null)));
+  return [...new Set(found.filter((path) => path !== null))];
+}
+
+/** The interpreter that `python3` means on this machine, and Debian's own when that is another one. */
+export async function defaultInterpreters(path: string): Promise<Interpreter[]> {
+  const first = path
+    .split(":")
+    .filter((folder) => !folder.includes("shims"))
+    .map((folder) => join(folder, "python3"));
+  const candidates = await real(first);
+  const found = await Promise.all(candidates.map((candidate) => interpreterAt(candidate)));
+  return found.filter((each) => each !== null);
+}
+
+async function ofPyenv(root: string): Promise<string[]> {
+  const versions = await list(join(root, "versions"));
+  return versions.map((version) => join(root, "versions", version, "bin/python"));
+}
+
+/** Debian's interpreters in a root made by debootstrap. */
+async function ofRoot(root: string): Promise<Interpreter[]> {
+  const names = (await list(join(root, "usr/bin"))).filter((name) => /^python\d\.\d+(-dbg|d|t|dm)?$/.test(name));
+  const found = await Promise.all(names.map((name) => interpreterAt(`/usr/bin/${name}`, root)));
+  return found.filter((each) => each !== null);
+}
+
+export interface Sources {
+  readonly paths: readonly string[];
+  readonly pyenvRoot: string | null;
+  readonly roots: readonly string[];
+  readonly path: string;
+}
+
+/** Every interpreter, by version, the machine's own last. */
+export async function interpretersFrom(sources: Sources): Promise<Interpreter[]> {
+  const named = sources.paths.length > 0 ? sources.paths : sources.pyenvRoot === null ? [] : await ofPyenv(sources.pyenvRoot);
+  const own = sources.paths.length > 0 ? [] : await defaultInterpreters(sources.path);
+  const found = await Promise.all((await real(named)).map((path) => interpreterAt(path)));
+  const all = [...found.filter((each) => each !== null), ...own, ...(await Promise.all(sources.roots.map(ofRoot))).flat()];
+  const seen = new Set<string>();
+  return all
+    .filter((each) => !seen.has(`${each.root}${each.path}`) && seen.add(`${each.root}${each.path}`))
+    .sort((one, other) => one.version[0] - other.version[0] || one.version[1] - other.version[1] || one.version[2] - other.version[2]);
+}

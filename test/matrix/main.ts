@@ -1,0 +1,113 @@
+/**
+ * The wide matrix: every crash program on every interpreter at hand, through HTTP, with the binaries as they are, with stripped copies of
+ * them, and with the core alone. Prints how many came out right; ends with status 1 when one did not.
+ *
+ *   npm run test:matrix -- [--python PATH]… [--root DEBIAN_ROOT]… [--variant as-is|stripped|core-alone]… [--program NAME]… [--keep-going]
+ */
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { parseArgs, promisify } from "node:util";
+import { checkReport } from "../corpus/check-report.ts";
+import { type Core, type Interpreter, makeCore, programsFolder } from "../corpus/make-core.ts";
+import { type CorpusEntry, entriesFor } from "../corpus/manifest.ts";
+import { mappedFiles } from "../support/mapped-files.ts";
+import { startStack } from "../support/stack.ts";
+import { analyse } from "../support/submit.ts";
+import { interpretersFrom } from "./interpreters.ts";
+
+const execute = promisify(execFile);
+const variants = ["as-is", "stripped", "core-alone"] as const;
+type Variant = (typeof variants)[number];
+
+const { values } = parseArgs({
+  options: {
+    python: { type: "string", multiple: true, default: [] },
+    root: { type: "string", multiple: true, default: [] },
+    variant: { type: "string", multiple: true, default: [...variants] },
+    program: { type: "string", multiple: true, default: [] },
+    light: { type: "boolean", default: false },
+  },
+});
+
+/** Copies without symbols and debug info; the build-id stays. Stripped once per interpreter. */
+async function stripped(files: readonly string[], folder: string): Promise<string[]> {
+  await mkdir(folder, { recursive: true });
+  return Promise.all(
+    files.map(async (file) => {
+      const copy = join(folder, basename(file));
+      await execute("strip", ["--strip-all", "-o", copy, file]).catch(() => execute("cp", [file, copy]));
+      return copy;
+    }),
+  );
+}
+
+async function binariesFor(variant: Variant, core: Core, interpreter: Interpreter, folder: string): Promise<string[]> {
+  if (variant === "core-alone") return [];
+  const files = await mappedFiles(core.path, interpreter.root);
+  return variant === "as-is" ? files : stripped(files, folder);
+}
+
+async function tryOne(url: string, interpreter: Interpreter, entry: CorpusEntry, wanted: readonly Variant[], scratch: string): Promise<Map<Variant, string[]>> {
+  const source = join(programsFolder, entry.program);
+  await using core = await makeCore(interpreter, source, { gcore: entry.gcore === true });
+  const results = new Map<Variant, string[]>();
+  for (const variant of wanted) {
+    try {
+      const binaries = await binariesFor(
+        variant,
+        core,
+        interpreter,
+        join(scratch, `${interpreter.version.join(".")}-${basename(interpreter.path)}-${entry.program}`),
+      );
+      const { report } = await analyse(url, { core: core.path, binaries });
+      results.set(variant, checkReport(entry, report, core, source, { native: variant !== "core-alone" }));
+    } catch (error) {
+      results.set(variant, [String(error)]);
+    }
+  }
+  return results;
+}
+
+const wanted = variants.filter((variant) => values.variant.includes(variant));
+const interpreters = await interpretersFrom({
+  paths: values.python,
+  pyenvRoot: process.env["PYENV_ROOT"] ?? null,
+  roots: values.root,
+  path: process.env["PATH"] ?? "",
+});
+const scratch = await mkdtemp(join(tmpdir(), "inquest-matrix-"));
+let failed = 0;
+let passed = 0;
+const table: Record<string, Record<string, string>> = {};
+{
+  await using stack = await startStack({ environment: { INQUEST_LOG_LEVEL: "warn" } });
+  for (const interpreter of interpreters) {
+    const entries = entriesFor([interpreter.version[0], interpreter.version[1]]).filter(
+      (entry) => (values.program.length === 0 || values.program.some((name) => entry.program.startsWith(name))) && !(values.light && entry.heavy === true),
+    );
+    const right = new Map(wanted.map((variant) => [variant, 0]));
+    for (const entry of entries) {
+      let results: Map<Variant, string[]>;
+      try {
+        results = await tryOne(stack.url, interpreter, entry, wanted, scratch);
+      } catch (error) {
+        results = new Map(wanted.map((variant) => [variant, [String(error)]]));
+      }
+      for (const [variant, problems] of results) {
+        if (problems.length === 0) right.set(variant, (right.get(variant) ?? 0) + 1);
+        for (const problem of problems) process.stdout.write(`${interpreter.version.join(".")} ${entry.program} ${variant}: ${problem}\n`);
+        if (problems.length === 0) passed += 1;
+        else failed += 1;
+      }
+    }
+    const name = `${interpreter.version.join(".")}${interpreter.root === null ? "" : " (root)"} ${basename(interpreter.path)}`;
+    table[name] = Object.fromEntries([...right].map(([variant, count]) => [variant, `${count} of ${entries.length}`]));
+    process.stdout.write(`${name}: ${JSON.stringify(table[name])}\n`);
+  }
+}
+await rm(scratch, { recursive: true, force: true });
+console.table(table);
+process.stdout.write(`${passed} passed, ${failed} failed\n`);
+process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
