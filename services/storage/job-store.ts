@@ -12,6 +12,14 @@ import type { CoreSummary, Job, JobError, JobStage, JobStatus, MissingBinary, Wh
 import type { Report } from "../contract/report.ts";
 import type { NewBinary } from "./binary-store.ts";
 import type { BlobKey } from "./blob-store.ts";
+import type { Database } from "./database.ts";
+import { control } from "./job-control.ts";
+import { creation } from "./job-creation.ts";
+import { readEvents } from "./job-events.ts";
+import { housekeeping } from "./job-housekeeping.ts";
+import { toStoredJob } from "./job-row.ts";
+import { running } from "./job-run.ts";
+import { searching } from "./job-search.ts";
 
 export const defaultProject = "default";
 
@@ -135,4 +143,21 @@ export interface UnfinishedJob {
   readonly createdAt: string;
   readonly attempts: number;
   readonly coreSize: number;
+}
+
+export function createJobStore(database: Database): JobStore {
+  return {
+    ...creation(database),
+    ...searching(database),
+    ...control(database),
+    ...running(database),
+    ...housekeeping(database),
+    get: async (projectId, id) => {
+      const row = await database.query.selectFrom("jobs").selectAll().where("project_id", "=", projectId).where("id", "=", id).executeTakeFirst();
+      return row === undefined ? null : toStoredJob(row);
+    },
+    attachments: (id) =>
+      database.query.selectFrom("attachments").select(["filename", "size", "sha256", "blob"]).where("job_id", "=", id).orderBy("position").execute(),
+    events: (id, after) => readEvents(database, id, after),
+  };
 }

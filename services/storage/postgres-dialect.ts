@@ -1,5 +1,13 @@
 /** Kysely's PostgreSQL dialect, with numbers as numbers and errors that carry a code. */
-import { type DatabaseConnection, type Driver, PostgresDialect, type PostgresDialectConfig, PostgresDriver } from "kysely";
+import {
+  type AbortableOperationOptions,
+  type CompiledQuery,
+  type DatabaseConnection,
+  type Driver,
+  PostgresDialect,
+  type PostgresDialectConfig,
+  PostgresDriver,
+} from "kysely";
 import pg from "pg";
 import { postgresFailure } from "./database-failure.ts";
 
@@ -15,11 +23,14 @@ class CodedPostgresDriver extends PostgresDriver {
     }
     if (!this.#coded.has(connection)) {
       this.#coded.add(connection);
-      const execute = connection.executeQuery.bind(connection);
-      connection.executeQuery = (query, settings) =>
-        execute(query, settings).catch((error: unknown) => {
+      const execute = connection.executeQuery.bind(connection) as DatabaseConnection["executeQuery"];
+      connection.executeQuery = async <R>(query: CompiledQuery, settings?: AbortableOperationOptions) => {
+        try {
+          return await execute<R>(query, settings);
+        } catch (error) {
           throw postgresFailure(error);
-        }) as ReturnType<typeof connection.executeQuery>;
+        }
+      };
     }
     return connection;
   }

@@ -1,0 +1,111 @@
+/** How a job comes to be: the row, what came with it and what it is found by, in one transaction. */
+import type { Transaction } from "kysely";
+import type { Job } from "../contract/job.ts";
+import { addBinary } from "./binary-store.ts";
+import { discardBlobs, keepBlobs } from "./blob-trash.ts";
+import type { Database } from "./database.ts";
+import { appendEvent } from "./job-events.ts";
+import { toJob } from "./job-row.ts";
+import type { JobStore, NewJob } from "./job-store.ts";
+import type { JobTable, Schema } from "./schema.ts";
+import { baseName, indexable, storable } from "./search-text.ts";
+import { termsOfLabels } from "./search-terms.ts";
+
+const clean = (text: string | null): string | null => (text === null ? null : storable(text));
+
+function newRow(job: NewJob): JobTable {
+  const { core } = job;
+  return {
+    id: job.id,
+    project_id: job.projectId,
+    status: job.status,
+    idempotency_key: job.idempotencyKey === null ? null : indexable(job.idempotencyKey),
+    created_at: new Date().toISOString(),
+    started_at: null,
+    finished_at: null,
+    expires_at: job.expiresAt,
+    core_expires_at: job.coreExpiresAt,
+    stage: "queued",
+    percent: 0,
+    attempts: 0,
+    run: 0,
+    when_missing: job.whenMissing,
+    core_blob: job.coreBlob,
+    core_filename: clean(core.filename),
+    core_size: core.size,
+    core_sha256: core.sha256,
+    pid: core.pid,
+    signal: core.signal,
+    core_executable: clean(core.executable_name),
+    executable: core.executable_name === null ? null : indexable(baseName(core.executable_name)),
+    command_line: core.command_line === null ? null : JSON.stringify(core.command_line),
+    labels: JSON.stringify(job.labels),
+    missing_binaries: JSON.stringify(job.missingBinaries),
+    error: null,
+    python_version: null,
+    signature_hash: null,
+    signature_title: null,
+  };
+}
+
+async function addBelongings(transaction: Transaction<Schema>, job: NewJob): Promise<void> {
+  for (const [position, binary] of job.binaries.entries()) {
+    const { sha256 } = (await addBinary(transaction, job.projectId, binary)).binary;
+    await transaction
+      .insertInto("job_binaries")
+      .values({ job_id: job.id, project_id: job.projectId, sha256, position, filename: clean(binary.filename) })
+      .execute();
+  }
+  for (const [position, { filename, size, sha256, blob }] of job.attachments.entries()) {
+    await transaction
+      .insertInto("attachments")
+      .values({ job_id: job.id, position, filename: clean(filename), size, sha256, blob })
+      .execute();
+  }
+  const terms = termsOfLabels(job.labels).map((term) => ({ project_id: job.projectId, job_id: job.id, ...term }));
+  if (terms.length > 0)
+    await transaction
+      .insertInto("job_terms")
+      .values(terms)
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+  await keepBlobs(transaction, [job.coreBlob, ...job.attachments.map((attachment) => attachment.blob)]);
+}
+
+export function creation(database: Database): Pick<JobStore, "create" | "byIdempotencyKey"> {
+  const byIdempotencyKey = async (projectId: string, key: string): Promise<Job | null> => {
+    const row = await database.query
+      .selectFrom("jobs")
+      .selectAll()
+      .where("project_id", "=", projectId)
+      .where("idempotency_key", "=", indexable(key))
+      .executeTakeFirst();
+    return row === undefined ? null : toJob(row);
+  };
+
+  return {
+    byIdempotencyKey,
+    create: (job) =>
+      database.query.transaction().execute(async (transaction) => {
+        const inserted = await transaction
+          .insertInto("jobs")
+          .values(newRow(job))
+          .onConflict((conflict) => conflict.columns(["project_id", "idempotency_key"]).doNothing())
+          .returningAll()
+          .executeTakeFirst();
+        if (inserted !== undefined) {
+          await addBelongings(transaction, job);
+          await appendEvent(transaction, inserted, "status");
+          return { job: toJob(inserted), created: true };
+        }
+        const earlier = await transaction
+          .selectFrom("jobs")
+          .selectAll()
+          .where("project_id", "=", job.projectId)
+          .where("idempotency_key", "=", newRow(job).idempotency_key)
+          .executeTakeFirstOrThrow();
+        await discardBlobs(transaction, [job.coreBlob, ...[...job.binaries, ...job.attachments].map((each) => each.blob)]);
+        return { job: toJob(earlier), created: false };
+      }),
+  };
+}

@@ -1,0 +1,118 @@
+/** What nobody asks for by hand: finding work that the queue lost, and letting go of what has expired. */
+import type { Transaction } from "kysely";
+import { discardBlobs } from "./blob-trash.ts";
+import type { Database } from "./database.ts";
+import type { JobStore, UnfinishedJob } from "./job-store.ts";
+import { changeAlone, endedStatuses } from "./job-transition.ts";
+import type { Schema } from "./schema.ts";
+
+const rowsAtOnce = 200;
+/** How long an expired job still answers 410 before it is forgotten. */
+const tombstoneMilliseconds = 30 * 86_400_000;
+
+/** Core and attachments go; the transaction is the caller's. */
+async function dropUploads(transaction: Transaction<Schema>, ids: readonly string[]): Promise<void> {
+  const cores = await transaction.selectFrom("jobs").select("core_blob").where("id", "in", ids).execute();
+  const attachments = await transaction.deleteFrom("attachments").where("job_id", "in", ids).returning("blob").execute();
+  await transaction.updateTable("jobs").set({ core_blob: null }).where("id", "in", ids).execute();
+  await discardBlobs(transaction, [...cores.map((row) => row.core_blob), ...attachments.map((row) => row.blob)]);
+}
+
+/** Runs `step` on batches of ids until it finds none; each batch is one short transaction. */
+async function inBatches(
+  database: Database,
+  find: (transaction: Transaction<Schema>) => Promise<{ id: string }[]>,
+  step: (transaction: Transaction<Schema>, ids: string[]) => Promise<unknown>,
+): Promise<number> {
+  for (let done = 0; ; ) {
+    const count = await database.query.transaction().execute(async (transaction) => {
+      const ids = (await find(transaction)).map((row) => row.id);
+      if (ids.length > 0) await step(transaction, ids);
+      return ids.length;
+    });
+    done += count;
+    if (count < rowsAtOnce) return done;
+  }
+}
+
+export function housekeeping(database: Database): Pick<JobStore, "unfinished" | "abandon" | "stopped" | "expire"> {
+  return {
+    unfinished: async function* () {
+      for (let after = ""; ; ) {
+        const rows = await database.query
+          .selectFrom("jobs")
+          .select(["id", "status", "created_at", "attempts", "core_size"])
+          .where("status", "in", ["queued", "running"])
+          .where("id", ">", after)
+          .orderBy("id")
+          .limit(rowsAtOnce)
+          .execute();
+        for (const row of rows) {
+          yield { id: row.id, status: row.status as UnfinishedJob["status"], createdAt: row.created_at, attempts: row.attempts, coreSize: row.core_size };
+        }
+        after = rows.at(-1)?.id ?? after;
+        if (rows.length < rowsAtOnce) return;
+      }
+    },
+
+    abandon: async (id, error) => {
+      const row = await changeAlone(
+        database,
+        { id, status: ["queued", "running"] },
+        { status: "failed", finished_at: new Date().toISOString(), error: JSON.stringify(error) },
+      );
+      return row !== null;
+    },
+
+    stopped: async (ids) => {
+      if (ids.length === 0) return [];
+      const rows = await database.query.selectFrom("jobs").select("id").where("id", "in", ids).where("status", "!=", "cancelled").execute();
+      const wanted = new Set(rows.map((row) => row.id));
+      return ids.filter((id) => !wanted.has(id));
+    },
+
+    expire: async (now) => {
+      const time = now.toISOString();
+      const cores = await inBatches(
+        database,
+        (transaction) =>
+          transaction
+            .selectFrom("jobs")
+            .select("id")
+            .where("core_expires_at", "<=", time)
+            .where("core_blob", "is not", null)
+            .where("status", "in", endedStatuses)
+            .limit(rowsAtOnce)
+            .execute(),
+        dropUploads,
+      );
+      const reports = await inBatches(
+        database,
+        (transaction) =>
+          transaction
+            .selectFrom("jobs")
+            .innerJoin("reports", "reports.job_id", "jobs.id")
+            .select("jobs.id")
+            .where("jobs.expires_at", "<=", time)
+            .where("jobs.status", "in", endedStatuses)
+            .limit(rowsAtOnce)
+            .execute(),
+        async (transaction, ids) => {
+          await dropUploads(transaction, ids);
+          await transaction.deleteFrom("reports").where("job_id", "in", ids).execute();
+        },
+      );
+      const forgotten = new Date(now.getTime() - tombstoneMilliseconds).toISOString();
+      const jobs = await inBatches(
+        database,
+        (transaction) =>
+          transaction.selectFrom("jobs").select("id").where("expires_at", "<=", forgotten).where("status", "in", endedStatuses).limit(rowsAtOnce).execute(),
+        async (transaction, ids) => {
+          await dropUploads(transaction, ids);
+          await transaction.deleteFrom("jobs").where("id", "in", ids).execute();
+        },
+      );
+      return { cores, reports, jobs };
+    },
+  };
+}
