@@ -22,6 +22,7 @@ export const failures = {
   // request
   not_found: row("request", 404, false, "Not found", "Check the path and the id; GET /openapi.json lists every route."),
   job_not_found: row("request", 404, false, "No such job", "Check the id; a job is deleted once its retention has passed."),
+  binary_not_found: row("request", 404, false, "No such binary", "Upload it: curl -F binary=@PATH …/v1/binaries"),
   method_not_allowed: row("request", 405, false, "Method not allowed", "See GET /openapi.json for the methods of this path."),
   not_acceptable: row("request", 406, false, "Not acceptable", "Ask for application/json or text/plain."),
   invalid_parameter: row("request", 422, false, "Invalid parameter", "Correct the named parameter; GET /openapi.json gives its form."),
@@ -36,6 +37,7 @@ export const failures = {
   unauthorized: row("request", 401, false, "Unauthorized", "Send Authorization: Bearer TOKEN."),
   forbidden: row("request", 403, false, "Forbidden", "The token lacks the scope that this call needs."),
   rate_limited: row("request", 429, false, "Too many requests", "Wait as Retry-After says."),
+  not_ready: row("request", 503, false, "Not ready", "`checks` tells which part does not answer; ask again shortly."),
   internal_error: row("request", 500, true, "Internal error", "Try again; if it stays, report the request_id."),
   // intake
   core_missing: row("intake", 422, false, "No core in the request", "Send exactly one file part named `core`: curl -F core=@core …"),
@@ -48,6 +50,7 @@ export const failures = {
   core_empty: row("intake", 422, false, "The core is empty", "Check `ulimit -c` and the disk of the crashed machine; the kernel left an empty file."),
   core_malformed: row("intake", 422, false, "The core's headers cannot be read", "The file is damaged at its start; send it again or look at the original."),
   not_a_binary: row("intake", 415, false, "Not an ELF file", "Send the interpreter, a shared library, an extension module or a debug file."),
+  build_id_mismatch: row("intake", 422, false, "Another build-id", "The file's own build-id must be the one in the path: file PATH tells it."),
   attachment_not_text: row("intake", 415, false, "The attachment is not text", "Attachments are text logs."),
   upload_truncated: row("intake", 400, false, "The upload ended early", "The body is shorter than announced or lacks its closing boundary; send it again."),
   upload_aborted: row("intake", 400, false, "The client went away", "Send the upload again."),
