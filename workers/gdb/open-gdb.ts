@@ -1,8 +1,120 @@
-/** Starts one fresh gdb in the sandbox and gives it the helpers. */
+/**
+ * Starts one fresh gdb in the sandbox, hardened, with the helpers loaded.
+ *
+ * One gdb serves one job at one rung: a process kept warm would save some 50 ms and carry one user's state into the next.
+ */
+import { spawn } from "node:child_process";
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { Failure } from "../../services/contract/failure.ts";
-import type { GdbSession, OpenGdbOptions } from "./debugger.ts";
+import type { CoreFiles, GdbSession, HelperName, HelperRun, LoadedCore, OpenGdbOptions, Rung } from "./debugger.ts";
+import { gdbVersion, loadCore, loadExecutable, runInquest, sourceHelpers } from "./commands.ts";
+import { gdbArguments } from "./gdb-arguments.ts";
+import { readAnswer } from "./read-answer.ts";
+import { debuggerFolders, requireProgram, sandboxCommand } from "./sandbox.ts";
+import { MiSession, readDebuggerPid } from "./session.ts";
+
+const MiB = 1 << 20;
+
+const helperScripts = fileURLToPath(new URL("../../gdb-scripts", import.meta.url));
+
+/** This machine, in the manifest's words. */
+const hostMachines: Readonly<Record<string, readonly string[]>> = { x64: ["x86_64", "i386"], arm64: ["aarch64", "arm"], ia32: ["i386"], arm: ["arm"] };
+
+function chooseGdb(options: OpenGdbOptions): string {
+  const native = options.machine === undefined || (hostMachines[process.arch] ?? []).includes(options.machine);
+  return requireProgram(native || options.gdb !== "gdb" ? options.gdb : "gdb-multiarch", "debugger_missing");
+}
+
+/** Room for the core twice (gdb's view and the helpers' own), and for the binaries, beside what gdb needs itself. */
+async function addressSpace(jobDir: string, own: number): Promise<number> {
+  const core = await stat(join(jobDir, "core")).catch(() => null);
+  return own + 2 * (core?.size ?? 0) + 1_024 * MiB;
+}
+
+async function startGdb(options: OpenGdbOptions): Promise<MiSession> {
+  const { limits, jobDir } = options;
+  const gdb = chooseGdb(options);
+  const [program, ...rest] = sandboxCommand({
+    command: [gdb, ...gdbArguments(options.rung)],
+    limits: {
+      addressSpace: await addressSpace(jobDir, limits.debug_memory_bytes),
+      data: limits.debug_memory_bytes,
+      cpuSeconds: limits.debug_seconds + 5,
+      fileSize: 512 * MiB,
+    },
+    readOnly: [...debuggerFolders(gdb), [jobDir, "/job"], [helperScripts, "/inquest"]],
+    writable: [[join(jobDir, "out"), "/job/out"]],
+    infoFd: 3,
+    seccompFd: null,
+  });
+  const child = spawn(program, rest, { stdio: ["pipe", "pipe", "pipe", "pipe"], env: {}, cwd: "/" });
+  const info = child.stdio[3];
+  if (info === null || info === undefined || !("read" in info)) throw new Failure("sandbox_unavailable", "the sandbox cannot report its process");
+  return new MiSession({ child, debuggerPid: readDebuggerPid(info) }, { lineCap: 64 * MiB, graceMs: 1_000 });
+}
+
+class SandboxedGdb implements GdbSession {
+  readonly rung: Rung;
+  readonly #session: MiSession;
+  readonly #jobDir: string;
+  readonly #deadline: number;
+  readonly #release: () => void;
+
+  constructor(session: MiSession, options: OpenGdbOptions, deadline: number, release: () => void) {
+    this.rung = options.rung;
+    this.#session = session;
+    this.#jobDir = options.jobDir;
+    this.#deadline = deadline;
+    this.#release = release;
+  }
+
+  version(): Promise<string> {
+    return gdbVersion(this.#session);
+  }
+
+  async loadCore(files: CoreFiles): Promise<LoadedCore> {
+    if (this.rung === "python-only") return { warnings: [] };
+    const ofExecutable = files.executable === null ? [] : await loadExecutable(this.#session, files.executable, this.#left());
+    const ofCore = await loadCore(this.#session, files.core, this.#left());
+    return { warnings: [...ofExecutable, ...ofCore] };
+  }
+
+  async runHelper(name: HelperName, manifest = "/job/manifest.json", out = `/job/out/${name}.json`): Promise<HelperRun> {
+    const started = performance.now();
+    const summary = await runInquest(this.#session, name, manifest, out, this.#left());
+    const answer = await readAnswer(this.#jobDir, out);
+    return { summary, answer, duration_ms: performance.now() - started };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#release();
+    await this.#session[Symbol.asyncDispose]();
+  }
+
+  /** Milliseconds left of this gdb's time. */
+  #left(): number {
+    return Math.max(1, this.#deadline - performance.now());
+  }
+}
 
 export async function openGdb(options: OpenGdbOptions): Promise<GdbSession> {
-  await Promise.resolve();
-  throw new Failure("debugger_missing", `${options.gdb} is not wired yet`);
+  const { signal } = options;
+  const cancelled = () => (signal.reason instanceof Failure ? signal.reason : new Failure("job_cancelled", "the job was cancelled while gdb ran"));
+  if (signal.aborted) throw cancelled();
+  const deadline = performance.now() + options.limits.debug_seconds * 1_000;
+  const session = await startGdb(options);
+  const cancel = () => session.end(cancelled());
+  signal.addEventListener("abort", cancel, { once: true });
+  const release = () => signal.removeEventListener("abort", cancel);
+  const gdb = new SandboxedGdb(session, options, deadline, release);
+  try {
+    await session.ready(Math.min(30_000, options.limits.debug_seconds * 1_000));
+    await sourceHelpers(session, "/inquest/load.py");
+    return gdb;
+  } catch (error) {
+    await gdb[Symbol.asyncDispose]();
+    throw error;
+  }
 }

@@ -1,9 +1,122 @@
-/** The bubblewrap sandbox that gdb runs in. */
+/**
+ * The bubblewrap sandbox that gdb runs in.
+ *
+ * gdb reads hostile files and is expected to be taken over by one some day. So it sees no network, no process, no device and no
+ * file but itself, its libraries and the job; it has no capability, may fork no child, and lives within resource limits.
+ * User namespaces must be allowed; where they are not, `probeSandbox` says why and the worker takes no job.
+ */
+import { existsSync, lstatSync, readlinkSync, realpathSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { Failure } from "../../services/contract/failure.ts";
 
-/** Whether the sandbox works on this machine; `reason` says why it does not. */
-export type SandboxProbe = { readonly ok: true } | { readonly ok: false; readonly reason: string };
+export interface SandboxLimits {
+  /** Address space and private memory in bytes; the first one includes mapped files. */
+  readonly addressSpace: number;
+  readonly data: number;
+  readonly cpuSeconds: number;
+  /** Bytes of one written file. */
+  readonly fileSize: number;
+}
 
-export async function probeSandbox(): Promise<SandboxProbe> {
-  await Promise.resolve();
-  return { ok: false, reason: "not built yet" };
+export interface SandboxPlan {
+  /** The command inside, with absolute paths. */
+  readonly command: readonly string[];
+  readonly limits: SandboxLimits;
+  /** [host, inside]. */
+  readonly readOnly: readonly (readonly [string, string])[];
+  readonly writable: readonly (readonly [string, string])[];
+  /** A descriptor that receives bubblewrap's JSON with `child-pid`. */
+  readonly infoFd: number;
+  /** A descriptor with a compiled seccomp filter. */
+  readonly seccompFd: number | null;
+}
+
+const binFolders = ["/usr/bin", "/usr/local/bin", "/bin"];
+
+/** Finds a program by name in the usual places (never through PATH), or checks a path. Null when there is none. */
+export function findProgram(nameOrPath: string): string | null {
+  const candidates = nameOrPath.includes("/") ? [resolve(nameOrPath)] : binFolders.map((folder) => `${folder}/${nameOrPath}`);
+  return candidates.find((path) => existsSync(path)) ?? null;
+}
+
+export function requireProgram(nameOrPath: string, code: "debugger_missing" | "sandbox_unavailable"): string {
+  const path = findProgram(nameOrPath);
+  if (path === null) throw new Failure(code, `${nameOrPath} is not installed`);
+  return path;
+}
+
+/** The system's libraries: `/lib` is a link on merged systems and a folder elsewhere. Programs are not among them. */
+function systemFolders(): string[] {
+  const options: string[] = [];
+  for (const path of ["/lib", "/lib64", "/lib32", "/libx32"]) {
+    if (!existsSync(path)) continue;
+    if (lstatSync(path).isSymbolicLink()) options.push("--symlink", readlinkSync(path), path);
+    else options.push("--ro-bind", path, path);
+  }
+  for (const path of ["/usr/lib", "/usr/lib64", "/usr/lib32"]) {
+    if (existsSync(path) && !lstatSync(path).isSymbolicLink()) options.push("--ro-bind", path, path);
+  }
+  return options;
+}
+
+/** gdb itself, and its prefix's data and libraries. */
+export function debuggerFolders(gdb: string): (readonly [string, string])[] {
+  const binary = realpathSync(gdb);
+  const prefix = dirname(dirname(binary));
+  const data = [`${prefix}/share/gdb`, ...(prefix === "/usr" ? [] : [`${prefix}/lib`, `${prefix}/lib64`, "/usr/share/gdb"])];
+  return [[binary, binary], ...data.filter((path) => existsSync(path)).map((path) => [path, path] as const)];
+}
+
+/** The whole command line: `prlimit` around `bwrap` around the command. */
+export function sandboxCommand(plan: SandboxPlan): readonly [string, ...string[]] {
+  const { limits } = plan;
+  return [
+    requireProgram("prlimit", "sandbox_unavailable"),
+    `--as=${limits.addressSpace}`,
+    `--data=${limits.data}`,
+    `--cpu=${limits.cpuSeconds}`,
+    `--fsize=${limits.fileSize}`,
+    "--nofile=256",
+    "--core=0",
+    requireProgram("bwrap", "sandbox_unavailable"),
+    "--unshare-all",
+    "--unshare-user",
+    "--uid",
+    "65534",
+    "--gid",
+    "65534",
+    "--hostname",
+    "inquest",
+    "--die-with-parent",
+    "--new-session",
+    "--as-pid-1",
+    "--cap-drop",
+    "ALL",
+    "--clearenv",
+    "--setenv",
+    "PATH",
+    "/nonexistent",
+    "--setenv",
+    "HOME",
+    "/tmp",
+    "--setenv",
+    "LC_ALL",
+    "C.UTF-8",
+    "--info-fd",
+    String(plan.infoFd),
+    ...(plan.seccompFd === null ? [] : ["--seccomp", String(plan.seccompFd)]),
+    ...systemFolders(),
+    "--size",
+    "16777216",
+    "--tmpfs",
+    "/tmp",
+    "--dev",
+    "/dev",
+    ...plan.readOnly.flatMap(([host, inside]) => ["--ro-bind", host, inside]),
+    ...plan.writable.flatMap(([host, inside]) => ["--bind", host, inside]),
+    "--chdir",
+    "/tmp",
+    "--",
+    ...plan.command,
+  ];
 }

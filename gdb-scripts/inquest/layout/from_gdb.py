@@ -1,0 +1,92 @@
+"""Layouts from the interpreter's own DWARF, read through gdb's types.
+
+Gives the same names as the tables do, by the same catalogue. A bit field's ``offset`` and ``size`` are those of the storage unit
+that holds it, ``bit`` counts from that unit's least significant bit. Expanding a type's compilation unit is what costs (some
+milliseconds each), so whoever needs only a few structs says which.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, Iterable, Optional, Tuple
+
+import gdb
+
+from inquest.layout import catalogue
+from inquest.layout.model import Field, Layouts, StructLayout
+
+_COMPOSITE = (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION)
+_MOST_FIELDS = 20_000
+
+
+def collect(kind: "gdb.Type", base: int = 0, prefix: str = "", fields: Optional[Dict[str, Field]] = None) -> Dict[str, Field]:
+    """The fields of a struct or union by dotted name; members of anonymous ones stand at their parent's level. ``base`` in bytes."""
+    found: Dict[str, Field] = {} if fields is None else fields
+    for member in kind.fields():
+        # A C++ static member has no position; names in __ are the inside of a pthread type.
+        if not hasattr(member, "bitpos") or (member.name or "").startswith("__") or len(found) >= _MOST_FIELDS or member.type is None:
+            continue
+        inner = member.type.strip_typedefs()
+        position = int(member.bitpos)
+        if member.bitsize:
+            unit = max(inner.sizeof, 1)
+            start = position // 8 // unit * unit
+            if member.name:
+                found[prefix + member.name] = Field(base + start, unit, position - 8 * start, member.bitsize)
+            continue
+        offset = base + position // 8
+        if member.name:
+            found[prefix + member.name] = Field(offset, inner.sizeof)
+            if inner.code in _COMPOSITE and member.name not in catalogue.OPAQUE:
+                collect(inner, offset, prefix + member.name + ".", found)
+        elif inner.code in _COMPOSITE:
+            collect(inner, offset, prefix, found)
+    return found
+
+
+def struct_layout(name: str) -> Optional[StructLayout]:
+    """The struct that the catalogue calls ``name``; None when the DWARF has no complete definition of it."""
+    for candidate in catalogue.STRUCTS.get(name, (name, "struct " + name)):
+        try:
+            kind = gdb.lookup_type(candidate).strip_typedefs()
+            if kind.code not in _COMPOSITE or not kind.sizeof or not kind.fields():
+                continue
+            return StructLayout(name, kind.sizeof, collect(kind))
+        except (gdb.error, RuntimeError, RecursionError):
+            continue
+    return None
+
+
+def _python_version() -> Tuple[int, int, int]:
+    """``Py_Version`` (3.11+), 0.0.0 where there is none."""
+    try:
+        value = int(gdb.parse_and_eval("*(unsigned long *) &Py_Version"))
+    except (gdb.error, RuntimeError, ValueError):
+        return (0, 0, 0)
+    return (value >> 24 & 0xFF, value >> 16 & 0xFF, value >> 8 & 0xFF)
+
+
+def layouts_from_gdb(names: Optional[Iterable[str]] = None) -> Optional[Layouts]:
+    """The layout of the interpreter that gdb has loaded; None without DWARF of it.
+
+    ``names`` are keys of ``catalogue.STRUCTS``, all of them by default. ``version`` is (0, 0, 0) before 3.11: the caller knows it.
+    """
+    if struct_layout("PyObject") is None:
+        return None
+    structs: Dict[str, StructLayout] = {}
+    for name in catalogue.STRUCTS if names is None else names:
+        found = struct_layout(name)
+        if found is not None:
+            structs[name] = found
+    thread_state = structs.get("PyThreadState") or struct_layout("PyThreadState")
+    if thread_state is None:
+        return None
+    head = struct_layout("PyObject")
+    fields = head.fields if head is not None else {}
+    return Layouts(
+        _python_version(),
+        "dwarf",
+        structs,
+        pointer_size=gdb.lookup_type("char").pointer().sizeof,
+        free_threaded="ob_ref_local" in fields,
+        debug_build="_ob_next" in fields,
+    )

@@ -1,0 +1,133 @@
+"""The machine at the crash: registers, instructions round the pc, what the faulting one touched, siginfo."""
+
+from __future__ import annotations
+
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence
+
+import gdb
+
+from inquest.operands import memory_operands
+
+_AROUND = 8
+_LONGEST_X86 = 15
+_MAX_REGISTERS = 128
+
+
+class CrashSite(NamedTuple):
+    """``registers`` by gdb's names, hex; ``disassembly`` in address order; ``facts`` for the diagnosis."""
+
+    registers: Dict[str, str]
+    disassembly: List[dict]
+    facts: Dict[str, object]
+
+
+def crash_site(frame: "gdb.Frame") -> CrashSite:
+    """Of the innermost frame of the crashed thread. What cannot be had is left out."""
+    values = _registers(frame)
+    disassembly = _disassembly(frame)
+    facts: Dict[str, object] = {}
+    current = next((at for at, row in enumerate(disassembly) if row["current"]), None)
+    if current is not None:
+        pc = frame.pc()
+        bits = 8 * gdb.lookup_type("void").pointer().sizeof
+        next_pc = int(disassembly[current + 1]["address"], 16) if current + 1 < len(disassembly) else pc
+        text = disassembly[current]["text"]
+        facts["instruction"] = text
+        facts["memory_operands"] = [
+            {"operand": operand.text, "address": None if operand.address is None else "0x%x" % operand.address}
+            for operand in memory_operands(text, next_pc, bits, lambda name: _register(frame, name))
+        ]
+    siginfo = _siginfo()
+    if siginfo:
+        facts["siginfo"] = siginfo
+    message = _abort_message()
+    if message:
+        facts["abort_message_address"] = "0x%x" % message
+    return CrashSite({name: "0x%x" % value for name, value in values.items()}, disassembly, facts)
+
+
+def _unsigned(value: "gdb.Value") -> int:
+    return int(value) & ((1 << (8 * value.type.sizeof)) - 1)
+
+
+def _register(frame: "gdb.Frame", name: str) -> Optional[int]:
+    try:
+        return _unsigned(frame.read_register(name))
+    except (gdb.error, RuntimeError, ValueError, OverflowError):
+        return None
+
+
+def _registers(frame: "gdb.Frame") -> Dict[str, int]:
+    """The general ones: integers of at most 8 bytes. Vector registers are not told."""
+    found: Dict[str, int] = {}
+    for descriptor in frame.architecture().registers("general"):
+        try:
+            value = frame.read_register(descriptor.name)
+            if value.type.sizeof <= 8 and len(found) < _MAX_REGISTERS:
+                found[descriptor.name] = _unsigned(value)
+        except (gdb.error, RuntimeError, ValueError, OverflowError):
+            continue
+    return found
+
+
+def _instructions(architecture: "gdb.Architecture", start: int, count: int) -> Sequence[Mapping]:
+    try:
+        return architecture.disassemble(start, count=count)
+    except (gdb.error, RuntimeError, OverflowError):
+        return []
+
+
+def _before(architecture: "gdb.Architecture", pc: int, floor: int) -> Sequence[Mapping]:
+    """Up to eight instructions that end where ``pc`` begins. On x86 they cannot be read backwards: a start is taken that arrives at ``pc``."""
+    for back in range(_AROUND * _LONGEST_X86 // 2, 0, -1):
+        start = pc - back
+        if start < floor:
+            continue
+        try:
+            rows = architecture.disassemble(start, pc - 1)
+        except (gdb.error, RuntimeError, OverflowError):
+            continue
+        if rows and rows[-1]["addr"] + rows[-1]["length"] == pc and not any("(bad)" in row["asm"] for row in rows):
+            return rows[-_AROUND:]
+    return []
+
+
+def _floor(frame: "gdb.Frame", pc: int) -> int:
+    """The start of the function where DWARF tells it."""
+    try:
+        block = frame.block()
+    except RuntimeError:
+        return 0
+    while block is not None and block.function is None:
+        block = block.superblock
+    return block.start if block is not None and block.start <= pc else 0
+
+
+def _disassembly(frame: "gdb.Frame") -> List[dict]:
+    pc = frame.pc()
+    architecture = frame.architecture()
+    after = _instructions(architecture, pc, _AROUND + 1)
+    rows = [*_before(architecture, pc, _floor(frame, pc)), *after] if after else []
+    return [{"address": "0x%x" % row["addr"], "text": row["asm"].replace("\t", " ")[:200], "current": row["addr"] == pc} for row in rows]
+
+
+def _siginfo() -> Dict[str, int]:
+    """``siginfo_t`` of the selected thread, from NT_SIGINFO: its integers."""
+    try:
+        info = gdb.parse_and_eval("$_siginfo")
+        return {
+            "signo": int(info["si_signo"]),
+            "code": int(info["si_code"]),
+            "errno": int(info["si_errno"]),
+            "address": int(info["_sifields"]["_sigfault"]["si_addr"]),
+        }
+    except (gdb.error, RuntimeError, ValueError):
+        return {}
+
+
+def _abort_message() -> Optional[int]:
+    """glibc's ``struct abort_msg_s *__abort_msg``, where its libc is at hand: what ``abort`` and ``assert`` had to say."""
+    try:
+        return int(gdb.parse_and_eval("*(unsigned long *) &__abort_msg")) or None
+    except (gdb.error, RuntimeError, ValueError):
+        return None

@@ -1,0 +1,81 @@
+/**
+ * Layer 4: typed commands.
+ *
+ * The only place where text for gdb is put together. A path that came from a user (the executable's, out of the core) goes
+ * through gdb's own argument splitter, whose quoting is a C string's; the core's path is ours and plain.
+ */
+import { Failure } from "../../services/contract/failure.ts";
+import type { Warning } from "../../services/contract/report.ts";
+import { quoteCString } from "./c-string.ts";
+import type { HelperName } from "./debugger.ts";
+import type { CommandResult, MiSession } from "./session.ts";
+
+const quickMs = 10_000;
+
+/** A path that needs no quoting in any of gdb's languages. */
+function plainPath(path: string): string {
+  if (!/^\/[\w./+-]*$/.test(path)) throw new Failure("debugger_command", "a path of the job folder is not plain");
+  return path;
+}
+
+/** `13.1` of `GNU gdb (Debian 13.1-3) 13.1`; distributors put their own version in front of it. */
+export async function gdbVersion(session: MiSession): Promise<string> {
+  const { console } = await session.request("-gdb-version", quickMs);
+  const first = console.join("").split("\n", 1)[0] ?? "";
+  return /([0-9][\w.+~-]*)\s*$/.exec(first)?.[1] ?? first.trim();
+}
+
+/** Sources the one file of helpers; it registers their MI commands. */
+export async function sourceHelpers(session: MiSession, path: string): Promise<void> {
+  await session.request(`-interpreter-exec console ${quoteCString(`source ${plainPath(path)}`)}`, quickMs);
+}
+
+export async function loadExecutable(session: MiSession, path: string, limitMs: number): Promise<readonly Warning[]> {
+  return fileWarnings(await session.request(`-file-exec-and-symbols ${quoteCString(path)}`, limitMs));
+}
+
+export async function loadCore(session: MiSession, path: string, limitMs: number): Promise<readonly Warning[]> {
+  return fileWarnings(await session.request(`-target-select core ${plainPath(path)}`, limitMs));
+}
+
+/** Runs `-inquest-NAME` and parses its one field. */
+export async function runInquest(session: MiSession, name: HelperName, manifest: string, out: string, limitMs: number): Promise<unknown> {
+  const { results } = await session.request(`-inquest-${name} ${quoteCString(manifest)} ${quoteCString(out)}`, limitMs);
+  const json = results["json"];
+  if (typeof json !== "string") throw new Failure("debugger_protocol", `-inquest-${name} answered without its field`);
+  try {
+    return JSON.parse(json);
+  } catch (error) {
+    throw new Failure("debugger_protocol", `-inquest-${name} answered with what is no JSON`, { cause: error });
+  }
+}
+
+/** What gdb says about files, by code. Null: said elsewhere in the report, or of no use to its reader. */
+const knownWarnings: readonly (readonly [RegExp, string | null])[] = [
+  [/\.reg-xstate/, null],
+  [/truncated|not at the end|Unexpected size of section/i, "core_truncated"],
+  [/core file may not match|exec file is newer|build-id|does not match/i, "binary_mismatch"],
+  [/during file-backed mapping note processing|Could not load shared library symbols|shared librar|\.debug_info|separate debug/i, null],
+  [/libthread_db|thread debugging|Unable to find dynamic linker|Error reading shared library/i, null],
+  [/DWARF|\.debug_|abbrev|CU at offset|DIE at/i, "debug_info_unreadable"],
+];
+
+const maxWarnings = 20;
+
+/** gdb's warnings as the report's: known ones by code, the rest as `gdb_warning`; paths of the sandbox lose their prefix. */
+export function fileWarnings(result: Pick<CommandResult, "log">): readonly Warning[] {
+  const warnings = new Map<string, Warning>();
+  for (const line of result.log.join("").split("\n")) {
+    const detail = line
+      .replace(/^warning: /i, "")
+      .replace(/\/job\/(sysroot|debug)/g, "")
+      .replace(/[^\x20-\x7e]/g, "?")
+      .trim()
+      .slice(0, 300);
+    if (detail === "" || !/warning|error|truncated|DWARF/i.test(line)) continue;
+    const known = knownWarnings.find(([pattern]) => pattern.test(line));
+    const warningCode = known === undefined ? "gdb_warning" : known[1];
+    if (warningCode !== null && warnings.size < maxWarnings) warnings.set(detail, { code: warningCode, detail });
+  }
+  return [...warnings.values()];
+}
