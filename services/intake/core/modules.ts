@@ -1,0 +1,113 @@
+/**
+ * The modules of a core with NT_FILE: which of the mapped files are ELF, where each begins and ends, and its build-id.
+ *
+ * Rows of one path are one module as far as the file's own program headers reach. So a file that is mapped twice (once to
+ * run, once to be read; or by dlmopen) becomes two, and a small library whose data segment begins in page 0 stays one.
+ */
+import { hex } from "../elf/fields.ts";
+import { PF_X } from "../elf/program-headers.ts";
+import type { AuxiliaryVector } from "./auxiliary-vector.ts";
+import type { CoreMapping, CoreModule } from "./core-facts.ts";
+import type { CoreMemory } from "./core-memory.ts";
+import { type ElfImage, readElfImage } from "./elf-image.ts";
+import type { FileMapping } from "./mapped-files.ts";
+
+export type OtherFile = { readonly path: string; readonly start: string; readonly end: string; readonly offset: number };
+
+export interface FoundModule extends CoreModule {
+  readonly image: ElfImage | null;
+}
+
+const DELETED = " (deleted)";
+export const VDSO_NAME = "linux-vdso.so.1";
+const PAGE_BITS = 12n;
+
+export const toMapping = (row: { start: bigint; end: bigint; offset: number }): CoreMapping => ({
+  start: hex(row.start),
+  end: hex(row.end),
+  offset: row.offset,
+});
+
+export function moduleOf(path: string, rows: readonly { start: bigint; end: bigint; offset: number }[], image: ElfImage | null): FoundModule {
+  const deleted = path.endsWith(DELETED);
+  return {
+    path: deleted ? path.slice(0, -DELETED.length) : path,
+    deleted,
+    buildId: image?.buildId ?? null,
+    start: hex(rows[0]?.start ?? 0n),
+    end: hex(rows.at(-1)?.end ?? 0n),
+    mappings: rows.map(toMapping),
+    kind: "unknown",
+    image,
+  };
+}
+
+export async function findModules(mappings: readonly FileMapping[], memory: CoreMemory): Promise<{ modules: FoundModule[]; otherFiles: OtherFile[] }> {
+  const modules: FoundModule[] = [];
+  const otherFiles: OtherFile[] = [];
+  for (const [path, rows] of Map.groupBy(mappings, (row) => row.path)) {
+    for (let at = 0; at < rows.length; ) {
+      const { taken, module } = await nextModule(path, rows.slice(at), memory);
+      if (module === null) otherFiles.push(...rows.slice(at, at + taken).map((row) => ({ path, ...toMapping(row) })));
+      else modules.push(module);
+      at += taken;
+    }
+  }
+  modules.sort((a, b) => (BigInt(a.start) < BigInt(b.start) ? -1 : 1));
+  return { modules, otherFiles };
+}
+
+/** How many of the rows, which belong to one path, are one module or one other file. */
+async function nextModule(path: string, rows: readonly FileMapping[], memory: CoreMemory): Promise<{ taken: number; module: FoundModule | null }> {
+  const [first] = rows;
+  if (first === undefined) return { taken: 1, module: null };
+  const found = first.offset === 0 ? await readElfImage(memory, first.start) : "absent";
+  if (found === null) return { taken: 1, module: null };
+  const belongs = found === "absent" ? isNext(rows) : (row: FileMapping) => row.start < found.end;
+  const past = rows.findIndex((row, index) => index > 0 && !belongs(row, index));
+  const own = past < 0 ? rows : rows.slice(0, past);
+  const isModule = isLoaded(own, memory) || (found !== "absent" && !found.hasCode);
+  return { taken: own.length, module: isModule ? moduleOf(path, own, found === "absent" ? null : found) : null };
+}
+
+/**
+ * Loaded to run, not mapped to be read: a row is executable; or the core does not tell all permissions (gcore leaves out
+ * what it does not dump) and the file is mapped in pieces, as a loader does.
+ */
+function isLoaded(rows: readonly FileMapping[], memory: CoreMemory): boolean {
+  const segments = rows.map((row) => memory.segmentAt(row.start));
+  return segments.some((each) => ((each?.flags ?? 0) & PF_X) !== 0) || (rows.length > 1 && segments.includes(null));
+}
+
+/** Without the file's own headers: the next row goes on where this one ends, or further into the file. */
+const isNext = (rows: readonly FileMapping[]) => (row: FileMapping, index: number) => {
+  const before = rows[index - 1];
+  return before !== undefined && (row.start === before.end || row.offset > before.offset);
+};
+
+/** The kernel's own library, which no file holds. */
+export async function findVdso(auxv: AuxiliaryVector, memory: CoreMemory): Promise<FoundModule | null> {
+  const start = auxv.get("AT_SYSINFO_EHDR");
+  const segment = start === undefined ? null : memory.segmentAt(start);
+  if (start === undefined || segment === null) return null;
+  const found = await readElfImage(memory, start);
+  const image = found === "absent" ? null : found;
+  return moduleOf(VDSO_NAME, [{ start, end: segment.vaddr + segment.memsz, offset: 0 }], image);
+}
+
+const holds = (module: CoreModule, address: bigint | undefined) =>
+  address !== undefined && module.mappings.some(({ start, end }) => BigInt(start) <= address && address < BigInt(end));
+
+/** Tells the executable (AT_ENTRY, else AT_PHDR), the dynamic linker (AT_BASE) and the vdso from the libraries. */
+export function withKinds(modules: readonly FoundModule[], auxv: AuxiliaryVector): FoundModule[] {
+  const executable = modules.find((each) => holds(each, auxv.get("AT_ENTRY"))) ?? modules.find((each) => holds(each, auxv.get("AT_PHDR")));
+  return modules.map((module) => {
+    if (module === executable) return { ...module, kind: "executable" };
+    if (module.path === VDSO_NAME || holds(module, auxv.get("AT_SYSINFO_EHDR"))) return { ...module, kind: "vdso" };
+    const base = auxv.get("AT_BASE");
+    return { ...module, kind: base !== undefined && base !== 0n && holds(module, base) ? "interpreter" : "library" };
+  });
+}
+
+export const pageFloor = (address: bigint) => (address >> PAGE_BITS) << PAGE_BITS;
+export const pageCeil = (address: bigint) => pageFloor(address + (1n << PAGE_BITS) - 1n);
