@@ -1,0 +1,101 @@
+/**
+ * The report for people: plain text, no colours, about a hundred columns.
+ *
+ * It opens with the answer and goes on to the evidence: the crashed thread merged, the findings, the other threads, what
+ * was suspended, the interpreter's own notations, what is missing, the modules, and the machine's view at the end.
+ */
+import type { Module, Report, Suspended } from "../contract/report.ts";
+import { lastPart, stackLines } from "./frames.ts";
+import { headline } from "./headline.ts";
+import { labelled, pageWidth, section, wrap } from "./layout.ts";
+import { faulthandlerDump, traceback } from "./notation.ts";
+import { columns, safe, safeCut } from "./safe-text.ts";
+import { crashedThreadLines, otherThreadLines, threadName, threadState } from "./threads.ts";
+
+/** A section that has nothing to tell is not there. */
+const titled = (title: string, lines: readonly string[]): readonly string[] => (lines.length === 0 ? [] : [...section(title), ...lines]);
+
+const indented = (text: string, indent: string): readonly string[] => wrap(text, pageWidth - indent.length).map((line) => indent + line);
+
+function threads(report: Report): readonly string[] {
+  const [first, ...others] = report.threads;
+  if (first === undefined) return titled("Threads", ["none could be read"]);
+  const state = threadState(first);
+  const title = `${first.crashed ? "Crashed thread" : "Thread"} ${threadName(first)}${state === "" ? "" : `: ${state}`}`;
+  const otherLines = otherThreadLines(others).slice(1);
+  return [...titled(title, crashedThreadLines(first)), ...titled(others.length === 1 ? "The other thread" : `The ${others.length} other threads`, otherLines)];
+}
+
+function findings(report: Report): readonly string[] {
+  return report.diagnoses.flatMap((each, index) => [
+    ...(index === 0 ? [] : [""]),
+    ...wrap(`${safeCut(each.title, 300)}  [${each.code}, ${each.confidence}]`, pageWidth),
+    ...indented(safeCut(each.detail, 2_000), "  "),
+    ...each.links.map((link) => `  ${safeCut(link, 300)}`),
+  ]);
+}
+
+function suspendedWork(work: Suspended): readonly string[] {
+  const state = work.state === null ? "" : ` (${safeCut(work.state, 60)})`;
+  const waiters = work.awaited_by.length === 0 ? "" : `, awaited by ${safeCut(work.awaited_by.join(", "), 200)}`;
+  return ["", `${work.kind.replace("_", " ")} ${safeCut(work.name ?? "without a name", 120)}${state}${waiters}`, ...stackLines(work.frames, { locals: false })];
+}
+
+function notations(report: Report): readonly string[] {
+  const [first] = report.threads;
+  const lines = first === undefined ? [] : traceback(first.python_frames, report.process.signal?.name ?? null);
+  return lines.length === 0 ? [] : [...lines, "", ...faulthandlerDump(report)];
+}
+
+function moduleNote(module: Module): string {
+  const origin = { upload: "", store: "from the store", debuginfod: "from debuginfod", missing: "MISSING", mismatch: "MISMATCH: another build was uploaded" }[
+    module.found
+  ];
+  const symbols = module.debug_info ? "debug info" : module.symbols ? "symbols" : "stripped";
+  const absent = module.found === "missing" || module.found === "mismatch";
+  return [origin, ...(absent ? [`build-id ${module.build_id ?? "unknown"}`] : [symbols])].filter((part) => part !== "").join(", ");
+}
+
+function modules(report: Report): readonly string[] {
+  const width = Math.min(44, Math.max(0, ...report.modules.map((module) => columns(lastPart(module.path)))));
+  return report.modules.map((module) => `  ${module.start}  ${safeCut(lastPart(module.path), 80).padEnd(width)}  ${moduleNote(module)}`);
+}
+
+/** Absent files by their whole path, so that the list can be worked through. */
+function missing(report: Report): readonly string[] {
+  const absent = report.modules.filter((module) => module.found === "missing" || module.found === "mismatch");
+  if (absent.length === 0) return [];
+  const lines = absent.map(
+    (module) => `  ${safe(module.path)}  ${module.build_id ?? "(build-id unknown)"}${module.found === "mismatch" ? "  (another build was uploaded)" : ""}`,
+  );
+  return ["Upload these and analyse again for more functions, lines and frames:", ...lines];
+}
+
+function registers(report: Report): readonly string[] {
+  const cells = Object.entries(report.registers).map(([name, value]) => `${safeCut(name, 12).padEnd(8)} ${safeCut(value, 40).padEnd(18)}`);
+  const perLine = Math.max(1, Math.floor(pageWidth / 31));
+  return Array.from({ length: Math.ceil(cells.length / perLine) }, (_, row) => `  ${cells.slice(row * perLine, (row + 1) * perLine).join("  ")}`.trimEnd());
+}
+
+const disassembly = (report: Report): readonly string[] =>
+  report.disassembly.map((each) => `${each.current ? "=>" : "  "} ${each.address}  ${safeCut(each.text, 200)}`);
+
+export function renderText(report: Report): string {
+  const suspended = report.suspended.flatMap(suspendedWork).slice(1);
+  const warnings = report.warnings.flatMap((warning) =>
+    labelled(safeCut(warning.code, 40), safeCut(warning.detail, 600), Math.max(24, warning.code.length + 2)),
+  );
+  const lines = [
+    ...headline(report),
+    ...threads(report),
+    ...titled("Findings", findings(report)),
+    ...titled("Suspended work", suspended),
+    ...titled("In Python's own notation", notations(report)),
+    ...titled("Missing binaries", missing(report)),
+    ...titled("Warnings", warnings),
+    ...titled("Modules", modules(report)),
+    ...titled("Registers of the crashed thread", registers(report)),
+    ...titled("Code at the crash", disassembly(report)),
+  ];
+  return `${lines.join("\n")}\n`;
+}

@@ -1,0 +1,95 @@
+/** Assemble: what the stages found becomes one report. Nothing that one half lacks takes from the other. */
+import type { Module, ProcessInfo, PythonInfo, Report, Signal, Warning } from "../../services/contract/report.ts";
+import type { CoreFacts, CoreSignal } from "../../services/intake/core/core-facts.ts";
+import { assembleThreads } from "./assemble-threads.ts";
+import type { Debugged } from "./debug.ts";
+import { diagnose } from "./diagnose.ts";
+import type { Gathered } from "./gather.ts";
+import type { NativeAnswer } from "./helper-answer.ts";
+
+export interface AssembleInput {
+  readonly jobId: string;
+  readonly createdAt: Date;
+  readonly core: CoreFacts;
+  readonly gathered: Pick<Gathered, "choices" | "warnings">;
+  readonly debugged: Debugged;
+  readonly mostThreads: number;
+  readonly timings_ms: Readonly<Record<string, number>>;
+}
+
+const reportSchema = 1;
+
+function toSignal({ code_number: _code, sender_uid: _uid, ...signal }: CoreSignal): Signal {
+  return signal;
+}
+
+function processInfo(core: CoreFacts): ProcessInfo {
+  return {
+    executable: core.executable,
+    command_line: core.commandLine === null ? null : [...core.commandLine],
+    pid: core.pid,
+    uid: core.uid,
+    signal: core.signal === null ? null : toSignal(core.signal),
+    crashed_lwp: core.crashedLwp,
+    started_by_gcore: core.madeBy === "gcore",
+  };
+}
+
+/** What gdb had of a file counts; where it was not asked, what the file says of itself. */
+function modulesOf({ choices }: Pick<Gathered, "choices">, native: NativeAnswer | null): Module[] {
+  const asked = new Map((native?.modules ?? []).map((module) => [module.path, module]));
+  return choices.map(({ module, found, file, debugFile }) => ({
+    path: module.path,
+    build_id: module.buildId,
+    start: module.start,
+    end: module.end,
+    size: Number(BigInt(module.end) - BigInt(module.start)),
+    found,
+    symbols: asked.get(module.path)?.symbols ?? (file?.has_symbols === true || debugFile?.has_symbols === true),
+    debug_info: asked.get(module.path)?.debug_info ?? (file?.has_debug_info === true || debugFile?.has_debug_info === true),
+  }));
+}
+
+function whyNoPython({ python, gdb }: Debugged): string | null {
+  if (python?.python != null) return null;
+  if (python !== null) return python.python_missing_reason ?? "no CPython was found in the core";
+  return gdb === null ? "the debugger could not be used" : "the Python helper gave no answer, as the warnings tell";
+}
+
+/** Of the interpreter's GIL, where the threads' own words leave no doubt. */
+function withHolder(python: PythonInfo | null, threads: Report["threads"]): PythonInfo | null {
+  if (python === null || python.gil_holder_lwp !== null) return python;
+  const holders = threads.filter((thread) => thread.gil === "holder");
+  return holders.length === 1 ? { ...python, gil_holder_lwp: holders[0]?.lwp ?? null } : python;
+}
+
+export function assemble(input: AssembleInput): Report {
+  const { core, gathered, debugged, mostThreads } = input;
+  const { python, native } = debugged;
+  const warnings: Warning[] = [...core.warnings, ...gathered.warnings, ...debugged.warnings, ...(python?.warnings ?? []), ...(native?.warnings ?? [])];
+  const threads = assembleThreads({ core, python, native, mostThreads }, warnings);
+  const modules = modulesOf(gathered, native);
+  return {
+    schema: reportSchema,
+    job_id: input.jobId,
+    created_at: input.createdAt.toISOString(),
+    engine: { gdb: native?.gdb ?? debugged.gdb, helpers: python?.helpers ?? "none", layout_source: python?.layout_source ?? null },
+    warnings,
+    timings_ms: { ...input.timings_ms, ...debugged.timings_ms, ...prefixed("python_", python?.timings_ms), ...prefixed("native_", native?.timings_ms) },
+    process: processInfo(core),
+    python: withHolder(python?.python ?? null, threads),
+    python_missing_reason: whyNoPython(debugged),
+    threads,
+    suspended: python?.suspended ?? [],
+    modules,
+    diagnoses: diagnose({ core, threads, modules, python, native }),
+    // Filled by the triage of services/triage once it exists; until then a job has no group.
+    signature: null,
+    registers: native?.registers ?? {},
+    disassembly: native?.disassembly ?? [],
+  };
+}
+
+function prefixed(prefix: string, timings: Readonly<Record<string, number>> | undefined): Record<string, number> {
+  return Object.fromEntries(Object.entries(timings ?? {}).map(([name, value]) => [`${prefix}${name}`, value]));
+}

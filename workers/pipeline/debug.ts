@@ -1,0 +1,145 @@
+/**
+ * Debug: one fresh gdb after the other, down a ladder, until both helpers have answered.
+ *
+ * gdb dying or hanging on what users send is a normal event. Each rung shows it less: all of it, then no DWARF, then no
+ * file at all (gdb only runs the Python helper, which reads the core by itself). What an earlier rung has answered is
+ * kept, and what was given up is told in `warnings`. Only faults of the machine (no gdb, no sandbox), a cancelled job and
+ * a deadline with nothing in hand end the stage with a failure.
+ */
+import { type Static, type TSchema, Type } from "typebox";
+import { Compile, type Validator } from "typebox/compile";
+import { Failure, type FailureCode } from "../../services/contract/failure.ts";
+import type { Limits } from "../../services/contract/limits.ts";
+import type { Warning } from "../../services/contract/report.ts";
+import type { GdbSession, HelperName, OpenGdbOptions, Rung } from "../gdb/debugger.ts";
+import { NativeAnswer, PythonAnswer } from "./helper-answer.ts";
+
+export interface DebugInput {
+  readonly folder: string;
+  readonly machine: string;
+  readonly gdb: string;
+  readonly core: string;
+  readonly executable: string | null;
+  readonly limits: Pick<Limits, "debug_seconds" | "debug_memory_bytes">;
+  readonly signal: AbortSignal;
+  readonly openGdb: (options: OpenGdbOptions) => Promise<GdbSession>;
+}
+
+export interface Debugged {
+  readonly python: PythonAnswer | null;
+  readonly native: NativeAnswer | null;
+  /** Version of the gdb that ran; null when none could be asked. */
+  readonly gdb: string | null;
+  readonly warnings: readonly Warning[];
+  readonly timings_ms: Readonly<Record<string, number>>;
+}
+
+const ladder: readonly Rung[] = ["dwarf", "readnever", "python-only"];
+
+const rungs: Readonly<Record<Rung, string>> = {
+  dwarf: "with debug information",
+  readnever: "without debug information",
+  "python-only": "with the Python helper alone",
+};
+
+const validators = { python: Compile(PythonAnswer), native: Compile(NativeAnswer) };
+
+/** Failures that say something of this input on this rung, and nothing of the machine. */
+const givesUpRung: ReadonlySet<FailureCode> = new Set(["debugger_died", "debugger_timeout", "debugger_protocol", "debugger_command", "helper_failed"]);
+/** After these the session still lives. */
+const keepsSession: ReadonlySet<FailureCode> = new Set(["debugger_command", "helper_failed"]);
+
+/** The answer, or null with a warning that names the field that is wrong, never its value. */
+function validated<T extends TSchema>(validator: Validator<Type.TProperties, T>, name: HelperName, answer: unknown, warnings: Warning[]): Static<T> | null {
+  if (validator.Check(answer)) return answer;
+  const [first] = validator.Errors(answer);
+  const where = first === undefined ? "" : `: ${first.instancePath.slice(0, 200) || "/"} ${first.message}`;
+  warnings.push({ code: "helper_answer_invalid", detail: `the ${name} helper's answer breaks its schema${where}; that half is left out` });
+  return null;
+}
+
+class Ladder {
+  python: PythonAnswer | null = null;
+  native: NativeAnswer | null = null;
+  gdb: string | null = null;
+  readonly warnings: Warning[] = [];
+  readonly timings: Record<string, number> = {};
+  readonly #input: DebugInput;
+
+  constructor(input: DebugInput) {
+    this.#input = input;
+  }
+
+  /** What this rung is still wanted for. */
+  #wanted(rung: Rung): HelperName[] {
+    const wanted: HelperName[] = [];
+    if (this.python === null) wanted.push("python");
+    if (this.native === null && rung !== "python-only") wanted.push("native");
+    return wanted;
+  }
+
+  async climbDown(): Promise<void> {
+    for (const rung of ladder) {
+      const wanted = this.#wanted(rung);
+      if (wanted.length === 0) return;
+      const started = performance.now();
+      try {
+        await this.#useRung(rung, wanted);
+      } catch (error) {
+        if (!(error instanceof Failure) || !givesUpRung.has(error.code)) throw error;
+        this.#giveUp(rung, error);
+      } finally {
+        this.timings[`gdb_${rung}`] = Math.round(performance.now() - started);
+      }
+    }
+  }
+
+  async #useRung(rung: Rung, wanted: readonly HelperName[]): Promise<void> {
+    const { folder, machine, gdb, limits, signal, openGdb, core, executable } = this.#input;
+    await using session = await openGdb({ jobDir: folder, rung, limits, signal, gdb, machine });
+    this.gdb = await session.version();
+    let opened = true;
+    if (rung !== "python-only")
+      opened = await this.#tolerate(rung, async () => void this.warnings.push(...(await session.loadCore({ core, executable })).warnings));
+    for (const name of wanted) {
+      if (name === "native" && !opened) continue;
+      await this.#tolerate(rung, () => this.#ask(session, name));
+    }
+  }
+
+  async #ask(session: GdbSession, name: HelperName): Promise<void> {
+    const { answer, duration_ms } = await session.runHelper(name);
+    this.timings[`helper_${name}`] = Math.round(duration_ms);
+    if (name === "python") this.python = validated(validators.python, name, answer, this.warnings);
+    else this.native = validated(validators.native, name, answer, this.warnings);
+  }
+
+  /** False when gdb refused, but lives. */
+  async #tolerate(rung: Rung, step: () => Promise<void>): Promise<boolean> {
+    try {
+      await step();
+      return true;
+    } catch (error) {
+      if (!(error instanceof Failure) || !keepsSession.has(error.code)) throw error;
+      this.#giveUp(rung, error);
+      return false;
+    }
+  }
+
+  #giveUp(rung: Rung, error: Failure): void {
+    this.warnings.push({ code: error.code, detail: `gdb ${rungs[rung]}: ${error.message}` });
+  }
+}
+
+export async function debug(input: DebugInput): Promise<Debugged> {
+  const ladder = new Ladder(input);
+  try {
+    await ladder.climbDown();
+  } catch (error) {
+    const late = error instanceof Failure && error.code === "deadline_exceeded";
+    if (!late || (ladder.python === null && ladder.native === null)) throw error;
+    ladder.warnings.push({ code: error.code, detail: `${error.message}; what had been read until then is told` });
+  }
+  const { python, native, gdb, warnings, timings } = ladder;
+  return { python, native, gdb, warnings, timings_ms: timings };
+}

@@ -1,0 +1,16 @@
+/** What a rule of the diagnosis may look at. */
+import type { Diagnosis, Module, Thread } from "../../../services/contract/report.ts";
+import type { CoreFacts } from "../../../services/intake/core/core-facts.ts";
+import type { NativeAnswer, PythonAnswer } from "../helper-answer.ts";
+
+export interface Evidence {
+  readonly core: CoreFacts;
+  /** Assembled, the crashed one first. */
+  readonly threads: readonly Thread[];
+  readonly modules: readonly Module[];
+  readonly python: PythonAnswer | null;
+  readonly native: NativeAnswer | null;
+}
+
+/** Null: nothing to say. */
+export type Finding = (evidence: Evidence) => Diagnosis | null;

@@ -1,0 +1,62 @@
+/** Findings that the signal alone carries. */
+import type { NativeFrame } from "../../../services/contract/report.ts";
+import { systemName } from "../thread-state.ts";
+import type { Finding } from "./evidence.ts";
+
+/** The first page is never mapped (vm.mmap_min_addr is 4096 or more), so an address in it is a null pointer and an offset. */
+const firstPage = 4_096n;
+
+export const nullDereference: Finding = ({ core }) => {
+  const { signal } = core;
+  if (signal?.name !== "SIGSEGV" || signal.code !== "SEGV_MAPERR" || signal.address === null || BigInt(signal.address) >= firstPage) return null;
+  const offset = Number(BigInt(signal.address));
+  return {
+    code: "null_dereference",
+    title: offset === 0 ? "A null pointer was dereferenced" : `A null pointer was dereferenced, at offset ${offset}`,
+    detail: `The process touched address ${signal.address}, which is in the first page. That page is never mapped: the pointer was null${offset === 0 ? "" : `, and the field or element ${offset} bytes behind it was wanted`}.`,
+    confidence: "certain",
+    lwp: core.crashedLwp,
+    evidence: { signal: signal.name, code: signal.code, address: signal.address, offset },
+    links: [],
+  };
+};
+
+/** si_code of kill, sigqueue and tkill: the kernel vouches that a process sent it. */
+const sentCodes: ReadonlySet<string> = new Set(["SI_USER", "SI_QUEUE", "SI_TKILL"]);
+
+export const sentByProcess: Finding = ({ core }) => {
+  const { signal, pid } = core;
+  if (signal?.code == null || !sentCodes.has(signal.code) || signal.sender_pid === null || signal.sender_pid <= 0) return null;
+  if (pid === null || signal.sender_pid === pid) return null;
+  const by = signal.sender_uid === null ? "" : ` (uid ${signal.sender_uid})`;
+  return {
+    code: "sent_by_process",
+    title: `Process ${signal.sender_pid} sent the signal`,
+    detail: `${signal.name ?? `Signal ${signal.number}`} came from process ${signal.sender_pid}${by} and not from a fault of this process: its stacks show where it was, not what went wrong.`,
+    confidence: "certain",
+    lwp: core.crashedLwp,
+    evidence: { signal: signal.name, code: signal.code, sender_pid: signal.sender_pid, sender_uid: signal.sender_uid },
+    links: [],
+  };
+};
+
+const raising =
+  /^(abort|raise|gsignal|pthread_kill\w*|p?thread_kill_(implementation|internal)|kill|tgkill|assert_fail(_base)?|libc_message\w*|fortify_fail\w*)$/;
+
+export const abortedItself: Finding = ({ core, threads }) => {
+  const { signal } = core;
+  if (signal?.name !== "SIGABRT" || (signal.sender_pid !== null && core.pid !== null && signal.sender_pid !== core.pid)) return null;
+  const frames = threads.find((thread) => thread.crashed)?.native_frames.filter((frame): frame is NativeFrame => frame.kind === "native") ?? [];
+  const abort = frames.slice(0, 12).findIndex((frame) => frame.function !== null && systemName(frame.function) === "abort");
+  if (abort < 0) return null;
+  const caller = frames.slice(abort + 1).find((frame) => frame.function !== null && !raising.test(systemName(frame.function)))?.function ?? null;
+  return {
+    code: "abort",
+    title: caller === null ? "The process aborted itself" : `The process aborted itself in ${caller}`,
+    detail: `abort() was called${caller === null ? "" : ` by ${caller}`}: the program, or a library that found its state inconsistent, ended it on purpose. What it wrote to its standard error just before says why.`,
+    confidence: "certain",
+    lwp: core.crashedLwp,
+    evidence: { signal: signal.name, sender_pid: signal.sender_pid, caller },
+    links: [],
+  };
+};
