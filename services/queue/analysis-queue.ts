@@ -2,26 +2,127 @@
  * How a job reaches a worker: BullMQ's producer side.
  *
  * The queue carries ids and nothing else; the database is the truth. So a Redis that is gone delays jobs and loses none:
- * `add` keeps what it could not hand over and tries again, and `recover` queues again what the database knows.
+ * `add` keeps what it could not hand over and tries again, and `recovery` queues again what the database knows.
  */
-export const analysisQueueName = "analysis";
-
-export interface AnalysisJobData {
-  readonly job_id: string;
-}
+import { Queue } from "bullmq";
+import { publish } from "./channel.ts";
+import { type RedisConnections, redisReady, withRedis } from "./connection.ts";
+import { type AnalysisJobData, analysisQueueName, jobSettings, priorityOf, redisPrefix } from "./queue-settings.ts";
 
 export interface QueueCounts {
   readonly waiting: number;
   readonly active: number;
+  /** Waiting for their next attempt. */
   readonly delayed: number;
 }
 
 export interface AnalysisQueue extends AsyncDisposable {
   /** Never rejects for a Redis that is gone: `deferred` jobs are added as soon as it answers. Bytes of the core give the priority: small ones first. */
   add(jobId: string, coreSize: number): Promise<"added" | "deferred">;
-  /** Takes the job out of the queue, and tells the worker that has it to stop at once. The row must have been changed before. */
+  /** Takes the job out of the queue, and tells the worker that has it to stop at once. The row must have been changed before. Never rejects. */
   cancel(jobId: string): Promise<void>;
+  /** Those of the ids that the queue does not know. Rejects with `queue_unavailable`, as all below. */
+  lacking(jobIds: readonly string[]): Promise<string[]>;
+  /** Moves a waiting job to the front: one that has waited long. */
+  prefer(jobId: string): Promise<void>;
   counts(): Promise<QueueCounts>;
-  /** Rejects with `queue_unavailable` when Redis does not answer. */
   ping(): Promise<void>;
+}
+
+const retryMilliseconds = 250;
+const slowRetryMilliseconds = 2_000;
+
+/** Waits a moment for Redis, and opens without it when it is not there. */
+export async function openAnalysisQueue(redis: RedisConnections, options: { readonly attempts: number }): Promise<AnalysisQueue> {
+  const { commands } = redis;
+  const queue = new Queue<AnalysisJobData>(analysisQueueName, { connection: commands, prefix: redisPrefix, skipMetasUpdate: true });
+  queue.on("error", () => undefined); // The connection's own listener tells it.
+  await redisReady(commands, slowRetryMilliseconds);
+
+  /** Job ids with the sizes of their cores that Redis did not take yet. */
+  const pending = new Map<string, number>();
+  let timer: NodeJS.Timeout | null = null;
+  let closed = false;
+
+  async function handOver(jobId: string, coreSize: number): Promise<void> {
+    await withRedis(commands, async () => {
+      const state = await queue.getJobState(jobId);
+      // An earlier run of this job is just ending (it was queued again at once): BullMQ would take the id for a duplicate.
+      if (state === "active") return;
+      if (state === "completed" || state === "failed") await queue.remove(jobId);
+      await queue.add("analyse", { job_id: jobId }, jobSettings(jobId, coreSize, options.attempts));
+      pending.delete(jobId);
+    });
+  }
+
+  async function handOverPending(): Promise<void> {
+    timer = null;
+    for (const [jobId, coreSize] of pending) {
+      try {
+        await handOver(jobId, coreSize);
+      } catch {
+        break;
+      }
+    }
+    tryAgainLater();
+  }
+
+  function tryAgainLater(): void {
+    if (closed || pending.size === 0 || timer !== null) return;
+    timer = setTimeout(() => void handOverPending(), commands.status === "ready" ? retryMilliseconds : slowRetryMilliseconds);
+  }
+
+  return {
+    add: async (jobId, coreSize) => {
+      pending.set(jobId, coreSize);
+      try {
+        await handOver(jobId, coreSize);
+      } catch {
+        // Redis is gone: it stays pending.
+      }
+      tryAgainLater();
+      return pending.has(jobId) ? "deferred" : "added";
+    },
+
+    cancel: async (jobId) => {
+      pending.delete(jobId);
+      await withRedis(commands, () => queue.remove(jobId)).catch(() => undefined);
+      await publish(redis, "cancellations", jobId);
+    },
+
+    lacking: (jobIds) =>
+      withRedis(commands, async () => {
+        const pipeline = commands.pipeline();
+        for (const jobId of jobIds) pipeline.exists(queue.toKey(jobId));
+        const answers = (await pipeline.exec()) ?? [];
+        return jobIds.filter((_, position) => {
+          const [error, exists] = answers[position] ?? [new Error("no answer"), null];
+          if (error !== null) throw error;
+          return exists === 0;
+        });
+      }),
+
+    prefer: (jobId) =>
+      withRedis(commands, async () => {
+        const job = await queue.getJob(jobId);
+        if (job !== undefined && job.priority > priorityOf(0)) await job.changePriority({ priority: priorityOf(0) });
+      }),
+
+    counts: () =>
+      withRedis(commands, async () => {
+        const counts = await queue.getJobCounts("wait", "prioritized", "active", "delayed");
+        return { waiting: (counts["wait"] ?? 0) + (counts["prioritized"] ?? 0), active: counts["active"] ?? 0, delayed: counts["delayed"] ?? 0 };
+      }),
+
+    ping: async () => {
+      await withRedis(commands, () => commands.ping());
+    },
+
+    [Symbol.asyncDispose]: async () => {
+      closed = true;
+      if (timer !== null) clearTimeout(timer);
+      // Waits for a connection that may never come when Redis is gone, so nobody waits for it here.
+      if (commands.status === "ready") await queue.close();
+    },
+  };
 }

@@ -43,7 +43,7 @@ export interface BinaryStore {
 
 const toBinary = (row: BinaryTable): StoredBinary => ({
   build_id: row.build_id,
-  kind: row.kind as BinaryKind,
+  kind: row.kind,
   size: row.size,
   sha256: row.sha256,
   filename: row.filename,

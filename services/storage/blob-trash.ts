@@ -22,7 +22,7 @@ export async function discardBlobs(transaction: Transaction<Schema>, blobs: read
           .as("used"),
       ])
       .executeTakeFirst();
-    if (Boolean(row?.used)) continue;
+    if (row?.used) continue;
     await transaction
       .insertInto("blob_trash")
       .values({ blob, since: new Date().toISOString() })

@@ -2,7 +2,7 @@
 import type { Transaction } from "kysely";
 import { discardBlobs } from "./blob-trash.ts";
 import type { Database } from "./database.ts";
-import type { JobStore, UnfinishedJob } from "./job-store.ts";
+import type { JobStore } from "./job-store.ts";
 import { changeAlone, endedStatuses } from "./job-transition.ts";
 import type { Schema } from "./schema.ts";
 
@@ -48,7 +48,13 @@ export function housekeeping(database: Database): Pick<JobStore, "unfinished" | 
           .limit(rowsAtOnce)
           .execute();
         for (const row of rows) {
-          yield { id: row.id, status: row.status as UnfinishedJob["status"], createdAt: row.created_at, attempts: row.attempts, coreSize: row.core_size };
+          yield {
+            id: row.id,
+            status: row.status === "running" ? "running" : "queued",
+            createdAt: row.created_at,
+            attempts: row.attempts,
+            coreSize: row.core_size,
+          };
         }
         after = rows.at(-1)?.id ?? after;
         if (rows.length < rowsAtOnce) return;

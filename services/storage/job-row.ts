@@ -1,12 +1,14 @@
 /** A row of `jobs` as the job that users see. The rows are written by this project alone, so their JSON is trusted. */
 import type { Labels } from "../contract/common.ts";
-import type { CoreSummary, Job, JobError, JobStage, JobStatus, MissingBinary, WhenMissing } from "../contract/job.ts";
+import type { CoreSummary, Job, JobError, MissingBinary } from "../contract/job.ts";
 import type { StoredJob } from "./job-store.ts";
 import type { JobTable } from "./schema.ts";
 
-const parsed = <T>(text: string | null): T | null => (text === null ? null : (JSON.parse(text) as T));
-
 export function toJob(row: JobTable): Job {
+  const commandLine: string[] | null = JSON.parse(row.command_line ?? "null");
+  const missingBinaries: MissingBinary[] = JSON.parse(row.missing_binaries);
+  const labels: Labels = JSON.parse(row.labels);
+  const error: JobError | null = JSON.parse(row.error ?? "null");
   const core: CoreSummary = {
     filename: row.core_filename,
     size: row.core_size,
@@ -14,27 +16,27 @@ export function toJob(row: JobTable): Job {
     executable_name: row.core_executable,
     pid: row.pid,
     signal: row.signal,
-    command_line: parsed<string[]>(row.command_line),
+    command_line: commandLine,
   };
   const self = `/v1/jobs/${row.id}`;
   return {
     id: row.id,
-    status: row.status as JobStatus,
+    status: row.status,
     created_at: row.created_at,
     started_at: row.started_at,
     finished_at: row.finished_at,
     expires_at: row.expires_at,
-    progress: { stage: row.stage as JobStage, percent: row.percent },
+    progress: { stage: row.stage, percent: row.percent },
     core,
-    missing_binaries: parsed<MissingBinary[]>(row.missing_binaries) ?? [],
-    labels: parsed<Labels>(row.labels) ?? {},
+    missing_binaries: missingBinaries,
+    labels,
     attempts: row.attempts,
-    error: parsed<JobError>(row.error),
+    error,
     signature: row.signature_hash === null ? null : { hash: row.signature_hash, title: row.signature_title ?? "" },
     links: { self, report: `${self}/report`, events: `${self}/events`, bundle: `${self}/bundle` },
   };
 }
 
 export function toStoredJob(row: JobTable): StoredJob {
-  return { job: toJob(row), projectId: row.project_id, whenMissing: row.when_missing as WhenMissing, coreBlob: row.core_blob };
+  return { job: toJob(row), projectId: row.project_id, whenMissing: row.when_missing, coreBlob: row.core_blob };
 }

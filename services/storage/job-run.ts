@@ -1,5 +1,5 @@
 /** The worker's changes of a job. Each is bound to the run that it belongs to: a worker that lost its job writes nothing any more. */
-import type { Transaction } from "kysely";
+import { type Transaction, expressionBuilder } from "kysely";
 import type { Report } from "../contract/report.ts";
 import type { Database } from "./database.ts";
 import { appendEvent } from "./job-events.ts";
@@ -12,6 +12,7 @@ import { columnsOfReport, termsOfReport } from "./search-terms.ts";
 
 const now = (): string => new Date().toISOString();
 const rowsAtOnce = 500;
+const column = expressionBuilder<Schema, "jobs">();
 
 /** The labels' terms stay, those of an earlier report go. */
 async function replaceTerms(transaction: Transaction<Schema>, row: JobTable, report: Report): Promise<void> {
@@ -29,14 +30,18 @@ async function replaceTerms(transaction: Transaction<Schema>, row: JobTable, rep
 export function running(database: Database): Pick<JobStore, "start" | "setProgress" | "finish" | "fail" | "giveBack"> {
   return {
     start: async (id) => {
-      const row = await changeAlone(database, { id, status: ["queued", "running"] }, (query) => ({
-        status: "running",
-        stage: "inspect",
-        percent: 0,
-        started_at: now(),
-        attempts: query("attempts", "+", 1),
-        run: query("run", "+", 1),
-      }));
+      const row = await changeAlone(
+        database,
+        { id, status: ["queued", "running"] },
+        {
+          status: "running",
+          stage: "inspect",
+          percent: 0,
+          started_at: now(),
+          attempts: column("attempts", "+", 1),
+          run: column("run", "+", 1),
+        },
+      );
       return row === null ? null : { ...toStoredJob(row), run: row.run };
     },
 
@@ -93,15 +98,19 @@ export function running(database: Database): Pick<JobStore, "start" | "setProgre
     },
 
     giveBack: async (id, run, { countAttempt }) => {
-      const row = await changeAlone(database, { id, run, status: ["running"] }, (query) => ({
-        status: "queued",
-        stage: "queued",
-        percent: 0,
-        started_at: null,
-        // A new run number, so that this worker's later writes are refused from now on.
-        run: query("run", "+", 1),
-        attempts: query("attempts", "-", countAttempt ? 0 : 1),
-      }));
+      const row = await changeAlone(
+        database,
+        { id, run, status: ["running"] },
+        {
+          status: "queued",
+          stage: "queued",
+          percent: 0,
+          started_at: null,
+          // A new run number, so that this worker's later writes are refused from now on.
+          run: column("run", "+", 1),
+          attempts: column("attempts", "-", countAttempt ? 0 : 1),
+        },
+      );
       return row !== null;
     },
   };

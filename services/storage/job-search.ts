@@ -5,7 +5,7 @@
  * that is a term drives the query from the term's index, which is in the order of the page; everything else is looked up
  * for the jobs that come by.
  */
-import type { SelectQueryBuilder } from "kysely";
+import { type Expression, type SqlBool, expressionBuilder } from "kysely";
 import { Failure } from "../contract/failure.ts";
 import type { Database } from "./database.ts";
 import { decodeCursor, encodeCursor } from "./job-cursor.ts";
@@ -14,8 +14,6 @@ import type { JobFilters, JobStore } from "./job-store.ts";
 import type { JobTable, Schema } from "./schema.ts";
 import { baseName, indexable } from "./search-text.ts";
 import { type Term, termsOfLabels } from "./search-terms.ts";
-
-type JobQuery = SelectQueryBuilder<Schema, "jobs", JobTable>;
 
 function instant(name: string, value: string): string {
   const time = new Date(value);
@@ -32,69 +30,63 @@ function termsOfFilters(filters: JobFilters): Term[] {
   return terms;
 }
 
-function whereColumns(query: JobQuery, filters: JobFilters): JobQuery {
-  let narrowed = query;
-  if (filters.status !== undefined) narrowed = narrowed.where("jobs.status", "=", filters.status);
-  if (filters.signal !== undefined) narrowed = narrowed.where("jobs.signal", "=", filters.signal);
-  if (filters.signature !== undefined) narrowed = narrowed.where("jobs.signature_hash", "=", indexable(filters.signature));
-  if (filters.executable !== undefined) narrowed = narrowed.where("jobs.executable", "=", indexable(baseName(filters.executable)));
-  if (filters.since !== undefined) narrowed = narrowed.where("jobs.created_at", ">=", instant("since", filters.since));
-  if (filters.until !== undefined) narrowed = narrowed.where("jobs.created_at", "<", instant("until", filters.until));
-  const version = filters.pythonVersion;
-  if (version !== undefined) {
+const where = expressionBuilder<Schema, "jobs">();
+
+function conditions(projectId: string, filters: JobFilters, terms: readonly Term[]): Expression<SqlBool>[] {
+  const all: Expression<SqlBool>[] = [where("jobs.project_id", "=", projectId)];
+  if (filters.status !== undefined) all.push(where("jobs.status", "=", filters.status));
+  if (filters.signal !== undefined) all.push(where("jobs.signal", "=", filters.signal));
+  if (filters.signature !== undefined) all.push(where("jobs.signature_hash", "=", indexable(filters.signature)));
+  if (filters.executable !== undefined) all.push(where("jobs.executable", "=", indexable(baseName(filters.executable))));
+  if (filters.since !== undefined) all.push(where("jobs.created_at", ">=", instant("since", filters.since)));
+  if (filters.until !== undefined) all.push(where("jobs.created_at", "<", instant("until", filters.until)));
+  if (filters.pythonVersion !== undefined) {
+    const version = indexable(filters.pythonVersion);
     // "3.1" is 3.1 and 3.1.5, not 3.11: all that begins with "3.1.", and "/" is the character after ".".
-    narrowed = narrowed.where((where) =>
-      where.or([
-        where("jobs.python_version", "=", indexable(version)),
-        where.and([where("jobs.python_version", ">=", `${indexable(version)}.`), where("jobs.python_version", "<", `${indexable(version)}/`)]),
-      ]),
-    );
+    const releases = where.and([where("jobs.python_version", ">=", `${version}.`), where("jobs.python_version", "<", `${version}/`)]);
+    all.push(where.or([where("jobs.python_version", "=", version), releases]));
   }
-  return narrowed;
+  for (const term of terms) {
+    const rows = where
+      .selectFrom("job_terms as other")
+      .select("other.job_id")
+      .where("other.project_id", "=", projectId)
+      .where("other.kind", "=", term.kind)
+      .where("other.value", "=", term.value)
+      .whereRef("other.job_id", "=", "jobs.id");
+    all.push(where.exists(rows));
+  }
+  return all;
 }
 
-function search(database: Database, projectId: string, filters: JobFilters, before: string | null, limit: number): JobQuery {
+function search(database: Database, projectId: string, filters: JobFilters, before: string | null, limit: number): Promise<JobTable[]> {
   const [first, ...others] = termsOfFilters(filters);
-  let query: JobQuery;
+  const all = where.and(conditions(projectId, filters, others));
   if (first === undefined) {
-    query = database.query.selectFrom("jobs").selectAll("jobs").where("jobs.project_id", "=", projectId).orderBy("jobs.id", "desc");
+    let query = database.query.selectFrom("jobs").selectAll("jobs").where(all).orderBy("jobs.id", "desc").limit(limit);
     if (before !== null) query = query.where("jobs.id", "<", before);
-  } else {
-    let driven = database.query
-      .selectFrom("job_terms")
-      .innerJoin("jobs", "jobs.id", "job_terms.job_id")
-      .selectAll("jobs")
-      .where("job_terms.project_id", "=", projectId)
-      .where("job_terms.kind", "=", first.kind)
-      .where("job_terms.value", "=", first.value)
-      .orderBy("job_terms.job_id", "desc");
-    if (before !== null) driven = driven.where("job_terms.job_id", "<", before);
-    query = driven as unknown as JobQuery;
+    return query.execute();
   }
-  for (const term of others) {
-    query = query.where((where) =>
-      where.exists(
-        where
-          .selectFrom("job_terms as other")
-          .select("other.job_id")
-          .where("other.project_id", "=", projectId)
-          .where("other.kind", "=", term.kind)
-          .where("other.value", "=", term.value)
-          .whereRef("other.job_id", "=", "jobs.id"),
-      ),
-    );
-  }
-  return whereColumns(query, filters).limit(limit);
+  let query = database.query
+    .selectFrom("job_terms")
+    .innerJoin("jobs", "jobs.id", "job_terms.job_id")
+    .selectAll("jobs")
+    .where("job_terms.project_id", "=", projectId)
+    .where("job_terms.kind", "=", first.kind)
+    .where("job_terms.value", "=", first.value)
+    .where(all)
+    .orderBy("job_terms.job_id", "desc")
+    .limit(limit);
+  if (before !== null) query = query.where("job_terms.job_id", "<", before);
+  return query.execute();
 }
 
 const rowsAtOnce = 200;
 
 export function searching(database: Database): Pick<JobStore, "list" | "iterate"> {
-  const page = (projectId: string, filters: JobFilters, before: string | null, limit: number) => search(database, projectId, filters, before, limit).execute();
-
   return {
     list: async (projectId, filters, { limit, cursor }) => {
-      const rows = await page(projectId, filters, cursor === null ? null : decodeCursor(cursor), limit + 1);
+      const rows = await search(database, projectId, filters, cursor === null ? null : decodeCursor(cursor), limit + 1);
       const items = rows.slice(0, limit).map(toJob);
       const last = items.at(-1);
       return { items, nextCursor: rows.length > limit && last !== undefined ? encodeCursor(last.id) : null };
@@ -102,7 +94,7 @@ export function searching(database: Database): Pick<JobStore, "list" | "iterate"
 
     iterate: async function* (projectId, filters) {
       for (let before: string | null = null; ; ) {
-        const rows: JobTable[] = await page(projectId, filters, before, rowsAtOnce);
+        const rows: JobTable[] = await search(database, projectId, filters, before, rowsAtOnce);
         for (const row of rows) yield toJob(row);
         before = rows.at(-1)?.id ?? null;
         if (rows.length < rowsAtOnce) return;

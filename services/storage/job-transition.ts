@@ -1,5 +1,5 @@
 /** One change of a job's row with its event, in one transaction. The guard is part of the UPDATE: compare and set. */
-import type { ExpressionBuilder, Transaction, Updateable } from "kysely";
+import type { Transaction, UpdateObject } from "kysely";
 import type { JobStatus } from "../contract/job.ts";
 import type { Database } from "./database.ts";
 import { appendEvent } from "./job-events.ts";
@@ -15,24 +15,15 @@ export interface Guard {
   readonly run?: number;
 }
 
-type Change = Updateable<JobTable>;
-
-export async function change(
-  transaction: Transaction<Schema>,
-  guard: Guard,
-  to: Change | ((query: ExpressionBuilder<Schema, "jobs">) => { [Column in keyof Change]?: unknown }),
-): Promise<JobTable | null> {
+export async function change(transaction: Transaction<Schema>, guard: Guard, to: UpdateObject<Schema, "jobs">): Promise<JobTable | null> {
   let update = transaction.updateTable("jobs").where("id", "=", guard.id).where("status", "in", guard.status);
   if (guard.projectId !== undefined) update = update.where("project_id", "=", guard.projectId);
   if (guard.run !== undefined) update = update.where("run", "=", guard.run);
-  const row = await update
-    .set(to as Change)
-    .returningAll()
-    .executeTakeFirst();
+  const row = await update.set(to).returningAll().executeTakeFirst();
   if (row === undefined) return null;
   await appendEvent(transaction, row, "status");
   return row;
 }
 
-export const changeAlone = (database: Database, guard: Guard, to: Parameters<typeof change>[2]): Promise<JobTable | null> =>
+export const changeAlone = (database: Database, guard: Guard, to: UpdateObject<Schema, "jobs">): Promise<JobTable | null> =>
   database.query.transaction().execute((transaction) => change(transaction, guard, to));

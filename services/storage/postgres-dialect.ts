@@ -8,7 +8,7 @@ import {
   type PostgresDialectConfig,
   PostgresDriver,
 } from "kysely";
-import pg from "pg";
+import { Pool, TypeOverrides } from "pg";
 import { postgresFailure } from "./database-failure.ts";
 
 class CodedPostgresDriver extends PostgresDriver {
@@ -23,7 +23,7 @@ class CodedPostgresDriver extends PostgresDriver {
     }
     if (!this.#coded.has(connection)) {
       this.#coded.add(connection);
-      const execute = connection.executeQuery.bind(connection) as DatabaseConnection["executeQuery"];
+      const execute = connection.executeQuery.bind<DatabaseConnection["executeQuery"]>(connection);
       connection.executeQuery = async <R>(query: CompiledQuery, settings?: AbortableOperationOptions) => {
         try {
           return await execute<R>(query, settings);
@@ -51,15 +51,17 @@ export class CodedPostgresDialect extends PostgresDialect {
 
 const bigint = 20;
 
-export function openPostgresPool(url: string): pg.Pool {
-  const pool = new pg.Pool({
+export function openPostgresPool(url: string): Pool {
+  const types = new TypeOverrides();
+  types.setTypeParser(bigint, Number);
+  const pool = new Pool({
     connectionString: url,
     max: 10,
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 30_000,
     query_timeout: 60_000,
     // bigint and count() as numbers: nothing here comes near 2^53.
-    types: { getTypeParser: (oid: number, format?: "text" | "binary") => (oid === bigint ? Number : pg.types.getTypeParser(oid, format as "text")) },
+    types,
   });
   // An idle connection that breaks is replaced by the pool; without a listener its error would end the process.
   pool.on("error", () => undefined);

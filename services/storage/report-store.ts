@@ -34,7 +34,8 @@ export function createReportStore(database: Database): ReportStore {
     text,
     get: async (jobId) => {
       const json = await text(jobId);
-      return json === null ? null : (JSON.parse(json) as Report);
+      const report: Report | null = json === null ? null : JSON.parse(json);
+      return report;
     },
   };
 }

@@ -1,8 +1,11 @@
 /** The tables as Kysely sees them. Times are RFC 3339 texts, booleans 0 or 1, documents JSON texts: the same on SQLite and PostgreSQL. */
+import type { BinaryKind } from "../contract/binary.ts";
+import type { JobStage, JobStatus, WhenMissing } from "../contract/job.ts";
+
 export interface JobTable {
   id: string;
   project_id: string;
-  status: string;
+  status: JobStatus;
   idempotency_key: string | null;
   created_at: string;
   started_at: string | null;
@@ -10,12 +13,12 @@ export interface JobTable {
   expires_at: string | null;
   /** When the core alone goes; the report lives on. */
   core_expires_at: string | null;
-  stage: string;
+  stage: JobStage;
   percent: number;
   attempts: number;
   /** Raised at every start: the fencing token that keeps a worker that lost its job from storing a result. */
   run: number;
-  when_missing: string;
+  when_missing: WhenMissing;
   core_blob: string | null;
   core_filename: string | null;
   core_size: number;
@@ -46,7 +49,7 @@ export interface JobTermTable {
 export interface JobEventTable {
   job_id: string;
   seq: number;
-  kind: string;
+  kind: "status" | "progress";
   data: string;
   created_at: string;
 }
@@ -65,7 +68,7 @@ export interface BinaryTable {
   project_id: string;
   sha256: string;
   build_id: string | null;
-  kind: string;
+  kind: BinaryKind;
   size: number;
   filename: string | null;
   has_symbols: number;

@@ -32,6 +32,11 @@ function coded<T>(work: () => T): T {
   }
 }
 
+function toInput(value: unknown): SQLInputValue {
+  if (value === null || typeof value === "string" || typeof value === "number" || typeof value === "bigint" || value instanceof Uint8Array) return value;
+  throw new TypeError(`SQLite takes no ${typeof value}`);
+}
+
 /** What Kysely's driver expects of better-sqlite3, on top of `DatabaseSync`. */
 class SqliteConnectionAdapter implements SqliteDatabase {
   readonly #database: DatabaseSync;
@@ -50,7 +55,7 @@ class SqliteConnectionAdapter implements SqliteDatabase {
 
   prepare(sql: string): SqliteStatement {
     const statement = coded(() => this.#database.prepare(sql));
-    const values = (parameters: readonly unknown[]) => parameters as SQLInputValue[];
+    const values = (parameters: readonly unknown[]) => parameters.map(toInput);
     return {
       reader: statement.columns().length > 0,
       all: (parameters) => coded(() => statement.all(...values(parameters))),

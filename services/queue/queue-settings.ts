@@ -1,0 +1,111 @@
+/**
+ * What the queue's two ends agree on.
+ *
+ * The worker is built like this:
+ *
+ *     await using redis = connectRedis(config.redisUrl, log);
+ *     const worker = new Worker<AnalysisJobData>(
+ *       analysisQueueName,
+ *       // Three parameters: BullMQ makes a signal only for a processor that takes one.
+ *       async (delivered, token, signal) => {
+ *         const started = await jobs.start(delivered.data.job_id);
+ *         if (started === null) return; // cancelled, deleted or done before: nothing to do
+ *         const { id } = started.job;
+ *         try {
+ *           const result = await analyse(started, signal); // progress: jobs.setProgress(id, started.run, …); false means stop
+ *           await jobs.finish(id, started.run, result); // false: it was taken from us, drop the result
+ *         } catch (error) {
+ *           if (signal?.reason === shutdownReason) {
+ *             await jobs.giveBack(id, started.run, { countAttempt: false });
+ *             return await returnToQueue(delivered, token); // throws what tells BullMQ so
+ *           }
+ *           if (signal?.aborted) return; // cancelled, or the lock was lost: the row belongs to another
+ *           if (isRetryable(error) && started.job.attempts < config.limits.attempts) {
+ *             await jobs.giveBack(id, started.run, { countAttempt: true });
+ *             throw error; // BullMQ brings it again after the backoff
+ *           }
+ *           await jobs.fail(id, started.run, …);
+ *           throw unrecoverable(error);
+ *         } finally {
+ *           await changes.announce(id); // and after each setProgress
+ *         }
+ *       },
+ *       workerSettings(redis, { concurrency: 1, attempts: config.limits.attempts }),
+ *     );
+ *     worker.on("lockRenewalFailed", (ids) => ids.forEach((id) => worker.cancelJob(id, "lock lost")));
+ *     await using cancellations = listenForCancellations(redis, { jobs, running: () => [...ids], cancel: (id) => worker.cancelJob(id, "cancelled") });
+ *     await using heartbeat = startHeartbeat(redis, info);
+ *     // on SIGTERM: worker.cancelAllJobs(shutdownReason); await worker.close();
+ */
+import { type Job, type JobsOptions, UnrecoverableError, WaitingError, type WorkerOptions } from "bullmq";
+import { Failure } from "../contract/failure.ts";
+import type { RedisConnections } from "./connection.ts";
+
+export const analysisQueueName = "analysis";
+
+/** Of every key and channel in Redis. */
+export const redisPrefix = "inquest";
+
+export interface AnalysisJobData {
+  readonly job_id: string;
+}
+
+const MiB = 1024 * 1024;
+
+/** 1 comes first. Up to 64 MiB is 1, and each factor of four one more, so a small core never waits behind a row of huge ones. */
+export function priorityOf(coreSize: number): number {
+  return 1 + Math.max(0, Math.min(6, Math.ceil(Math.log2(Math.max(coreSize, 1) / (64 * MiB)) / 2)));
+}
+
+/** Jobs leave Redis when they end, well or badly: the database keeps what became of them. */
+export function jobSettings(jobId: string, coreSize: number, attempts: number): JobsOptions {
+  return {
+    jobId,
+    attempts,
+    priority: priorityOf(coreSize),
+    backoff: { type: "exponential", delay: 2_000, jitter: 0.5 },
+    removeOnComplete: true,
+    removeOnFail: true,
+    stackTraceLimit: 0,
+  };
+}
+
+export interface WorkerSettings {
+  readonly concurrency: number;
+  readonly attempts: number;
+  /** Milliseconds without a sign of life after which another worker may take a job. */
+  readonly lockDuration?: number;
+  readonly stalledInterval?: number;
+}
+
+/** A killed worker's job is taken over after `lockDuration` + `stalledInterval` at the latest. */
+export function workerSettings(redis: RedisConnections, settings: WorkerSettings): WorkerOptions {
+  return {
+    connection: redis.dedicated(),
+    prefix: redisPrefix,
+    concurrency: settings.concurrency,
+    lockDuration: settings.lockDuration ?? 15_000,
+    stalledInterval: settings.stalledInterval ?? 5_000,
+    // A stall is no attempt of BullMQ's; the row's `attempts` counts every start, so a core that kills its workers ends too.
+    maxStalledCount: Math.max(settings.attempts - 1, 0),
+    removeOnComplete: { count: 0 },
+    removeOnFail: { count: 0 },
+  };
+}
+
+/** The reason of the abort when a worker shuts down: its jobs go back to the queue and lose no attempt. */
+export const shutdownReason = "shutdown";
+
+/** Only faults of the infrastructure are worth another try; what is no `Failure` is a defect or a fault nobody foresaw, and is tried again too. */
+export const isRetryable = (error: unknown): boolean => !(error instanceof Failure) || error.retry;
+
+/** What to throw so that BullMQ does not try again. The message carries the code alone: details belong to the database. */
+export function unrecoverable(error: unknown): Error {
+  return new UnrecoverableError(error instanceof Failure ? error.code : "internal_error");
+}
+
+/** Puts a running job back where it was, for any worker to take. Always throws: the processor must end with it. */
+export async function returnToQueue(job: Pick<Job, "moveToWait">, token: string | undefined): Promise<never> {
+  await job.moveToWait(token);
+  throw new WaitingError();
+}
