@@ -1,12 +1,26 @@
-"""Finds the interpreter in a process's memory, its version and its layouts."""
+"""Finds the interpreter in a process's memory, its version and its layouts.
+
+The ladder, best rung first: a symbol of a module (debug offsets, ``_PyRuntime``, ``interp_head``, ``_PyThreadState_Current``), the section
+``.PyRuntime``, the cookie of the debug offsets anywhere in writable memory, a scan of the modules' ``.data`` and ``.bss``, a scan of
+all writable memory. A rung only makes guesses; a guess counts when an interpreter stands where a layout says (``interpreters``),
+and its ``sys.hexversion``, where that can be read, agrees with the layout's version.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Callable, List, Mapping, Optional, Tuple
+from dataclasses import dataclass, field, replace
+from typing import Callable, Iterator, List, Mapping, Optional, Tuple
 
+from . import candidates, scan, version
+from .candidates import Place
+from .core_file import CoreMemory, Segment
+from .interpreters import Interpreter, read_all, read_interpreter
+from .layout import tables
+from .layout.debug_offsets import read_debug_offsets, text_of_hex, version_of_hex
 from .layout.model import Layouts
-from .memory import Reader
+from .layout.variants import with_trace_refs
+from .memory import MemoryFault, Reader
+from .sysdict import SysFacts
 
 
 class NoPython(Exception):
@@ -15,18 +29,6 @@ class NoPython(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-
-
-@dataclass(frozen=True)
-class Interpreter:
-    """One ``PyInterpreterState *``: its address, ``id`` (0 for main, as ``interp->id``), and dicts checked to be dicts."""
-
-    address: int
-    id: int
-    threads_head: int
-    modules: int
-    sysdict: int
-    builtins: int
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,234 @@ class Runtime:
     free_threaded: bool
     how: str
     """One sentence: which rung of the ladder served."""
+    module: Optional[str] = None
+    """The path of the module that holds the interpreter, where one does."""
     warnings: List[str] = field(default_factory=list)
 
 
-def find_runtime(reader: Reader, core, manifest: Mapping, layouts_from_gdb: Optional[Callable[[], Optional[Layouts]]] = None) -> Runtime:
-    """Goes down the ladder of ``docs/architecture.md``; raises ``NoPython``."""
-    raise NotImplementedError
+LayoutsFromGdb = Callable[[], Optional[Layouts]]
+
+
+def find_runtime(reader: Reader, core: CoreMemory, manifest: Mapping, layouts_from_gdb: Optional[LayoutsFromGdb] = None) -> Runtime:
+    """Goes down the ladder; raises ``NoPython``. ``layouts_from_gdb`` is asked at most once, and only where debug offsets do not serve."""
+    search = _Search(reader, core, layouts_from_gdb)
+    best = search.by_places(candidates.by_symbol(core))
+    best = best or search.by_places(candidates.by_section(core))
+    best = best or search.by_places(candidates.by_cookie(core))
+    best = best or search.by_scans()
+    if best is None:
+        raise NoPython(search.reason())
+    return best
+
+
+class _Search:
+    """One search: what it asks of memory, and what it tried, for the reason when it fails."""
+
+    def __init__(self, reader: Reader, core: CoreMemory, layouts_from_gdb: Optional[LayoutsFromGdb]) -> None:
+        self.reader = reader
+        self.core = core
+        self._ask_gdb = layouts_from_gdb
+        self._gdb_layouts: Optional[Layouts] = None
+        self._uninitialized: List[str] = []
+        self._absent: List[str] = []
+        self._tried: List[Place] = []
+
+    def from_gdb(self) -> Optional[Layouts]:
+        if self._ask_gdb is not None:
+            self._gdb_layouts = self._ask_gdb()
+            self._ask_gdb = None
+        return self._gdb_layouts
+
+    def layouts_for(self, hint: Tuple[int, ...]) -> Iterator[Layouts]:
+        """Layouts to try for a version: gdb's, then the tables with their variants."""
+        known = self.from_gdb()
+        if known is not None and known.version[:2] == hint[:2]:
+            yield known
+        for name in tables.variants_of(hint, self.core.machine, self.core.pointer_size):
+            yield tables.load_named(name)
+        if hint[:2] <= (3, 7):
+            for name in tables.variants_of(hint, self.core.machine, self.core.pointer_size):
+                yield with_trace_refs(tables.load_named(name))
+
+    def by_places(self, places: Iterator[Place]) -> Optional[Runtime]:
+        """The best of the runtimes at some places: the first with a sound main interpreter, else the first that is one at all."""
+        fallback: Optional[Runtime] = None
+        for place in places:
+            if len(self._tried) >= 256:
+                break
+            self._tried.append(place)
+            found = self._at(place)
+            if found is not None and found.main.sysdict and found.main.modules:
+                return found
+            fallback = fallback or found
+        return fallback
+
+    def _at(self, place: Place) -> Optional[Runtime]:
+        if place.kind == "runtime":
+            return self._at_debug_offsets(place) or self._at_runtime(place)
+        hints = version.hints(place.module) if place.module is not None else []
+        for layouts, how in self._tries(hints):
+            found = self._at_variable(place, layouts, how)
+            if found is not None:
+                return found
+        return None
+
+    def _tries(self, hints: List[version.VersionHint]) -> Iterator[Tuple[Layouts, str]]:
+        """Layouts by the hinted versions, then by every version there is a table of."""
+        seen = set()
+        for hint in hints:
+            if hint.version[:2] not in seen:
+                seen.add(hint.version[:2])
+                for layouts in self.layouts_for(hint.version):
+                    yield replace(layouts, version=hint.version), "version by " + hint.told_by
+        for minor in tables.minors():
+            if minor not in seen:
+                for layouts in self.layouts_for(minor):
+                    yield layouts, "version by trying the layouts of every version"
+
+    def _at_debug_offsets(self, place: Place) -> Optional[Runtime]:
+        for debug in (False, True):
+            offsets = read_debug_offsets(self.reader, place.address, self.core.machine, debug)
+            if offsets is None:
+                return None
+            layouts = offsets.layouts
+            found = self._from_head(place.address + layouts.offset("_PyRuntimeState", "interpreters.head"), layouts)
+            if not found:
+                self._note_empty(place)
+                return None
+            facts = SysFacts(self.reader, layouts, found[-1].sysdict)
+            if not debug and (facts.debug_build or "d" in (facts.abiflags or "")):
+                continue
+            how = "%s, layout by debug offsets" % place.how
+            warnings = []
+            if offsets.moved:
+                warnings.append("The debug offsets differ from the table of %d.%d in %s." % (*offsets.version[:2], ", ".join(offsets.moved)))
+            return self._runtime(place, place.address, layouts, found, facts, how, offsets.version_text, warnings)
+        return None
+
+    def _at_runtime(self, place: Place) -> Optional[Runtime]:
+        hints = version.hints(place.module) if place.module is not None else []
+        weak: Optional[Runtime] = None
+        for strict in (True, False):
+            for layouts, how in self._tries(hints):
+                if not layouts.has("_PyRuntimeState"):
+                    continue
+                found = self._from_head(place.address + layouts.offset("_PyRuntimeState", "interpreters.head"), layouts, strict)
+                if not found:
+                    continue
+                made = self._agreeing(place, place.address, layouts, found, how)
+                if made is not None:
+                    return made
+            if hints and not strict:
+                self._note_empty(place)
+        return weak
+
+    def _at_variable(self, place: Place, layouts: Layouts, how: str) -> Optional[Runtime]:
+        """2.7 and 3.6: a static variable holds the interpreter, or the thread state that holds the GIL."""
+        if layouts.has("_PyRuntimeState"):
+            return None
+        try:
+            value = self.reader.pointer(place.address)
+            if not value:
+                self._note_empty(place)
+                return None
+            if place.kind == "thread":
+                value = self.reader.pointer(value + layouts.offset("PyThreadState", "interp"))
+        except MemoryFault:
+            self._absent.append(place.how)
+            return None
+        found = read_all(self.reader, layouts, value)
+        return self._agreeing(place, None, layouts, found, how) if found and found[-1].sysdict else None
+
+    def _from_head(self, address: int, layouts: Layouts, strict: bool = False) -> List[Interpreter]:
+        try:
+            head = self.reader.pointer(address)
+        except MemoryFault:
+            return []
+        if strict and read_interpreter(self.reader, layouts, head, strict=True) is None:
+            return []
+        return read_all(self.reader, layouts, head)
+
+    def _agreeing(self, place: Place, address: Optional[int], layouts: Layouts, found: List[Interpreter], how: str) -> Optional[Runtime]:
+        """A runtime, unless ``sys`` says that it is of another version than the layout."""
+        facts = SysFacts(self.reader, layouts, found[-1].sysdict) if found[-1].sysdict else None
+        if facts is not None and facts.hexversion is not None:
+            if version_of_hex(facts.hexversion)[:2] != layouts.version[:2]:
+                return None
+        elif "trying" in how:
+            return None
+        return self._runtime(place, address, layouts, found, facts, "%s, %s, layout by %s" % (place.how, how, layouts.source), None, [])
+
+    def _runtime(
+        self,
+        place: Place,
+        address: Optional[int],
+        layouts: Layouts,
+        found: List[Interpreter],
+        facts: Optional[SysFacts],
+        how: str,
+        text: Optional[str],
+        warnings: List[str],
+    ) -> Runtime:
+        number = layouts.version
+        if facts is not None and facts.hexversion is not None:
+            number, text = version_of_hex(facts.hexversion), text or text_of_hex(facts.hexversion)
+        debug = layouts.debug_build or (facts is not None and (facts.debug_build or "d" in (facts.abiflags or "")))
+        layouts = replace(layouts, version=number)
+        return Runtime(
+            address=address,
+            version=number,
+            version_text=text or "%d.%d.%d" % number,
+            layouts=layouts,
+            layout_source=layouts.source,
+            interpreters=found,
+            main=found[-1],
+            debug_build=debug,
+            free_threaded=layouts.free_threaded,
+            how=how,
+            module=place.module.path if place.module is not None else None,
+            warnings=warnings,
+        )
+
+    def by_scans(self) -> Optional[Runtime]:
+        """Scans of the modules' writable memory, then of all writable memory."""
+        areas: List[Tuple[Optional[candidates.Module], List[Segment]]] = []
+        for module in candidates.likely_modules(self.core):
+            if "python" in module.name.lower() or module.elf is not None:
+                segments = candidates.writable_areas(self.core, module)
+                if segments and ".cpython-" not in module.name:
+                    areas.append((module, segments))
+        areas.append((None, [segment for segment in self.core.segments if segment.writable and segment.dumped]))
+        for module, segments in areas:
+            hints = version.hints(module) if module is not None else []
+            if module is not None and not hints and "python" not in module.name.lower():
+                continue
+            where = module.name if module is not None else "all writable memory"
+            place = Place("scan", 0, module, "a scan of %s" % where)
+            for layouts, how in self._tries(hints):
+                made = self._scanned(place, segments, layouts, how)
+                if made is not None:
+                    return made
+        return None
+
+    def _scanned(self, place: Place, segments: List[Segment], layouts: Layouts, how: str) -> Optional[Runtime]:
+        pointed = scan.find_interpreters(self.reader, self.core, segments, layouts)
+        head = scan.head_of(self.reader, layouts, pointed)
+        if head is None:
+            return None
+        found = read_all(self.reader, layouts, head)
+        address = scan.runtime_of(self.reader, layouts, head, pointed[head], found[-1].address) if found else None
+        return self._agreeing(place, address, layouts, found, how) if found else None
+
+    def _note_empty(self, place: Place) -> None:
+        self._uninitialized.append(place.how)
+
+    def reason(self) -> str:
+        """Why nothing was found, as the user should read it."""
+        if self._uninitialized:
+            return "CPython is loaded (%s), but holds no interpreter: it was not initialised yet, or finalized already." % self._uninitialized[0]
+        if self._tried:
+            return "CPython is loaded (%s), but its state is not readable in this core." % self._tried[0].how
+        if not any(segment.writable and segment.dumped for segment in self.core.segments):
+            return "The core holds no writable memory: it was truncated, or its filter left everything out."
+        return "No CPython interpreter was found in the memory of this process."

@@ -67,3 +67,20 @@ def load(version: Tuple[int, ...], debug: bool = False, free_threaded: bool = Fa
         except NoTable:
             continue
     return load_named(name_of(version))
+
+
+def minors() -> List[Tuple[int, int]]:
+    """The minor versions there are tables of, newest first."""
+    found = set()
+    for name in available():
+        major, minor = name.split("-")[0].split(".")[:2]
+        found.add((int(major), int(minor)))
+    return sorted(found, reverse=True)
+
+
+def variants_of(version: Tuple[int, ...], machine: str = "x86_64", pointer_size: int = 8) -> List[str]:
+    """The names of the tables to try for a version on a machine: plain, debug, free-threaded. Those of the machine itself come first."""
+    wanted = [name_of(version, debug, free, machine) for free in (False, True) for debug in (False, True)]
+    plain = [name_of(version, debug, free) for free in (False, True) for debug in (False, True)] if pointer_size == 8 else []
+    there = set(available())
+    return [name for name in dict.fromkeys(wanted + plain) if name in there]
