@@ -1,0 +1,98 @@
+/**
+ * Builds the API: plumbing first, then the routes in reading order. Nothing listens here and nothing is chosen here.
+ */
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import Fastify, { type FastifyPluginAsync, type FastifyPluginOptions, LogController, type RawServerDefault } from "fastify";
+import type { Logger } from "../log/logger.ts";
+import type { App } from "./app-type.ts";
+import { guard, nobody } from "./auth/guard.ts";
+import type { Dependencies } from "./dependencies.ts";
+import { answerClientError } from "./http/client-error.ts";
+import { handleError } from "./http/error-handler.ts";
+import { addHeaders } from "./http/headers.ts";
+import { collectMethods, notFoundHandler } from "./http/methods.ts";
+import { requestIdOf } from "./http/request-id.ts";
+import { refuseLargeBodies } from "./http/early-refusal.ts";
+import { closeGently, holdContinue, sendContinue } from "./http/unread-body.ts";
+import { createMetrics } from "./metrics.ts";
+import { binaryRoutes } from "./routes/binaries.ts";
+import { binaryUploadRoutes } from "./routes/binary-upload.ts";
+import { documentRoutes } from "./routes/documents.ts";
+import { jobRoute } from "./routes/job.ts";
+import { jobChangesRoutes } from "./routes/job-changes.ts";
+import { jobEventsRoute } from "./routes/job-events.ts";
+import { jobListRoute } from "./routes/job-list.ts";
+import { jobReportRoute } from "./routes/job-report.ts";
+import { metricsRoute } from "./routes/metrics.ts";
+import { operationsRoutes } from "./routes/operations.ts";
+import { problemsRoutes } from "./routes/problems.ts";
+import { submitJobRoute } from "./routes/submit-job.ts";
+import { describeApi } from "./schema/openapi.ts";
+
+const MiB = 1024 * 1024;
+
+/** A connection on which nothing moves for this long is closed; longer than any `?wait=` and any pause between heartbeats. */
+const silenceLimitMs = 120_000;
+
+/** A scope of its own: what its routes set, such as how bodies are read, stays with them. */
+const scoped =
+  (build: (scope: App) => void): FastifyPluginAsync<FastifyPluginOptions, RawServerDefault, TypeBoxTypeProvider, Logger> =>
+  async (scope) =>
+    build(scope);
+
+export async function buildApp(dependencies: Dependencies): Promise<App> {
+  const { logger, authenticate } = dependencies;
+  const app: App = Fastify({
+    loggerInstance: logger,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "request_id" }),
+    genReqId: requestIdOf,
+    bodyLimit: MiB,
+    connectionTimeout: silenceLimitMs,
+    clientErrorHandler: answerClientError,
+    frameworkErrors: handleError,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 512 },
+    return503OnClosing: true,
+    // verbose: the error handler names the offending value. Nothing is removed in silence.
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: "array", useDefaults: true, allErrors: false, verbose: true } },
+  });
+
+  const closing = new AbortController();
+  app.addHook("preClose", async () => closing.abort());
+
+  const metrics = createMetrics(dependencies);
+  const methodsOf = collectMethods(app);
+  holdContinue(app.server);
+  app.removeContentTypeParser("text/plain");
+  app.decorateRequest("caller", nobody);
+  app.setErrorHandler(handleError);
+  app.setNotFoundHandler(notFoundHandler(methodsOf));
+
+  app.addHook("onRequest", addHeaders);
+  app.addHook("onRequest", guard(authenticate));
+  app.addHook("onRequest", refuseLargeBodies);
+  app.addHook("preParsing", async (request, reply) => {
+    // Routes that read their stream themselves say when they want it.
+    if (request.routeOptions.config.body === undefined) sendContinue(request, reply);
+  });
+  app.addHook("onSend", closeGently);
+  app.addHook("onResponse", metrics.observe);
+  app.addHook("onResponse", async (request, reply) => {
+    const event = { method: request.method, route: request.routeOptions.url ?? null, status: reply.statusCode, duration_ms: Math.round(reply.elapsedTime) };
+    request.log.info(event, "request_done");
+  });
+
+  await describeApi(app);
+  await app.register(scoped((scope) => submitJobRoute(scope, dependencies, metrics)));
+  jobRoute(app, dependencies, closing.signal);
+  jobReportRoute(app, dependencies);
+  jobEventsRoute(app, dependencies, closing.signal);
+  await app.register(scoped((scope) => jobChangesRoutes(scope, dependencies)));
+  jobListRoute(app, dependencies);
+  await app.register(scoped((scope) => binaryUploadRoutes(scope, dependencies, metrics)));
+  binaryRoutes(app, dependencies);
+  operationsRoutes(app, dependencies);
+  metricsRoute(app, metrics);
+  problemsRoutes(app);
+  await documentRoutes(app);
+  return app;
+}

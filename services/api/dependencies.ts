@@ -1,0 +1,38 @@
+/** What the API is built from. The composition root chooses the concrete parts; tests hand in real ones in a temporary folder. */
+import type { JobStatus } from "../contract/job.ts";
+import type { Limits } from "../contract/limits.ts";
+import type { Logger } from "../log/logger.ts";
+import type { AnalysisQueue } from "../queue/analysis-queue.ts";
+import type { JobChanges } from "../queue/job-changes.ts";
+import type { WorkerDirectory } from "../queue/worker-presence.ts";
+import type { BinaryStore } from "../storage/binary-store.ts";
+import type { BlobStore } from "../storage/blob-store.ts";
+import type { Database } from "../storage/database.ts";
+import type { JobStore } from "../storage/job-store.ts";
+import type { ReportStore } from "../storage/report-store.ts";
+import type { Caller } from "./auth/caller.ts";
+import type { Authenticate } from "./auth/authenticate.ts";
+
+export interface Dependencies {
+  readonly logger: Logger;
+  readonly limits: Limits;
+  readonly authenticate: Authenticate;
+  readonly database: Pick<Database, "ping">;
+  readonly jobs: JobStore;
+  readonly reports: ReportStore;
+  readonly binaries: BinaryStore;
+  readonly blobs: BlobStore;
+  readonly queue: AnalysisQueue;
+  readonly changes: JobChanges;
+  readonly workers: WorkerDirectory;
+  readonly countJobs: () => Promise<Readonly<Record<JobStatus, number>>>;
+  /** Removes the bytes that no row names any more. */
+  readonly sweepBlobs: () => Promise<unknown>;
+}
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Who asks; set before any route runs. */
+    caller: Caller;
+  }
+}

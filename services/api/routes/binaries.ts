@@ -1,0 +1,62 @@
+/** What the project knows of binaries: by build-id, and which of many are missing. */
+import { type Static, Type } from "typebox";
+import { Binary } from "../../contract/binary.ts";
+import { BuildId } from "../../contract/common.ts";
+import { Failure } from "../../contract/failure.ts";
+import type { App } from "../app-type.ts";
+import type { Dependencies } from "../dependencies.ts";
+import { answers, json } from "../schema/answers.ts";
+import { reference } from "../schema/reference.ts";
+import { toBinary } from "../submit/binary-document.ts";
+
+export const BinaryList = Type.Object({ items: Type.Array(reference(Binary)) });
+export const BuildIdParameter = Type.Object({ build_id: BuildId });
+
+const askedAtOnce = 5_000;
+const Asked = Type.Object({ build_ids: Type.Array(BuildId, { maxItems: askedAtOnce }) }, { additionalProperties: false });
+const Missing = Type.Object({ missing: Type.Array(BuildId) });
+
+export function binaryRoutes(app: App, { binaries }: Dependencies): void {
+  app.get(
+    "/v1/binaries/:build_id",
+    {
+      config: { scope: "read" },
+      schema: {
+        operationId: "getBinary",
+        summary: "What is known of a build-id",
+        description:
+          "The executable or library and its separate debug file bear the same build-id, and files that differ may claim the same one: all are listed, newest first.",
+        tags: ["binaries"],
+        params: BuildIdParameter,
+        response: answers({ 200: json("The files with this build-id.", BinaryList) }, "binary_not_found", "invalid_parameter"),
+      },
+    },
+    async (request): Promise<Static<typeof BinaryList>> => {
+      const { build_id: buildId } = request.params;
+      const found = await binaries.byBuildId(request.caller.project, buildId);
+      if (found.length === 0) throw new Failure("binary_not_found", `No binary with the build-id ${buildId} is stored.`);
+      return { items: found.map(toBinary) };
+    },
+  );
+
+  app.post(
+    "/v1/binaries/missing",
+    {
+      config: { scope: "read" },
+      schema: {
+        operationId: "missingBinaries",
+        summary: "Which of these build-ids the project does not have",
+        tags: ["binaries"],
+        body: Asked,
+        response: answers(
+          { 200: json("Those that are to be uploaded, in the order given.", Missing) },
+          "invalid_body",
+          "malformed_json",
+          "upload_too_large",
+          "unsupported_media_type",
+        ),
+      },
+    },
+    async (request): Promise<Static<typeof Missing>> => ({ missing: await binaries.missing(request.caller.project, request.body.build_ids) }),
+  );
+}

@@ -1,0 +1,66 @@
+/** `GET /v1/jobs/{id}/report`: for scripts as JSON, for people as text. */
+import { Type } from "typebox";
+import { Failure } from "../../contract/failure.ts";
+import type { Job } from "../../contract/job.ts";
+import { Report } from "../../contract/report.ts";
+import { renderText } from "../../text/render-report.ts";
+import type { App } from "../app-type.ts";
+import type { Dependencies } from "../dependencies.ts";
+import { negotiate } from "../http/accept.ts";
+import { answers } from "../schema/answers.ts";
+import { IdParameter, noSuchJob } from "../schema/id-parameter.ts";
+import { reference } from "../schema/reference.ts";
+
+/** Throws what keeps this job from having a report. */
+function requireReport({ id, status, error }: Job): void {
+  if (status === "succeeded") return;
+  if (status === "failed") throw new Failure("job_failed", `The job ${id} failed: ${error === null ? "no cause is known" : `${error.code}, ${error.detail}`}`);
+  if (status === "cancelled") throw new Failure("job_cancelled", `The job ${id} was cancelled.`);
+  throw new Failure("job_not_finished", `The job ${id} is ${status}.`, { retryAfter: 1 });
+}
+
+export function jobReportRoute(app: App, { jobs, reports }: Dependencies): void {
+  app.get(
+    "/v1/jobs/:id/report",
+    {
+      config: { scope: "read" },
+      schema: {
+        operationId: "getReport",
+        summary: "The report",
+        description: "`Accept: text/plain` for the one that people read, `application/json` (the default) for the one scripts read.",
+        tags: ["jobs"],
+        params: IdParameter,
+        response: answers(
+          {
+            200: {
+              description: "The report.",
+              headers: { vary: Type.String() },
+              content: { "application/json": { schema: reference(Report) }, "text/plain": { schema: Type.String() } },
+            },
+          },
+          "job_not_found",
+          "not_acceptable",
+          "job_not_finished",
+          "job_failed",
+          "job_cancelled",
+          "report_expired",
+        ),
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      reply.header("vary", "Accept");
+      const { accept } = request.headers;
+      const type = negotiate(accept, ["application/json", "text/plain"]);
+      if (type === null) throw new Failure("not_acceptable", `Accept: ${accept?.slice(0, 200) ?? ""} asks for neither application/json nor text/plain.`);
+      const stored = await jobs.get(request.caller.project, id);
+      if (stored === null) throw noSuchJob(id);
+      requireReport(stored.job);
+      reply.type(`${type}; charset=utf-8`);
+      // JSON goes out as it was stored: parsing it to write it again would cost time and could only lose fields.
+      const answer = type === "application/json" ? await reports.text(id) : await reports.get(id).then((report) => report && renderText(report));
+      if (answer === null) throw new Failure("report_expired", `The report of the job ${id} is no longer kept.`);
+      return reply.send(answer);
+    },
+  );
+}

@@ -1,0 +1,48 @@
+/** `GET /v1/jobs/{id}`: the job, at once or when it has ended. */
+import { Type } from "typebox";
+import { Job } from "../../contract/job.ts";
+import type { App } from "../app-type.ts";
+import type { Dependencies } from "../dependencies.ts";
+import { answers, json } from "../schema/answers.ts";
+import { IdParameter, noSuchJob } from "../schema/id-parameter.ts";
+import { reference } from "../schema/reference.ts";
+import { hasEnded, untilGone, waitForEnd } from "../waiting.ts";
+
+/** Seconds after which asking again is worth it. */
+export const pollAgainSeconds = 1;
+
+export function jobRoute(app: App, { jobs, changes, limits }: Dependencies, closing: AbortSignal): void {
+  const wait = Type.Integer({
+    minimum: 0,
+    maximum: limits.wait_seconds,
+    default: 0,
+    description: "Holds the answer until the job has ended, for at most so many seconds.",
+  });
+  app.get(
+    "/v1/jobs/:id",
+    {
+      config: { scope: "read" },
+      schema: {
+        operationId: "getJob",
+        summary: "The job",
+        tags: ["jobs"],
+        params: IdParameter,
+        querystring: Type.Object({ wait: Type.Optional(wait) }, { additionalProperties: false }),
+        response: answers(
+          { 200: json("The job.", reference(Job), { "retry-after": Type.Integer({ description: "Seconds; while the job has not ended." }) }) },
+          "job_not_found",
+          "invalid_parameter",
+        ),
+      },
+    },
+    async (request, reply): Promise<Job> => {
+      const { id } = request.params;
+      using present = untilGone(reply, closing);
+      const milliseconds = (request.query.wait ?? 0) * 1_000;
+      const stored = await waitForEnd({ jobs, changes, project: request.caller.project, id, milliseconds, signal: present.signal });
+      if (stored === null) throw noSuchJob(id);
+      if (!hasEnded(stored.job.status)) reply.header("retry-after", pollAgainSeconds);
+      return stored.job;
+    },
+  );
+}

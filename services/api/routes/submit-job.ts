@@ -1,0 +1,132 @@
+/**
+ * `POST /v1/jobs`: a core, with what belongs to it, becomes a job.
+ *
+ * Everything that the request's head tells is checked before its body is asked for; the body then streams to the blob
+ * store, and the first bytes of each part decide whether it is taken.
+ */
+import type { FastifyRequest } from "fastify";
+import { Type } from "typebox";
+import { Failure } from "../../contract/failure.ts";
+import { Job, WhenMissing } from "../../contract/job.ts";
+import { receiveUpload } from "../../intake/receive.ts";
+import type { App } from "../app-type.ts";
+import type { Dependencies } from "../dependencies.ts";
+import { requireUpload } from "../http/early-refusal.ts";
+import { sendContinue } from "../http/unread-body.ts";
+import type { Metrics } from "../metrics.ts";
+import { answers, json } from "../schema/answers.ts";
+import { reference } from "../schema/reference.ts";
+import { keepUpload } from "../submit/keep-upload.ts";
+import { requireRoom } from "../submit/require-room.ts";
+
+const multipart = "multipart/form-data";
+const raw = "application/octet-stream";
+const hint = "Send curl -F core=@core …, or the raw core with curl -H 'Content-Type: application/octet-stream' -T core …?filename=core";
+
+const file = (description: string) => Type.Unsafe<Uint8Array>({ type: "string", contentMediaType: raw, description });
+
+const Form = Type.Object({
+  core: file("The core; exactly one."),
+  binary: Type.Optional(Type.Array(file("The interpreter, shared libraries, extension modules, separate debug files; any number."))),
+  attachment: Type.Optional(Type.Array(file("Text logs, such as the standard error with a faulthandler dump; any number."))),
+  labels: Type.Optional(Type.String({ description: "A JSON object of strings.", examples: ['{"host":"web1","release":"2026.11"}'] })),
+  when_missing: Type.Optional(WhenMissing),
+});
+
+const noBody = (_request: FastifyRequest, _payload: unknown, done: (error: null, body: null) => void) => done(null, null);
+
+export function submitJobRoute(app: App, dependencies: Dependencies, metrics: Metrics): void {
+  const { jobs, blobs, limits, queue, changes } = dependencies;
+  /** Project and key of uploads that are being received by this process. */
+  const receiving = new Set<string>();
+
+  // The stream is read by intake, not by Fastify.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", noBody);
+
+  app.post(
+    "/v1/jobs",
+    {
+      config: {
+        scope: "submit",
+        largestBody: Number.MAX_SAFE_INTEGER,
+        body: { content: { [multipart]: { schema: Form }, [raw]: { schema: file("The core itself.") } } },
+      },
+      onRequest: async (request) => {
+        requireUpload(request, [multipart, raw], hint);
+        const length = Number(request.headers["content-length"] ?? 0);
+        if (request.headers["content-type"]?.startsWith(raw) && length > limits.core_bytes) {
+          throw new Failure("upload_too_large", `Content-Length: ${length} is more than the ${limits.core_bytes} bytes that a core may have.`);
+        }
+      },
+      schema: {
+        operationId: "submitJob",
+        summary: "Send a core for analysis",
+        description: "As `multipart/form-data`, parts in any order, or as the raw core. With `Idempotency-Key`, the same key gives the same job.",
+        tags: ["jobs"],
+        querystring: Type.Object(
+          { filename: Type.Optional(Type.String({ maxLength: 1_024, description: "Of a raw core: its name, such as `core.python3.4711`." })) },
+          { additionalProperties: false },
+        ),
+        headers: Type.Object({
+          "idempotency-key": Type.Optional(Type.String({ pattern: "^[\\x21-\\x7e]{1,255}$", description: "Visible ASCII, at most 255 characters." })),
+        }),
+        response: answers(
+          { 202: json("The job.", reference(Job), { location: Type.String(), "retry-after": Type.Integer() }) },
+          "invalid_parameter",
+          "core_missing",
+          "core_repeated",
+          "unknown_part",
+          "part_not_a_file",
+          "labels_invalid",
+          "when_missing_invalid",
+          "not_a_core",
+          "core_empty",
+          "core_malformed",
+          "not_a_binary",
+          "attachment_not_text",
+          "upload_truncated",
+          "upload_aborted",
+          "multipart_malformed",
+          "length_required",
+          "upload_too_large",
+          "too_many_parts",
+          "unsupported_media_type",
+          "idempotency_conflict",
+          "store_full",
+          "store_unavailable",
+        ),
+      },
+    },
+    async (request, reply): Promise<Job> => {
+      const { project } = request.caller;
+      const key = request.headers["idempotency-key"] ?? null;
+      const accepted = (job: Job) => {
+        reply.code(202).header("location", job.links.self).header("retry-after", 1);
+        return job;
+      };
+
+      const earlier = key === null ? null : await jobs.byIdempotencyKey(project, key);
+      if (earlier !== null) return accepted(earlier);
+      const claim = key === null ? null : `${project} ${key}`;
+      if (claim !== null && receiving.has(claim))
+        throw new Failure("idempotency_conflict", `A request with the Idempotency-Key ${key} is still being received.`, { retryAfter: 2 });
+      if (claim !== null) receiving.add(claim);
+      try {
+        await requireRoom(blobs, limits, request.headers);
+        sendContinue(request, reply);
+        await using upload = await receiveUpload({ request: request.raw, filename: request.query.filename ?? null, blobs, limits });
+        const { job, created } = await keepUpload(dependencies, project, upload);
+        metrics.uploadBytes.inc({ kind: "core" }, upload.core.writer.size);
+        for (const { writer } of upload.binaries) metrics.uploadBytes.inc({ kind: "binary" }, writer.size);
+        for (const { writer } of upload.attachments) metrics.uploadBytes.inc({ kind: "attachment" }, writer.size);
+        const queued = created && job.status === "queued" ? await queue.add(job.id, job.core.size) : null;
+        await changes.announce(job.id);
+        request.log.info({ job_id: job.id, created, queue: queued, core_bytes: job.core.size, binaries: upload.binaries.length }, "job_submitted");
+        return accepted(job);
+      } finally {
+        if (claim !== null) receiving.delete(claim);
+      }
+    },
+  );
+}

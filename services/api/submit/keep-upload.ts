@@ -1,0 +1,93 @@
+/**
+ * A received upload becomes a job: bytes first, then the row, and the caller queues it after.
+ *
+ * A process that dies in between leaves blobs that no row names, never a row whose bytes are missing; an error takes the
+ * committed blobs back.
+ */
+import { v7 as uuid } from "uuid";
+import type { CoreSummary, Job } from "../../contract/job.ts";
+import type { Labels } from "../../contract/common.ts";
+import type { Limits } from "../../contract/limits.ts";
+import type { ReceivedCore, ReceivedUpload } from "../../intake/received-upload.ts";
+import type { BinaryStore } from "../../storage/binary-store.ts";
+import type { BlobKey, BlobStore } from "../../storage/blob-store.ts";
+import type { Attachment, JobStore } from "../../storage/job-store.ts";
+import { commitBinaries } from "./keep-binaries.ts";
+import { missingBinaries } from "./missing-binaries.ts";
+
+export interface Keepers {
+  readonly jobs: Pick<JobStore, "create">;
+  readonly binaries: BinaryStore;
+  readonly blobs: Pick<BlobStore, "remove">;
+  readonly limits: Limits;
+}
+
+/** The core's own notes win over its file name. */
+function summary({ writer, filename, nameLabels, facts }: ReceivedCore): CoreSummary {
+  return {
+    filename,
+    size: writer.size,
+    sha256: writer.sha256,
+    executable_name: facts.executableName ?? nameLabels.executable_name,
+    pid: facts.pid ?? nameLabels.pid,
+    signal: facts.signal?.number ?? (facts.processAlive ? null : nameLabels.signal),
+    command_line: facts.commandLine === null ? null : [...facts.commandLine],
+  };
+}
+
+/** What the file name tells of the crashed machine, where the user did not say it. */
+function labelsOf({ labels, core: { nameLabels } }: ReceivedUpload): Labels {
+  return nameLabels.hostname === null ? labels : { host: nameLabels.hostname, ...labels };
+}
+
+const after = (seconds: number) => new Date(Date.now() + seconds * 1_000).toISOString();
+
+async function commitAttachments(upload: ReceivedUpload, id: string, committed: BlobKey[]): Promise<Attachment[]> {
+  const result: Attachment[] = [];
+  for (const [index, { writer, filename }] of upload.attachments.entries()) {
+    const blob = `attachments/${id}-${index}`;
+    await writer.commit(blob);
+    committed.push(blob);
+    result.push({ filename, size: writer.size, sha256: writer.sha256, blob });
+  }
+  return result;
+}
+
+/** `created` is false when the idempotency key gave the job that was there. */
+export async function keepUpload(keepers: Keepers, project: string, upload: ReceivedUpload): Promise<{ readonly job: Job; readonly created: boolean }> {
+  const { jobs, binaries, blobs, limits } = keepers;
+  const id = uuid();
+  const committed: BlobKey[] = [];
+  try {
+    const coreBlob = `cores/${id}`;
+    await upload.core.writer.commit(coreBlob);
+    committed.push(coreBlob);
+    const kept = await commitBinaries(binaries, project, upload.binaries, committed);
+    const attachments = await commitAttachments(upload, id, committed);
+
+    const came = new Set(kept.flatMap(({ build_id }) => (build_id === null ? [] : [build_id])));
+    const asked = upload.core.facts.modules.flatMap(({ buildId }) => (buildId === null || came.has(buildId) ? [] : [buildId]));
+    const absent = new Set(await binaries.missing(project, asked));
+    const had = came.union(new Set(asked.filter((buildId) => !absent.has(buildId))));
+    const missing = missingBinaries(upload.core.facts, had, new Set(kept.flatMap(({ filename }) => filename ?? [])));
+
+    return await jobs.create({
+      id,
+      projectId: project,
+      idempotencyKey: upload.idempotencyKey,
+      status: upload.whenMissing === "wait" && missing.length > 0 ? "awaiting_binaries" : "queued",
+      whenMissing: upload.whenMissing,
+      core: summary(upload.core),
+      coreBlob,
+      labels: labelsOf(upload),
+      missingBinaries: missing,
+      binaries: kept,
+      attachments,
+      expiresAt: after(limits.report_retention_seconds),
+      coreExpiresAt: after(limits.core_retention_seconds),
+    });
+  } catch (error) {
+    for (const key of committed) await blobs.remove(key).catch(() => undefined);
+    throw error;
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * The API's composition root: reads the configuration, chooses the concrete parts, listens.
+ *
+ * It ends on SIGTERM, SIGINT, or when the process that watches it is gone: no new connections, running requests get a
+ * while, streams of events end at once.
+ */
+import { buildApp } from "./api/app.ts";
+import { authenticateByToken, authenticateLocal, isLoopback, type Authenticate } from "./api/auth/authenticate.ts";
+import { readTokensFile } from "./api/auth/tokens-file.ts";
+import { startHousekeeping } from "./api/housekeeping.ts";
+import { type Config, readConfig } from "./config/environment.ts";
+import { Failure } from "./contract/failure.ts";
+import { createLogger, type Logger } from "./log/logger.ts";
+import { openAnalysisQueue } from "./queue/analysis-queue.ts";
+import { connectRedis } from "./queue/connection.ts";
+import { openJobChanges } from "./queue/job-changes.ts";
+import { startRecovery } from "./queue/recovery.ts";
+import { openWorkerDirectory } from "./queue/worker-presence.ts";
+import { createBinaryStore } from "./storage/binary-store.ts";
+import type { BlobStore } from "./storage/blob-store.ts";
+import { sweepBlobs } from "./storage/blob-trash.ts";
+import { openDatabase } from "./storage/database.ts";
+import { openFileBlobStore } from "./storage/file-blob-store.ts";
+import { countJobsByStatus } from "./storage/job-counts.ts";
+import { createJobStore } from "./storage/job-store.ts";
+import { createReportStore } from "./storage/report-store.ts";
+
+/** Requests that run when the end is asked for have this long; the supervisor kills after 20 s. */
+const closeLimitMs = 12_000;
+
+async function chooseAuthentication({ listen, tokensFile }: Config, logger: Logger): Promise<Authenticate> {
+  if (tokensFile !== null) return authenticateByToken(await readTokensFile(tokensFile));
+  if (!isLoopback(listen.host)) {
+    throw new Failure("configuration_invalid", `INQUEST_LISTEN=${listen.host}:${listen.port} is open to other machines, and INQUEST_TOKENS_FILE is not set`, {
+      hint: "Set INQUEST_TOKENS_FILE, or let INQUEST_LISTEN begin with 127.0.0.1.",
+    });
+  }
+  logger.warn({ listen: listen.host, hint: "Set INQUEST_TOKENS_FILE to serve other machines." }, "no_tokens_loopback_only");
+  return authenticateLocal;
+}
+
+async function openBlobStore(url: string): Promise<BlobStore> {
+  if (!url.startsWith("file:"))
+    throw new Failure("configuration_invalid", "INQUEST_BLOB_URL names a kind of store that this version does not have", { hint: "Set it to file:PATH." });
+  return openFileBlobStore(url.slice("file:".length).replace(/^\/\/(?=\/)/, ""));
+}
+
+function stopAsked(): AbortSignal {
+  const stop = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => stop.abort(signal));
+  process.on("disconnect", () => stop.abort("disconnect"));
+  return stop.signal;
+}
+
+async function main(): Promise<void> {
+  const config = readConfig();
+  const logger = createLogger({ level: config.logLevel, component: "api" });
+  const stop = stopAsked();
+  const { listen, limits, redisUrl } = config;
+  if (redisUrl === null) {
+    throw new Failure("configuration_invalid", "INQUEST_REDIS_URL is not set", {
+      hint: "Set it to redis://HOST:PORT or unix:PATH, or run npm start, which brings its own Redis.",
+    });
+  }
+  const authenticate = await chooseAuthentication(config, logger);
+
+  await using database = await openDatabase(config.databaseUrl);
+  const blobs = await openBlobStore(config.blobUrl);
+  const jobs = createJobStore(database);
+  await using redis = connectRedis(redisUrl, logger);
+  await using queue = await openAnalysisQueue(redis, { attempts: limits.attempts });
+  await using changes = openJobChanges(redis);
+  await using recovery = startRecovery({ jobs, queue, changes, attempts: limits.attempts, log: logger });
+  await using housekeeping = startHousekeeping({ database, jobs, blobs, log: logger });
+
+  const app = await buildApp({
+    logger,
+    limits,
+    authenticate,
+    database,
+    jobs,
+    reports: createReportStore(database),
+    binaries: createBinaryStore(database),
+    blobs,
+    queue,
+    changes,
+    workers: openWorkerDirectory(redis),
+    countJobs: () => countJobsByStatus(database),
+    sweepBlobs: () => sweepBlobs(database, blobs),
+  });
+  await app.listen({ host: listen.host, port: listen.port, listenTextResolver: () => "listening" });
+  const address = app.server.address();
+  logger.info({ host: listen.host, port: typeof address === "object" ? address?.port : null, tokens: config.tokensFile !== null }, "ready");
+
+  if (!stop.aborted) await new Promise((resolve) => stop.addEventListener("abort", resolve, { once: true }));
+  logger.info({ reason: String(stop.reason) }, "stopping");
+  const impatience = setTimeout(() => app.server.closeAllConnections(), closeLimitMs);
+  await app.close();
+  clearTimeout(impatience);
+  void recovery;
+  void housekeeping;
+}
+
+try {
+  await main();
+  // Whatever a library left open must not keep the process.
+  process.disconnect?.();
+} catch (error) {
+  if (!(error instanceof Failure)) throw error;
+  process.stderr.write(`inquest: ${error.message}\n${error.hint}\n`);
+  process.exitCode = 1;
+}
