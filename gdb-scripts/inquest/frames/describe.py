@@ -1,0 +1,64 @@
+"""Frames as the answer tells them (``HelperPythonFrame`` and ``FoldedFrames`` of workers/pipeline/helper-answer.ts)."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional
+
+from .chain import Chain, RawFrame
+from .code import place, read_code
+from .fold import Fold, shown
+from .image import Image
+from .local_variables import local_variables
+
+
+class LocalsAllowance:
+    """How many more local variables one report may describe; a thousand threads must not cost minutes."""
+
+    def __init__(self, most: int = 20_000) -> None:
+        self.left = most
+        self.refused = False
+
+    def take(self) -> bool:
+        if self.left <= 0:
+            self.refused = True
+        return self.left > 0
+
+
+def describe_chain(image: Image, chain: Chain, most: int, allowance: LocalsAllowance) -> List[Dict[str, Any]]:
+    """The frames that are shown, innermost first."""
+    keys = [(frame.code, frame.offset) for frame in chain.frames]
+    out: List[Dict[str, Any]] = []
+    for item in shown(keys, most):
+        if isinstance(item, Fold):
+            out.append({"kind": "folded", "cycle": item.cycle, "count": item.times})
+        else:
+            out.append(describe_frame(image, chain.frames[item], allowance))
+    return out
+
+
+def describe_frame(image: Image, frame: RawFrame, allowance: Optional[LocalsAllowance]) -> Dict[str, Any]:
+    """One frame; without its locals when ``allowance`` is None or spent."""
+    code = read_code(image, frame.code)
+    found = place(image, code, frame.offset) if frame.offset is not None else None
+    variables: List[Dict[str, Any]] = []
+    whole = code.intact and frame.offset is not None
+    if allowance is not None and allowance.take():
+        variables, readable = local_variables(image, frame, code)
+        allowance.left -= len(variables)
+        whole = whole and readable
+    return {
+        "kind": "python",
+        "function": code.name,
+        "qualname": code.qualname,
+        "file": code.filename,
+        "line": found.line if found else None,
+        "end_line": found.end_line if found else None,
+        "column": found.column if found else None,
+        "end_column": found.end_column if found else None,
+        "source_line": None,
+        "locals": variables,
+        "entry": frame.entry,
+        "status": "ok" if whole else "partial",
+        "address": "0x%x" % frame.address,
+        "anchor": "0x%x" % frame.anchor if frame.anchor else None,
+    }

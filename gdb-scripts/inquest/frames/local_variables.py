@@ -1,0 +1,84 @@
+"""The local variables of a frame: fast locals, cells and free variables, or the namespace of a class body or module."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterator, List, Tuple
+
+from ..layout.model import LayoutMissing
+from ..memory import MemoryFault
+from .chain import RawFrame
+from .code import CO_OPTIMIZED, KIND_CELL, KIND_FREE, Code
+from .image import Image
+
+MOST_LOCALS = 100
+
+
+def local_variables(image: Image, frame: RawFrame, code: Code) -> Tuple[List[Dict[str, Any]], bool]:
+    """``[{name, type, repr, truncated}]`` in the order of the code object, and whether all could be read.
+
+    Names without a value (not yet bound, deleted) are left out, as ``locals()`` does.
+    """
+    found: List[Dict[str, Any]] = []
+    whole = True
+    seen = set()
+    try:
+        for name, value in slots(image, frame, code):
+            if len(found) >= MOST_LOCALS:
+                break
+            seen.add(name)
+            found.append(_described(image, name, value))
+    except (MemoryFault, LayoutMissing):
+        whole = False
+    if code.flags & CO_OPTIMIZED:
+        return found, whole
+    try:
+        for name, value in _namespace(image, frame):
+            if len(found) >= MOST_LOCALS:
+                break
+            if name not in seen:
+                found.append(_described(image, name, value))
+    except (MemoryFault, LayoutMissing):
+        whole = False
+    return found, whole
+
+
+def _described(image: Image, name: str, value: int) -> Dict[str, Any]:
+    type_name, text, truncated = image.values.repr(value)
+    return {"name": name, "type": type_name, "repr": text, "truncated": truncated}
+
+
+def slots(image: Image, frame: RawFrame, code: Code) -> Iterator[Tuple[str, int]]:
+    """(name, ``PyObject *``) of each bound slot of ``f_localsplus``; cells are followed."""
+    struct = "PyFrameObject" if image.layouts.has("PyThreadState", "frame") else "_PyInterpreterFrame"
+    field_name = "f_localsplus" if struct == "PyFrameObject" else "localsplus"
+    start = frame.address + image.layouts.offset(struct, field_name)
+    raw = image.reader.pointers(start, min(len(code.names), 4096)) if code.names else []
+    for name, kind, bits in zip(code.names, code.kinds, raw):
+        value = image.object_pointer(bits)
+        if value and kind & (KIND_CELL | KIND_FREE) and _is_cell(image, value):
+            value = image.optional_pointer(value, "PyCellObject", "ob_ref") or 0
+        if value:
+            yield name, value
+
+
+def _is_cell(image: Image, value: int) -> bool:
+    """Up to 3.10 these slots hold cells only; from 3.11 an argument becomes a cell when its MAKE_CELL has run."""
+    try:
+        return image.version < (3, 11) or image.values.type_name(value) == "cell"
+    except (MemoryFault, LayoutMissing):
+        return False
+
+
+def _namespace(image: Image, frame: RawFrame) -> Iterator[Tuple[str, int]]:
+    """The dict of ``f_locals`` without its ``__dunder__`` names; nothing for another mapping."""
+    struct = "PyFrameObject" if image.layouts.has("PyThreadState", "frame") else "_PyInterpreterFrame"
+    namespace = image.object_pointer(image.pointer(frame.address, struct, "f_locals"))
+    if not namespace:
+        return
+    for key, value in image.values.dict_items(namespace):
+        try:
+            name = image.values.str_value(key)
+        except (MemoryFault, LayoutMissing):
+            continue
+        if not (name.startswith("__") and name.endswith("__")):
+            yield name, value

@@ -1,0 +1,218 @@
+"""The Python half of an answer: everything that the dead interpreter's memory tells, as ``PythonAnswer``.
+
+The schema is ``workers/pipeline/helper-answer.ts``. Each section stands in its own guard: one that fails gives a warning
+and leaves its part empty, and the rest stands.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional
+
+from . import VERSION
+from .core_file import open_core
+from .exceptions import thread_exception
+from .flags import finalizing, flags
+from .frames.chain import Chain, thread_chain
+from .frames.describe import LocalsAllowance, describe_chain
+from .frames.image import Image
+from .gc_state import gc_state
+from .layout.model import LayoutMissing
+from .memory import BudgetExceeded, MemoryFault, Reader
+from .objects.values import Values
+from .python_modules import extension_modules, modules_being_imported
+from .runtime import NoPython, Runtime, find_runtime
+from .suspended import suspended_work
+from .threads import ThreadState, gil_holders, match_lwps, name_threads, thread_states
+
+_EXPECTED = (MemoryFault, LayoutMissing, BudgetExceeded, ValueError, KeyError, IndexError, RecursionError, OverflowError, TypeError, AttributeError)
+
+
+class _Answer:
+    """The answer while it grows: warnings, timings, and the guard that each section runs in."""
+
+    def __init__(self) -> None:
+        self.warnings: List[Dict[str, str]] = []
+        self.timings: Dict[str, float] = {}
+        self.facts: Dict[str, Any] = {}
+
+    def warn(self, code: str, detail: str) -> None:
+        if len(self.warnings) < 200:
+            self.warnings.append({"code": code, "detail": detail})
+
+    @contextmanager
+    def section(self, name: str) -> Iterator[None]:
+        """Times a section; what goes wrong in it becomes a warning that tells kind and place, never memory's content."""
+        started = time.perf_counter()
+        try:
+            yield
+        except BudgetExceeded as spent:
+            self.warn("budget_spent", "%s: %s" % (name, spent))
+        except (MemoryFault, LayoutMissing) as fault:
+            self.warn("section_incomplete", "%s: %s: %s" % (name, type(fault).__name__, fault))
+        except _EXPECTED as error:
+            self.warn("section_failed", "%s: %s at %s" % (name, type(error).__name__, _where(error)))
+        finally:
+            self.timings[name] = self.timings.get(name, 0.0) + round(1000 * (time.perf_counter() - started), 3)
+
+
+def _where(error: BaseException) -> str:
+    """``file:line`` of the innermost frame of a traceback."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "?"
+    return "%s:%d" % (trace.tb_frame.f_code.co_filename.rsplit("/", 1)[-1], trace.tb_lineno)
+
+
+def python_answer(manifest: Mapping[str, Any], layouts_from_gdb: Optional[Callable[[], Any]] = None) -> Dict[str, Any]:
+    """``PythonAnswer`` for a manifest. Raises only when there is no core to open."""
+    answer = _Answer()
+    with open_core(manifest) as core:
+        reader = Reader(core)
+        runtime: Optional[Runtime] = None
+        reason: Optional[str] = None
+        started = time.perf_counter()
+        try:
+            runtime = find_runtime(reader, core, manifest, layouts_from_gdb)
+        except NoPython as missing:
+            reason = missing.reason
+        except _EXPECTED as error:
+            reason = "the search for CPython failed: %s" % type(error).__name__
+            answer.warn("section_failed", "runtime: %s at %s" % (type(error).__name__, _where(error)))
+        answer.timings["runtime"] = round(1000 * (time.perf_counter() - started), 3)
+        parts: Dict[str, Any] = {"python": None, "threads": [], "suspended": []}
+        if runtime is not None:
+            for text in runtime.warnings:
+                answer.warn("runtime", text)
+            parts = _Process(answer, reader, core, runtime, manifest).parts()
+    return {
+        "helpers": VERSION,
+        "layout_source": runtime.layout_source if runtime else None,
+        "python": parts["python"],
+        "python_missing_reason": reason,
+        "threads": parts["threads"],
+        "suspended": parts["suspended"],
+        "warnings": answer.warnings,
+        "facts": answer.facts,
+        "timings_ms": answer.timings,
+    }
+
+
+class _Process:
+    """One interpreter process being read: the sections in order, each using what the ones before it found."""
+
+    def __init__(self, answer: _Answer, reader: Reader, core: Any, runtime: Runtime, manifest: Mapping[str, Any]) -> None:
+        self.answer = answer
+        self.core = core
+        self.runtime = runtime
+        self.manifest = manifest
+        self.image = Image(reader, runtime.layouts, Values(reader, runtime.layouts))
+        self.states: List[ThreadState] = []
+        self.chains: Dict[int, Chain] = {}
+        self.holders: Dict[int, Optional[bool]] = {}
+        self.symbols: Dict[str, Optional[int]] = {}
+
+    def parts(self) -> Dict[str, Any]:
+        self._threads()
+        threads = self._described_threads()
+        suspended: List[Dict[str, Any]] = []
+        with self.answer.section("suspended"):
+            suspended = suspended_work(self.image, self.runtime, self.core, self.states, self.chains, self.manifest["frames_per_thread"])
+        self.answer.facts["runtime"] = {"how": self.runtime.how, "address": _hex(self.runtime.address)}
+        return {"python": self._python(), "threads": threads, "suspended": suspended}
+
+    def _threads(self) -> None:
+        image, answer = self.image, self.answer
+        with answer.section("threads"):
+            self.states, damage = thread_states(image, self.runtime.interpreters, self.manifest["threads"])
+            for text in damage:
+                answer.warn("threads_incomplete", text)
+            pointers = {lwp: found for lwp in self.core.lwps for found in [self.core.thread_pointer(lwp)] if found}
+            match_lwps(image, self.states, self.core.lwps, pointers, self.core.machine)
+        with answer.section("gil"):
+            self.holders = gil_holders(image, self.runtime, self.states, self._symbol)
+        with answer.section("thread_names"):
+            name_threads(image, self.runtime.interpreters, self.states)
+
+    def _described_threads(self) -> List[Dict[str, Any]]:
+        allowance = LocalsAllowance()
+        first = self.manifest["crashed_lwp"]
+        order = sorted(self.states, key=lambda state: (state.lwp != first or first is None, self.holders.get(state.address) is not True))
+        described = {state.address: self._thread(state, allowance) for state in order}
+        if allowance.refused:
+            self.answer.warn("locals_left_out", "the report's allowance of local variables is spent: outer threads show none")
+        return [described[state.address] for state in self.states]
+
+    def _thread(self, state: ThreadState, allowance: LocalsAllowance) -> Dict[str, Any]:
+        out: Dict[str, Any] = {
+            "lwp": state.lwp,
+            "python_thread_id": _hex(state.thread_id),
+            "interpreter_id": state.interpreter_id,
+            "name": state.name,
+            "holds_gil": self.holders.get(state.address),
+            "exception": None,
+            "frames": [],
+            "truncated": True,
+        }
+        with self.answer.section("frames"):
+            chain = self.chains[state.address] = thread_chain(self.image, state.address)
+            out["truncated"] = chain.broken is not None
+            if chain.broken is not None:
+                self.answer.warn("frames_incomplete", "thread %s: %s" % (state.lwp or _hex(state.thread_id), chain.broken))
+            out["frames"] = describe_chain(self.image, chain, self.manifest["frames_per_thread"], allowance)
+        with self.answer.section("exceptions"):
+            out["exception"] = thread_exception(self.image, state.address)
+        return out
+
+    def _symbol(self, name: str) -> Optional[int]:
+        """Address of a variable of the interpreter's binary (or its debug file), None when no symbol table has it."""
+        if name not in self.symbols:
+            self.symbols[name] = find_symbol(self.core.modules, name)
+        return self.symbols[name]
+
+    def _python(self) -> Dict[str, Any]:
+        image, runtime, main, section = self.image, self.runtime, self.runtime.main, self.answer.section
+        out: Dict[str, Any] = {
+            "version": runtime.version_text,
+            "implementation": "CPython",
+            "build": {"debug": runtime.debug_build, "free_threaded": runtime.free_threaded, "jit": None},
+            "layout_source": runtime.layout_source,
+            "debug_info": "none",
+            "flags": {"dev_mode": None, "faulthandler": None, "tracemalloc": None, "malloc": None},
+            "gil_holder_lwp": next((state.lwp for state in self.states if self.holders.get(state.address) and state.lwp is not None), None),
+            "gc": {"collecting": None, "enabled": None, "counts": [], "thresholds": []},
+            "finalizing": None,
+            "interpreters": len(runtime.interpreters),
+            "modules_imported": [],
+            "extension_modules": [],
+        }
+        with section("flags"):
+            out["flags"] = flags(image, runtime, main, self._symbol)
+            out["finalizing"] = finalizing(image, runtime, main, self._symbol)
+        with section("gc"):
+            out["gc"] = gc_state(image, runtime, main, self._symbol)
+        with section("imports"):
+            out["modules_imported"] = modules_being_imported(image, main.modules, self.chains.values())
+        with section("extension_modules"):
+            out["extension_modules"] = extension_modules(image, main.modules) if main.modules else []
+        return out
+
+
+def find_symbol(modules: Iterable[Any], name: str) -> Optional[int]:
+    """The first definition of ``name`` in a module that is an interpreter by its own symbols or its name."""
+    for module in modules:
+        if "python" not in module.name.lower():
+            continue
+        for elf in (module.elf, module.debug_elf):
+            found = elf.symbols([name]).get(name) if elf is not None else None
+            if found is not None:
+                for image in module.images():
+                    return image.bias + found.value
+    return None
+
+
+def _hex(value: Optional[int]) -> Optional[str]:
+    return None if value is None else "0x%x" % value
