@@ -53,8 +53,10 @@ function localLines(frame: PythonFrame, indent: string): readonly string[] {
   return frame.locals.length > shown.length ? [...lines, `${indent}… ${frame.locals.length - shown.length} more`] : lines;
 }
 
-export const foldedText = ({ cycle, count }: FoldedFrames): string =>
-  cycle === 1 ? `… the frame above, ${count} more times` : `… the ${cycle} frames above, ${count} more times`;
+export function foldedText({ cycle, count }: FoldedFrames): string {
+  if (count === 1) return `… ${cycle} frames left out`;
+  return cycle === 1 ? `… the frame above, ${count} more times` : `… the ${cycle} frames above, ${count} more times`;
+}
 
 function* linesOf(frame: Frame, number: number, width: number, style: FrameStyle): Generator<string> {
   const indent = " ".repeat(width + 9);

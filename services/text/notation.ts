@@ -24,8 +24,8 @@ export function traceback(frames: Frames, signal: string | null): readonly strin
   const lines = ["Traceback (most recent call last):"];
   for (const frame of frames.toReversed()) {
     if (frame.kind === "folded") {
-      const what = frame.cycle === 1 ? "line" : `${frame.cycle} lines`;
-      lines.push(`  [Previous ${what} repeated ${frame.count} more times]`);
+      const repeated = frame.cycle === 1 ? "line repeated" : `${frame.cycle} lines repeated`;
+      lines.push(frame.count === 1 ? `  [${frame.cycle} lines left out]` : `  [Previous ${repeated} ${frame.count} more times]`);
       continue;
     }
     lines.push(`  File "${fileOf(frame)}", line ${frame.line ?? "???"}, in ${safeCut(frame.qualname ?? frame.function, 500)}`);

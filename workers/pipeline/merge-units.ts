@@ -64,10 +64,11 @@ export function toBlocks(items: readonly NativeItem[]): { readonly blocks: reado
   return { blocks, outer: native };
 }
 
-/** Whether entry frames may be among those left out at `index`: told by the frames that repeat, which stand beside it. */
+/** Whether entry frames may be among those left out at `index`: told by the frames that repeat, which stand beside it. A count of 1 repeats nothing. */
 function hidesEntries(items: readonly PythonItem[], index: number): boolean {
   const fold = items[index];
   if (fold?.kind !== "folded") return false;
+  if (fold.count === 1) return true;
   const before = items.slice(Math.max(0, index - fold.cycle), index);
   const after = items.slice(index + 1, index + 1 + fold.cycle);
   const sample = before.length === fold.cycle ? before : after;

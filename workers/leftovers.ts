@@ -1,0 +1,45 @@
+/** Job folders that a killed worker left behind. */
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { JobStore } from "../services/storage/job-store.ts";
+
+/** `0193…-RUN`, as the pipeline names them, and the probes' folders. */
+const jobFolder = /^([0-9a-f-]{36})-(\d+)$/;
+const probeFolder = /^probe-(\d+)$/;
+
+const remove = (path: string) => rm(path, { recursive: true, force: true, maxRetries: 3 });
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}
+
+/** At start: folders of jobs that nobody works on any more. Those of unfinished jobs may be in use; `removeFormerRuns` gets them. */
+export async function sweepJobFolders(workDir: string, jobs: Pick<JobStore, "unfinished">): Promise<number> {
+  await mkdir(workDir, { recursive: true, mode: 0o700 });
+  const names = await readdir(workDir);
+  if (names.length === 0) return 0;
+  const unfinished = new Set<string>();
+  for await (const job of jobs.unfinished()) unfinished.add(job.id);
+  let swept = 0;
+  for (const name of names) {
+    const id = jobFolder.exec(name)?.[1];
+    const pid = probeFolder.exec(name)?.[1];
+    if (id === undefined ? pid === undefined || isAlive(Number(pid)) : unfinished.has(id)) continue;
+    await remove(join(workDir, name));
+    swept += 1;
+  }
+  return swept;
+}
+
+/** Before a run begins: what an earlier run of the same job left. Its worker is dead, or lost the job. */
+export async function removeFormerRuns(workDir: string, jobId: string, run: number): Promise<void> {
+  for (const name of await readdir(workDir).catch(() => [])) {
+    const match = jobFolder.exec(name);
+    if (match?.[1] === jobId && Number(match[2]) < run) await remove(join(workDir, name));
+  }
+}

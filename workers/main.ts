@@ -1,0 +1,100 @@
+/**
+ * The worker's composition root: reads the configuration, chooses the concrete parts, takes jobs from the queue.
+ *
+ * It says at once what the machine lacks, and takes no job then. It ends on SIGTERM, SIGINT, or when the process that
+ * watches it is gone; a running job goes back to the queue first.
+ */
+import { join } from "node:path";
+import { v7 as newId } from "uuid";
+import { type Config, readConfig } from "../services/config/environment.ts";
+import { Failure } from "../services/contract/failure.ts";
+import { createLogger, type Logger } from "../services/log/logger.ts";
+import { connectRedis } from "../services/queue/connection.ts";
+import { openJobChanges } from "../services/queue/job-changes.ts";
+import { startHeartbeat, type WorkerInfo } from "../services/queue/worker-presence.ts";
+import { createBinaryStore } from "../services/storage/binary-store.ts";
+import type { BlobStore } from "../services/storage/blob-store.ts";
+import { openDatabase } from "../services/storage/database.ts";
+import { openFileBlobStore } from "../services/storage/file-blob-store.ts";
+import { createJobStore } from "../services/storage/job-store.ts";
+import { startAnalysisWorker } from "./analysis-worker.ts";
+import { openGdb } from "./gdb/open-gdb.ts";
+import { removeFormerRuns, sweepJobFolders } from "./leftovers.ts";
+import { type PipelineParts, runPipeline } from "./pipeline/run-pipeline.ts";
+import { probeDebugger } from "./probe.ts";
+
+/** EX_CONFIG: whoever watches this process need not start it again before the machine has changed. */
+const hopeless = 78;
+
+async function openBlobStore(url: string): Promise<BlobStore> {
+  if (!url.startsWith("file:"))
+    throw new Failure("configuration_invalid", "INQUEST_BLOB_URL names a kind of store that this version does not have", { hint: "Set it to file:PATH." });
+  return openFileBlobStore(url.slice("file:".length).replace(/^\/\/(?=\/)/, ""));
+}
+
+function stopAsked(): AbortSignal {
+  const stop = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => stop.abort(signal));
+  process.on("disconnect", () => stop.abort("disconnect"));
+  return stop.signal;
+}
+
+async function serve(config: Config, logger: Logger): Promise<void> {
+  const { limits, redisUrl, dataDir } = config;
+  if (redisUrl === null) {
+    throw new Failure("configuration_invalid", "INQUEST_REDIS_URL is not set", {
+      hint: "Set it to redis://HOST:PORT or unix:PATH, or run npm start, which brings its own Redis.",
+    });
+  }
+  const stop = stopAsked();
+  const workDir = join(dataDir, "work");
+  const { gdb } = await probeDebugger({ openGdb, gdb: config.gdb, limits, workDir });
+
+  await using database = await openDatabase(config.databaseUrl);
+  const blobs = await openBlobStore(config.blobUrl);
+  const jobs = createJobStore(database);
+  const swept = await sweepJobFolders(workDir, jobs);
+  if (swept > 0) logger.info({ folders: swept }, "leftovers_removed");
+  await using redis = connectRedis(redisUrl, logger);
+  await using changes = openJobChanges(redis);
+
+  const pipeline: PipelineParts = { blobs, binaries: createBinaryStore(database), openGdb, gdb: config.gdb, limits, workDir };
+  const settings = { concurrency: 1 };
+  {
+    await using _worker = startAnalysisWorker({
+      redis,
+      jobs,
+      changes,
+      settings,
+      log: logger,
+      attempts: limits.attempts,
+      analyse: async (job, onProgress, signal) => {
+        await removeFormerRuns(workDir, job.id, job.run);
+        return runPipeline(pipeline, job, onProgress, signal);
+      },
+    });
+    const info: WorkerInfo = {
+      id: newId(),
+      pid: process.pid,
+      started_at: new Date().toISOString(),
+      concurrency: settings.concurrency,
+      capabilities: { gdb, sandbox: true },
+    };
+    await using _heartbeat = startHeartbeat(redis, info);
+    logger.info({ gdb }, "ready");
+    if (!stop.aborted) await new Promise((resolve) => stop.addEventListener("abort", resolve, { once: true }));
+    logger.info({ reason: String(stop.reason) }, "stopping");
+  }
+}
+
+try {
+  const config = readConfig();
+  await serve(config, createLogger({ level: config.logLevel, component: "worker" }));
+} catch (error) {
+  if (!(error instanceof Failure)) throw error;
+  process.stderr.write(`inquest: ${error.message}\n${error.hint}\n`);
+  process.exitCode = ["debugger_missing", "sandbox_unavailable", "configuration_invalid"].includes(error.code) ? hopeless : 1;
+} finally {
+  // Whatever a library left open must not keep the process.
+  process.disconnect?.();
+}

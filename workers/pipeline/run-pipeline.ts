@@ -1,0 +1,86 @@
+/** The pipeline: inspect, gather, debug, assemble (which diagnoses). One job, one folder, one report. */
+import { Failure } from "../../services/contract/failure.ts";
+import type { JobStage, MissingBinary } from "../../services/contract/job.ts";
+import type { Limits } from "../../services/contract/limits.ts";
+import type { Report } from "../../services/contract/report.ts";
+import type { BinaryStore } from "../../services/storage/binary-store.ts";
+import type { BlobKey, BlobStore } from "../../services/storage/blob-store.ts";
+import type { GdbSession, OpenGdbOptions } from "../gdb/debugger.ts";
+import { assemble } from "./assemble.ts";
+import { debug } from "./debug.ts";
+import { gather } from "./gather.ts";
+import { inspect } from "./inspect.ts";
+import { makeJobFolder } from "./job-folder.ts";
+
+export interface PipelineParts {
+  readonly blobs: Pick<BlobStore, "localFile">;
+  readonly binaries: Pick<BinaryStore, "byBuildIds" | "ofJob">;
+  readonly openGdb: (options: OpenGdbOptions) => Promise<GdbSession>;
+  readonly gdb: string;
+  readonly limits: Pick<Limits, "job_seconds" | "debug_seconds" | "debug_memory_bytes" | "frames_per_thread" | "threads">;
+  /** Where job folders are made. */
+  readonly workDir: string;
+}
+
+export interface PipelineJob {
+  readonly id: string;
+  readonly projectId: string;
+  readonly coreBlob: BlobKey;
+  /** Another worker may have had this job, and its folder may still be there. */
+  readonly run: number;
+}
+
+export interface PipelineResult {
+  readonly report: Report;
+  readonly missingBinaries: readonly MissingBinary[];
+}
+
+/** Where each stage stands in the whole, in percent. */
+export type OnProgress = (stage: JobStage, percent: number) => Promise<void>;
+
+/** Fails with a `Failure`, or with the signal's reason where that is one. */
+export async function runPipeline(parts: PipelineParts, job: PipelineJob, onProgress: OnProgress, cancelled: AbortSignal): Promise<PipelineResult> {
+  using deadline = startDeadline(parts.limits.job_seconds, cancelled);
+  const { signal } = deadline;
+  const timings: Record<string, number> = {};
+  const stage = async <T>(name: JobStage, percent: number, work: () => Promise<T>): Promise<T> => {
+    throwIfAborted(signal);
+    await onProgress(name, percent);
+    const started = performance.now();
+    try {
+      return await work();
+    } finally {
+      timings[name] = Math.round(performance.now() - started);
+    }
+  };
+  await using folder = await makeJobFolder(parts.workDir, `${job.id}-${job.run}`);
+  const core = await stage("inspect", 5, () => inspect(parts.blobs, job.coreBlob));
+  const { limits } = parts;
+  const gathered = await stage("gather", 15, () =>
+    gather({ ...parts, jobId: job.id, projectId: job.projectId, coreBlob: job.coreBlob, facts: core, folder: folder.path, limits, signal }),
+  );
+  const { manifest, executable } = gathered;
+  const debugged = await stage("debug", 30, () =>
+    debug({ folder: folder.path, machine: manifest.machine, gdb: parts.gdb, core: manifest.core, executable, limits, signal, openGdb: parts.openGdb }),
+  );
+  const report = await stage("assemble", 90, () =>
+    Promise.resolve(assemble({ jobId: job.id, createdAt: new Date(), core, gathered, debugged, mostThreads: limits.threads, timings_ms: timings })),
+  );
+  return { report: { ...report, timings_ms: { ...report.timings_ms, ...timings } }, missingBinaries: gathered.missing };
+}
+
+interface Deadline extends Disposable {
+  readonly signal: AbortSignal;
+}
+
+/** The caller's signal, or `deadline_exceeded` when the time is up first. */
+function startDeadline(seconds: number, cancelled: AbortSignal): Deadline {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(new Failure("deadline_exceeded", `the analysis took longer than ${seconds} s`)), seconds * 1_000);
+  return { signal: AbortSignal.any([cancelled, late.signal]), [Symbol.dispose]: () => clearTimeout(timer) };
+}
+
+function throwIfAborted(signal: AbortSignal): void {
+  if (!signal.aborted) return;
+  throw signal.reason instanceof Failure ? signal.reason : new Failure("job_cancelled", "the job was cancelled");
+}
