@@ -105,7 +105,7 @@ class ElfFile:
         self._shape = _SHAPES[self.pointer_size]
         header = self._unpack(self._shape.header, 16)
         self.type, machine, _, self.entry, phoff, shoff, _, _, phentsize, phnum, shentsize, shnum, shstrndx = header
-        self.machine: str = MACHINES.get(machine, "machine-%d" % machine)
+        self.machine = MACHINES.get(machine) or "machine-%d" % machine
         self._shoff, self._shentsize, self._shnum, self._shstrndx = shoff, shentsize, shnum, shstrndx
         if phnum == 0xFFFF and shoff and shentsize >= struct.calcsize(self.prefix + self._shape.section):
             phnum = self._unpack(self._shape.section, shoff)[7]  # PN_XNUM: the count is sh_info of section 0

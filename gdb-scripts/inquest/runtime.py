@@ -240,34 +240,37 @@ class _Search:
         )
 
     def by_scans(self) -> Optional[Runtime]:
-        """Scans of the modules' writable memory, then of all writable memory."""
-        areas: List[Tuple[Optional[candidates.Module], List[Segment]]] = []
-        for module in candidates.likely_modules(self.core):
-            if "python" in module.name.lower() or module.elf is not None:
-                segments = candidates.writable_areas(self.core, module)
-                if segments and ".cpython-" not in module.name:
-                    areas.append((module, segments))
-        areas.append((None, [segment for segment in self.core.segments if segment.writable and segment.dumped]))
-        for module, segments in areas:
-            hints = version.hints(module) if module is not None else []
-            if module is not None and not hints and "python" not in module.name.lower():
-                continue
-            where = module.name if module is not None else "all writable memory"
-            place = Place("scan", 0, module, "a scan of %s" % where)
-            for layouts, how in self._tries(hints):
-                made = self._scanned(place, segments, layouts, how)
+        """Scans of the writable memory of each likely module, then of all modules, then of everything."""
+        modules = [(module, candidates.writable_areas(self.core, module)) for module in candidates.likely_modules(self.core)]
+        for module, segments in modules:
+            hints = version.hints(module) if segments and ".cpython-" not in module.name else []
+            if hints:
+                made = self._scan(Place("scan", 0, module, "a scan of the memory of %s" % module.name), segments, self._hinted(hints))
+                if made is not None:
+                    return made
+        owned = list(dict.fromkeys(segment for _, segments in modules for segment in segments))
+        everything = list(self._tries([]))
+        return self._scan(Place("scan", 0, None, "a scan of the modules' writable memory"), owned, everything) or self._scan(
+            Place("scan", 0, None, "a scan of all writable memory"), self.core.segments, everything
+        )
+
+    def _hinted(self, hints: List[version.VersionHint]) -> List[Tuple[Layouts, str]]:
+        tried = {hint.version[:2] for hint in hints}
+        return [(layouts, how) for layouts, how in self._tries(hints) if layouts.version[:2] in tried]
+
+    def _scan(self, place: Place, segments: List[Segment], tries: List[Tuple[Layouts, str]]) -> Optional[Runtime]:
+        pairs = dict.fromkeys(scan.offsets_of(layouts) for layouts, _ in tries)
+        found_by = scan.Scan(self.core, segments, [pair for pair in pairs if pair is not None])
+        for layouts, how in tries:
+            heads = found_by.interpreters(self.reader, layouts)
+            if heads:
+                found = read_all(self.reader, layouts, heads[0])
+                places = scan.places_of(self.core, [*segments, *self.core.segments], heads[0])
+                address = scan.runtime_of(self.reader, layouts, places, heads[0], found[-1].address)
+                made = self._agreeing(place, address, layouts, found, how)
                 if made is not None:
                     return made
         return None
-
-    def _scanned(self, place: Place, segments: List[Segment], layouts: Layouts, how: str) -> Optional[Runtime]:
-        pointed = scan.find_interpreters(self.reader, self.core, segments, layouts)
-        head = scan.head_of(self.reader, layouts, pointed)
-        if head is None:
-            return None
-        found = read_all(self.reader, layouts, head)
-        address = scan.runtime_of(self.reader, layouts, head, pointed[head], found[-1].address) if found else None
-        return self._agreeing(place, address, layouts, found, how) if found else None
 
     def _note_empty(self, place: Place) -> None:
         self._uninitialized.append(place.how)

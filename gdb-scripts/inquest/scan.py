@@ -1,13 +1,14 @@
-"""The last rung: pointers to an interpreter among the words of writable memory, with a layout in hand.
+"""The last rung: pointers to an interpreter among the words of writable memory.
 
 Each word that could be a pointer is followed to where a ``PyInterpreterState`` keeps its newest thread state, and from there
-back: only a word whose thread state points back to it is looked at any further. Bounded by ``_LARGEST``.
+back: only a word whose thread state points back to it is looked at any further. Few pairs of offsets cover all versions, so one
+pass serves every layout. Small segments come first (``.data`` and ``.bss`` are small), bounded by ``_LARGEST`` bytes in all.
 """
 
 from __future__ import annotations
 
 import struct
-from typing import Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from .core_file import CoreMemory, Segment
 from .interpreters import read_interpreter
@@ -15,84 +16,101 @@ from .layout.model import LayoutMissing, Layouts
 from .memory import MemoryFault, Reader
 from .sysdict import fields_of
 
-_LARGEST = 64 << 20
+_LARGEST = 256 << 20
 _STEP = 1 << 20
+_MOST_SURVIVORS = 4096
+
+Offsets = Tuple[int, int]
+"""Where an interpreter keeps its newest thread state, and where that keeps its interpreter."""
 
 
-def words(core: CoreMemory, segments: Iterable[Segment]) -> Iterator[Tuple[int, Tuple[int, ...]]]:
-    """(address, words) of the dumped memory, a megabyte at a time, as far as ``_LARGEST`` bytes."""
-    size = core.pointer_size
-    code = ("<" if core.byte_order == "little" else ">") + "%d" + ("Q" if size == 8 else "I")
-    left = _LARGEST
-    for segment in segments:
-        at = segment.start
-        end = segment.start + segment.dumped // size * size
-        while at < end and left > 0:
-            count = min(_STEP, end - at, left) // size
-            if count == 0:
-                break
-            yield at, struct.unpack(code % count, core.read(at, count * size))
-            at += count * size
-            left -= count * size
-
-
-def find_interpreters(reader: Reader, core: CoreMemory, segments: List[Segment], layouts: Layouts) -> Dict[int, List[int]]:
-    """Interpreters (strictly validated) that words of ``segments`` point to, each with the addresses of those words."""
+def offsets_of(layouts: Layouts) -> Optional[Offsets]:
     try:
-        head_at = fields_of(layouts, "PyInterpreterState", "threads.head", "tstate_head")
-        back_at = layouts.offset("PyThreadState", "interp")
+        return fields_of(layouts, "PyInterpreterState", "threads.head", "tstate_head"), layouts.offset("PyThreadState", "interp")
     except LayoutMissing:
-        return {}
-    writable = [segment for segment in core.segments if segment.writable and segment.dumped]
-    if not writable:
-        return {}
-    low, high = writable[0].start, writable[-1].start + writable[-1].dumped
-    align = core.pointer_size - 1
-    known: Dict[int, bool] = {}
-    found: Dict[int, List[int]] = {}
-    for base, values in words(core, segments):
-        for index, value in enumerate(values):
-            if value < low or value >= high or value & align:
-                continue
-            good = known.get(value)
-            if good is None:
-                good = known[value] = _points_back(core, value, head_at, back_at, low, high) and (
-                    read_interpreter(reader, layouts, value, strict=True) is not None
-                )
-            if good:
-                found.setdefault(value, []).append(base + index * core.pointer_size)
-    return found
+        return None
 
 
-def _points_back(core: CoreMemory, value: int, head_at: int, back_at: int, low: int, high: int) -> bool:
-    size, order = core.pointer_size, core.byte_order
-    try:
-        head = int.from_bytes(core.read(value + head_at, size), "little" if order == "little" else "big")
-        if head < low or head >= high or head % size:
-            return False
-        return int.from_bytes(core.read(head + back_at, size), "little" if order == "little" else "big") == value
-    except MemoryFault:
-        return False
+class Scan:
+    """One pass over some segments, for all the given pairs of offsets."""
 
+    def __init__(self, core: CoreMemory, segments: Iterable[Segment], pairs: Iterable[Offsets]) -> None:
+        self._core = core
+        self._segments = sorted((s for s in segments if s.writable and s.dumped), key=lambda s: s.dumped)
+        self._order = core.byte_order
+        writable = [segment for segment in core.segments if segment.writable and segment.dumped]
+        self._low = writable[0].start if writable else 0
+        self._high = writable[-1].start + writable[-1].dumped if writable else 0
+        self._left = _LARGEST
+        self.survivors: Dict[Offsets, Set[int]] = {pair: set() for pair in pairs}
+        self._run()
 
-def head_of(reader: Reader, layouts: Layouts, found: Iterable[int]) -> Optional[int]:
-    """The interpreter among ``found`` that is nobody's ``next``: the newest."""
-    found = list(found)
-    nexts = set()
-    for address in found:
+    def _run(self) -> None:
+        low, high, align = self._low, self._high, self._core.pointer_size - 1
+        for words in self._words():
+            pointers = {word for word in words if low <= word < high and not word & align}
+            for pair, survivors in self.survivors.items():
+                if len(survivors) < _MOST_SURVIVORS:
+                    survivors.update(word for word in pointers if self._points_back(word, pair))
+
+    def _words(self) -> Iterator[Tuple[int, ...]]:
+        size = self._core.pointer_size
+        code = ("<" if self._order == "little" else ">") + "%d" + ("Q" if size == 8 else "I")
+        for segment in self._segments:
+            at = segment.start
+            end = segment.start + segment.dumped // size * size
+            while at < end and self._left > 0:
+                count = min(_STEP, end - at) // size
+                if count == 0:
+                    break
+                yield struct.unpack(code % count, self._core.read(at, count * size))
+                at += count * size
+                self._left -= count * size
+
+    def _points_back(self, word: int, pair: Offsets) -> bool:
+        size, read = self._core.pointer_size, self._core.read
+        order = "little" if self._order == "little" else "big"
         try:
-            nexts.add(reader.pointer(address + layouts.offset("PyInterpreterState", "next")))
+            head = int.from_bytes(read(word + pair[0], size), order)
+            if head < self._low or head >= self._high or head % size:
+                return False
+            return int.from_bytes(read(head + pair[1], size), order) == word
         except MemoryFault:
-            continue
-    heads = [address for address in found if address not in nexts]
-    return heads[0] if heads else (found[0] if found else None)
+            return False
+
+    def interpreters(self, reader: Reader, layouts: Layouts) -> List[int]:
+        """The interpreters found, strictly validated, newest first where that can be told."""
+        pair = offsets_of(layouts)
+        survivors = self.survivors.get(pair, set()) if pair is not None else set()
+        found = [address for address in sorted(survivors) if read_interpreter(reader, layouts, address, strict=True) is not None]
+        nexts = set()
+        for address in found:
+            try:
+                nexts.add(reader.pointer(address + layouts.offset("PyInterpreterState", "next")))
+            except MemoryFault:
+                continue
+        return sorted(found, key=lambda address: address in nexts)
 
 
-def runtime_of(reader: Reader, layouts: Layouts, head: int, words_at: List[int], main: int) -> Optional[int]:
-    """``_PyRuntime``'s address, from where a pointer to the newest interpreter lies: there ``interpreters.main`` must hold the main one."""
+def places_of(core: CoreMemory, segments: Iterable[Segment], value: int) -> Iterator[int]:
+    """The aligned addresses where a word lies in the dumped parts of ``segments``."""
+    needle = value.to_bytes(core.pointer_size, "little" if core.byte_order == "little" else "big")
+    for segment in segments:
+        at, end = segment.offset - 1, segment.offset + segment.dumped
+        for _ in range(4096):
+            at = core.elf.data.find(needle, at + 1, end)
+            if at < 0:
+                break
+            address = segment.start + at - segment.offset
+            if address % core.pointer_size == 0:
+                yield address
+
+
+def runtime_of(reader: Reader, layouts: Layouts, places: Iterable[int], head: int, main: int) -> Optional[int]:
+    """``_PyRuntime``'s address, from the places of a pointer to the newest interpreter: there ``interpreters.main`` must hold the main one."""
     if not layouts.has("_PyRuntimeState", "interpreters.head"):
         return None
-    for at in words_at:
+    for at in places:
         address = at - layouts.offset("_PyRuntimeState", "interpreters.head")
         try:
             if layouts.has("_PyRuntimeState", "interpreters.main"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from .elf import PF_W, PT_LOAD, ElfFile
 from .layout.debug_offsets import text_of_hex, version_of_hex
@@ -13,6 +13,7 @@ OLDEST, NEWEST = (2, 7), (3, 15)
 
 _IN_NAME = re.compile(r"python-?([23])\.?(\d{1,2})(?!\d)")
 _PLAIN = re.compile(rb"\0((?:2\.7|3\.(?:[6-9]|1\d|20))\.(\d{1,2})((?:a|b|rc)\d{1,2})?\+?)\0")
+_IN_PATHS = re.compile(rb"python(2\.7|3\.(?:[6-9]|1\d))(?!\d)")
 _LARGEST_SEARCH = 256 << 20
 
 
@@ -51,6 +52,8 @@ def hints(module: Module) -> List[VersionHint]:
                 found.append(VersionHint(version_of_hex(value), text_of_hex(value), "Py_Version"))
     if module.elf is not None and not found:
         found.extend(_in_strings(module.elf, named))
+    if module.elf is not None and not found:
+        found.extend(_in_paths(module.elf))
     if named is not None:
         found.append(VersionHint((named[0], named[1], 0), "%d.%d" % named, "the file's name"))
     return found
@@ -58,14 +61,8 @@ def hints(module: Module) -> List[VersionHint]:
 
 def _in_strings(elf: ElfFile, named: Optional[Tuple[int, int]]) -> List[VersionHint]:
     """``PY_VERSION`` among the read-only strings. A library knows other versions than its own; one that it also writes as ``pythonX.Y`` comes first."""
-    section = elf.sections.get(".rodata")
-    if section is not None:
-        areas = [(section.offset, section.size)]
-    else:
-        areas = [(s.offset, s.filesz) for s in elf.segments if s.type == PT_LOAD and not s.flags & PF_W]
     ranked = []
-    for offset, size in areas:
-        end = min(offset + size, elf.length, offset + _LARGEST_SEARCH)
+    for offset, end in _constant_areas(elf):
         for match in _PLAIN.finditer(elf.data, offset, end):
             text = match.group(1).decode("ascii")
             version = parse(text)
@@ -76,6 +73,29 @@ def _in_strings(elf: ElfFile, named: Optional[Tuple[int, int]]) -> List[VersionH
             if len(ranked) >= 64:
                 break
     return [hint for _, unconfirmed, _, hint in sorted(ranked) if not unconfirmed or version_matches(hint, named)]
+
+
+def _in_paths(elf: ElfFile) -> List[VersionHint]:
+    """The minor versions of ``pythonX.Y`` in the read-only strings (the default module path is among them), commonest first."""
+    counted: Dict[Tuple[int, int], int] = {}
+    for offset, end in _constant_areas(elf):
+        for count, match in enumerate(_IN_PATHS.finditer(elf.data, offset, end)):
+            if count >= 1000:
+                break
+            major, minor = match.group(1).split(b".")
+            counted[int(major), int(minor)] = counted.get((int(major), int(minor)), 0) + 1
+    ordered = sorted(counted, key=lambda minor: -counted[minor])[:3]
+    return [VersionHint((minor[0], minor[1], 0), "%d.%d" % minor, "the paths in the file") for minor in ordered]
+
+
+def _constant_areas(elf: ElfFile) -> List[Tuple[int, int]]:
+    """(start, end) in the file of what holds string constants."""
+    section = elf.sections.get(".rodata")
+    if section is not None:
+        areas = [(section.offset, section.size)]
+    else:
+        areas = [(s.offset, s.filesz) for s in elf.segments if s.type == PT_LOAD and not s.flags & PF_W]
+    return [(offset, min(offset + size, elf.length, offset + _LARGEST_SEARCH)) for offset, size in areas]
 
 
 def version_matches(hint: VersionHint, named: Optional[Tuple[int, int]]) -> bool:
