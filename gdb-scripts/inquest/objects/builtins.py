@@ -1,0 +1,250 @@
+"""Reprs of the plain builtin types: texts, numbers, containers, singletons."""
+
+from __future__ import annotations
+
+from typing import Callable, Dict
+
+from . import mappings, sequences, text
+from .limits import Damaged
+from .numbers import read_complex, read_float
+from .printer import Handler, Printer
+from .structured import print_structured
+from .types import TypeInfo
+
+Plain = Callable[[Printer, int, TypeInfo], None]
+
+
+def _named_when_overridden(base: str, plain: Plain) -> Handler:
+    """A handler for types whose ``__repr__`` does not tell their name. When a subclass has its own, which cannot run here, the
+    name is told: ``module.Name(repr of the builtin part)``."""
+
+    def handler(printer: Printer, address: int, info: TypeInfo) -> None:
+        at = info.mro_names.index(base)
+        if at == 0 or info.repr_slot == printer.values.type_info(info.mro_addresses[at]).repr_slot:
+            plain(printer, address, info)
+        else:
+            printer.write(info.full_name + "(")
+            plain(printer, address, info)
+            printer.write(")")
+
+    return handler
+
+
+def _constant(written: str) -> Handler:
+    def handler(printer: Printer, address: int, info: TypeInfo) -> None:
+        printer.write(written)
+
+    return handler
+
+
+def print_str(printer: Printer, address: int, info: TypeInfo) -> None:
+    limit = printer.limits.string
+    found, length = printer.values.read_text(address, limit)
+    printer.write(text.quote_unicode_2(found) if printer.values.access.version[0] == 2 else repr(found))
+    if length > limit:
+        printer.cut()
+
+
+def print_bytes(printer: Printer, address: int, info: TypeInfo) -> None:
+    limit = printer.limits.string
+    found, length = text.read_bytes(printer.values.access, address, limit)
+    printer.write(repr(found)[1:] if printer.values.access.version[0] == 2 else repr(found))
+    if length > limit:
+        printer.cut()
+
+
+def _print_bytearray(printer: Printer, address: int, info: TypeInfo) -> None:
+    limit = printer.limits.string
+    found, length = text.read_bytearray(printer.values.access, address, limit)
+    name = info.name if printer.values.access.version >= (3, 8) else "bytearray"
+    printer.write("%s(%r" % (name, found))
+    if length > limit:
+        printer.cut()
+    printer.write(")")
+
+
+def print_int(printer: Printer, address: int, info: TypeInfo) -> None:
+    value, bits = printer.values.read_int(address, printer.limits.int_bits)
+    if value is None:
+        printer.truncated = True
+        printer.write("<int of %d bits>" % bits)
+        return
+    digits = str(value)
+    if len(digits) > printer.limits.string:
+        printer.write(digits[: printer.limits.string])
+        printer.cut()
+    else:
+        printer.write(digits)
+    if info.flags & (1 << 24) and printer.values.access.version[0] == 2:
+        printer.write("L")
+
+
+def _print_bool(printer: Printer, address: int, info: TypeInfo) -> None:
+    value, _ = printer.values.read_int(address, 64)
+    if value not in (0, 1):
+        raise Damaged(address, "bool of %s" % value)
+    printer.write("True" if value else "False")
+
+
+def _print_float(printer: Printer, address: int, info: TypeInfo) -> None:
+    printer.write(repr(read_float(printer.values.access, address)))
+
+
+def _print_complex(printer: Printer, address: int, info: TypeInfo) -> None:
+    printer.write(repr(read_complex(printer.values.access, address)))
+
+
+def print_tuple(printer: Printer, address: int, info: TypeInfo) -> None:
+    found, size = sequences.read_tuple(printer.values.access, address, printer.limits.items)
+
+    def write_items() -> None:
+        if printer.items(found, size) == 1 and size == 1:
+            printer.write(",")
+
+    printer.container(address, "(", ")", write_items)
+
+
+def print_list(printer: Printer, address: int, info: TypeInfo) -> None:
+    found, size = sequences.read_list(printer.values.access, address, printer.limits.items)
+    printer.container(address, "[", "]", lambda: _ignore(printer.items(found, size)))
+
+
+def print_dict(printer: Printer, address: int, info: TypeInfo) -> None:
+    size = mappings.dict_size(printer.values.access, address)
+    printer.container(address, "{", "}", lambda: _ignore(printer.pairs(mappings.iterate_dict(printer.values.access, address), size)))
+
+
+def _print_frozendict(printer: Printer, address: int, info: TypeInfo) -> None:
+    """``PyFrozenDictObject *`` (3.15), which begins with a ``PyDictObject``."""
+    access = printer.values.access
+    size = mappings.dict_size(access, address)
+    if not size:
+        printer.write(info.name + "()")
+        return
+    printer.container(address, info.name + "({", "})", lambda: _ignore(printer.pairs(mappings.iterate_dict(access, address), size)))
+
+
+def _ignore(count: int) -> None:
+    return None
+
+
+def _print_set(printer: Printer, address: int, info: TypeInfo) -> None:
+    access = printer.values.access
+    size = mappings.set_size(access, address)
+    name = "set" if info.qualname == "set" else info.name
+    if not size:
+        printer.write(name + ("([])" if access.version[0] == 2 else "()"))
+        return
+
+    def write_items() -> None:
+        printer.items(mappings.iterate_set(access, address), size)
+
+    if access.version[0] == 2:
+        printer.container(address, name + "([", "])", write_items, name + "(...)")
+    elif name == "set":
+        printer.container(address, "{", "}", write_items, "set(...)")
+    else:
+        printer.container(address, name + "({", "})", write_items, name + "(...)")
+
+
+def _print_range(printer: Printer, address: int, info: TypeInfo) -> None:
+    access = printer.values.access
+    if access.version[0] == 2:
+        start, step, count = (access.ssize(address, "rangeobject", name) for name in ("start", "step", "len"))
+        numbers = [start, start + count * step] if start or step != 1 else [count]
+        printer.write("xrange(%s)" % ", ".join(map(str, numbers + [step] if step != 1 else numbers)))
+        return
+    start, stop, step = (access.pointer(address, "rangeobject", name) for name in ("start", "stop", "step"))
+    parts = [start, stop] if printer.values.read_int(step, 64)[0] == 1 else [start, stop, step]
+    printer.call("range", address, lambda: _ignore(printer.items(parts)))
+
+
+def _print_slice(printer: Printer, address: int, info: TypeInfo) -> None:
+    access = printer.values.access
+    parts = [access.pointer(address, "PySliceObject", name) for name in ("start", "stop", "step")]
+    printer.call("slice", address, lambda: _ignore(printer.items(parts)))
+
+
+def _print_view(kind: str) -> Handler:
+    """``dict_keys``, ``dict_values``, ``dict_items``: Objects/dictobject.c ``_PyDictViewObject``."""
+
+    def handler(printer: Printer, address: int, info: TypeInfo) -> None:
+        access = printer.values.access
+        owner = access.pointer(address, "dictviewobject", "dv_dict")
+        size = mappings.dict_size(access, owner)
+        pairs = mappings.iterate_dict(access, owner)
+
+        def write_pairs() -> None:
+            count = 0
+            for key, value in pairs:
+                if count:
+                    printer.write(", ")
+                if count >= printer.limits.items or printer.full:
+                    printer.cut()
+                    return
+                printer.write("(")
+                printer.value(key)
+                printer.write(", ")
+                printer.value(value)
+                printer.write(")")
+                count += 1
+
+        def write_items() -> None:
+            printer.items((pair[kind == "values"] for pair in pairs), size)
+
+        printer.container(address, "dict_%s([" % kind, "])", write_pairs if kind == "items" else write_items, "...")
+
+    return handler
+
+
+def _print_proxy(printer: Printer, address: int, info: TypeInfo) -> None:
+    inner = printer.values.access.pointer(address, "mappingproxyobject", "mapping")
+    name = "dict_proxy" if printer.values.access.version[0] == 2 else "mappingproxy"
+    printer.call(name, address, lambda: printer.value(inner))
+
+
+_str = _named_when_overridden("builtins.str", print_str)
+_bytes = _named_when_overridden("builtins.bytes", print_bytes)
+_str_2 = _named_when_overridden("builtins.str", print_bytes)
+
+
+def _print_str_or_2(printer: Printer, address: int, info: TypeInfo) -> None:
+    (_str_2 if printer.values.access.version[0] == 2 else _str)(printer, address, info)
+
+
+_tuple = _named_when_overridden("builtins.tuple", print_tuple)
+
+
+def _print_tuple_or_structured(printer: Printer, address: int, info: TypeInfo) -> None:
+    if info.mro_names[0] == "builtins.tuple" or not print_structured(printer, address, info):
+        _tuple(printer, address, info)
+
+
+HANDLERS: Dict[str, Handler] = {
+    "builtins.str": _print_str_or_2,
+    "builtins.unicode": _named_when_overridden("builtins.unicode", print_str),
+    "builtins.bytes": _bytes,
+    "builtins.bytearray": _print_bytearray,
+    "builtins.int": _named_when_overridden("builtins.int", print_int),
+    "builtins.long": _named_when_overridden("builtins.long", print_int),
+    "builtins.bool": _print_bool,
+    "builtins.float": _named_when_overridden("builtins.float", _print_float),
+    "builtins.complex": _named_when_overridden("builtins.complex", _print_complex),
+    "builtins.NoneType": _constant("None"),
+    "builtins.ellipsis": _constant("Ellipsis"),
+    "builtins.NotImplementedType": _constant("NotImplemented"),
+    "builtins.tuple": _print_tuple_or_structured,
+    "builtins.list": _named_when_overridden("builtins.list", print_list),
+    "builtins.dict": _named_when_overridden("builtins.dict", print_dict),
+    "builtins.frozendict": _print_frozendict,
+    "builtins.set": _print_set,
+    "builtins.frozenset": _print_set,
+    "builtins.range": _print_range,
+    "builtins.xrange": _print_range,
+    "builtins.slice": _print_slice,
+    "builtins.dict_keys": _print_view("keys"),
+    "builtins.dict_values": _print_view("values"),
+    "builtins.dict_items": _print_view("items"),
+    "builtins.mappingproxy": _print_proxy,
+    "builtins.dictproxy": _print_proxy,
+}

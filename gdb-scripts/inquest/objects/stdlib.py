@@ -1,0 +1,15 @@
+"""Types of the standard library by family; each module's docstring names the source that defines its structs."""
+
+from __future__ import annotations
+
+from typing import Dict
+
+from . import collections_types, datetimes, decimals, pure_python
+from .printer import Handler
+
+HANDLERS: Dict[str, Handler] = {
+    **collections_types.HANDLERS,
+    **datetimes.HANDLERS,
+    **decimals.HANDLERS,
+    **pure_python.HANDLERS,
+}
