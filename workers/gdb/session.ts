@@ -7,6 +7,7 @@
  */
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Failure } from "../../services/contract/failure.ts";
 import { LineSplitter } from "./lines.ts";
@@ -161,8 +162,8 @@ export class MiSession implements AsyncDisposable {
     this.end(new Failure("debugger_died", "the session was closed"));
     await this.#exited;
     const pid = await this.#process.debuggerPid;
-    // bubblewrap's child dies with it; this only waits for the kernel to have done so.
-    for (let tries = 0; pid !== null && tries < 200 && signalProcess(pid, 0); tries += 1) await sleep(5);
+    // bubblewrap's child dies with it; this only waits for the kernel to have done so. Whoever reaps orphans may take its time.
+    for (let tries = 0; pid !== null && tries < 200 && isRunning(pid); tries += 1) await sleep(5);
   }
 
   #exitFailure(exitCode: number | null, signal: NodeJS.Signals | null): Failure {
@@ -237,6 +238,16 @@ function commandFailure(results: MiTuple): Failure {
 function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+}
+
+/** Neither gone nor a zombie that waits to be reaped. (proc(5), field 3 of stat) */
+function isRunning(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(")") + 2));
   } catch {
     return false;
   }
