@@ -1,0 +1,135 @@
+/**
+ * Receiving an upload: a request's body becomes files of the blob store, facts and fields.
+ *
+ * Nothing is kept until the caller commits it, and whatever goes wrong (a refusal, a client that goes away, a full disk)
+ * leaves no partial file. A refusal comes as soon as its bytes are there; the rest of the body is left unread and paused.
+ */
+import type { IncomingMessage } from "node:http";
+import { Failure } from "../contract/failure.ts";
+import type { Labels } from "../contract/common.ts";
+import type { WhenMissing } from "../contract/job.ts";
+import type { Limits } from "../contract/limits.ts";
+import type { BlobStore } from "../storage/blob-store.ts";
+import { cleanFileName } from "./multipart/header-parameters.ts";
+import { boundaryOf, type Part, PartReader } from "./multipart/part-reader.ts";
+import { RequestChunks } from "./multipart/request-chunks.ts";
+import { fieldBytes, parseLabels, parseWhenMissing, readField } from "./receive/form-fields.ts";
+import { ReceivedParts } from "./receive/received-parts.ts";
+import type { ReceivedBinaries, ReceivedUpload } from "./received-upload.ts";
+
+export interface ReceiveOptions {
+  readonly request: IncomingMessage;
+  readonly blobs: BlobStore;
+  readonly limits: Limits;
+}
+
+export interface ReceiveRawOptions extends ReceiveOptions {
+  /** What `?filename=` says of a raw body. */
+  readonly filename: string | null;
+}
+
+/** Reads the body with `read` and hands over what came; disposes it all when that fails. */
+async function receive({ request, blobs, limits }: ReceiveOptions, read: (body: RequestChunks, parts: ReceivedParts) => Promise<void>): Promise<ReceivedParts> {
+  const parts = new ReceivedParts(blobs, limits);
+  const body = new RequestChunks(request);
+  try {
+    await parts.requireRoom(Number(request.headers["content-length"] ?? 0));
+    await read(body, parts);
+    return parts;
+  } catch (error) {
+    await parts[Symbol.asyncDispose]();
+    throw error;
+  } finally {
+    body.release();
+  }
+}
+
+const isMultipart = (request: IncomingMessage) => /^multipart\/form-data\s*(?:;|$)/i.test(request.headers["content-type"] ?? "");
+const shown = (name: string) => JSON.stringify(name.slice(0, 100));
+
+function requireFile(part: Part): void {
+  if (!part.isFile) throw new Failure("part_not_a_file", `the part ${shown(part.name)} came as a text field`);
+}
+
+/** Hands each part to `take`; a file input that a browser sends without a file is passed over. */
+async function eachPart(request: IncomingMessage, body: RequestChunks, take: (part: Part) => Promise<void>): Promise<void> {
+  const reader = new PartReader(body, boundaryOf(request.headers["content-type"] ?? ""));
+  for (let part = await reader.next(); part !== null; part = await reader.next()) await take(part);
+}
+
+interface Fields {
+  labels: Labels | null;
+  whenMissing: WhenMissing | null;
+}
+
+async function takeField(part: Part, fields: Fields, limits: Limits): Promise<void> {
+  const text = await readField(part.body, part.name, fieldBytes(limits));
+  if (part.name === "labels") {
+    if (fields.labels !== null) throw new Failure("labels_invalid", "a second part named `labels` came");
+    fields.labels = parseLabels(text, limits);
+  } else {
+    if (fields.whenMissing !== null) throw new Failure("when_missing_invalid", "a second part named `when_missing` came");
+    fields.whenMissing = parseWhenMissing(text);
+  }
+}
+
+async function takeJobPart(part: Part, parts: ReceivedParts, fields: Fields, limits: Limits): Promise<void> {
+  switch (part.name) {
+    case "core":
+      requireFile(part);
+      return await parts.addCore(part.body, part.filename);
+    case "binary":
+      requireFile(part);
+      return await parts.addBinary(part.body, part.filename);
+    case "attachment":
+      requireFile(part);
+      return await parts.addAttachment(part.body, part.filename);
+    case "labels":
+    case "when_missing":
+      return await takeField(part, fields, limits);
+    default:
+      throw new Failure("unknown_part", `the part ${shown(part.name)} is not known`);
+  }
+}
+
+/** `POST /v1/jobs`: multipart/form-data, or the raw core. */
+export async function receiveUpload(options: ReceiveRawOptions): Promise<ReceivedUpload> {
+  const { request, limits, filename } = options;
+  const fields: Fields = { labels: null, whenMissing: null };
+  const parts = await receive(options, async (body, received) => {
+    if (isMultipart(request)) await eachPart(request, body, (part) => takeJobPart(part, received, fields, limits));
+    else await received.addCore(body, cleanFileName(filename));
+    if (received.core === null) throw new Failure("core_missing", "the request has no part named `core`");
+  });
+  const { core, binaries, attachments } = parts;
+  if (core === null) throw new Failure("core_missing", "the request has no part named `core`");
+  const key = request.headers["idempotency-key"];
+  return {
+    core,
+    binaries,
+    attachments,
+    labels: fields.labels ?? {},
+    whenMissing: fields.whenMissing ?? "analyze",
+    idempotencyKey: typeof key === "string" && key !== "" ? key : null,
+    [Symbol.asyncDispose]: () => parts[Symbol.asyncDispose](),
+  };
+}
+
+/** `POST /v1/binaries`: multipart/form-data with one or more parts named `binary`. */
+export async function receiveBinaries(options: ReceiveOptions): Promise<ReceivedBinaries> {
+  const parts = await receive(options, async (body, received) => {
+    await eachPart(options.request, body, async (part) => {
+      if (part.name !== "binary") throw new Failure("unknown_part", `the part ${shown(part.name)} is not known`, { hint: "The parts are all named binary." });
+      requireFile(part);
+      await received.addBinary(part.body, part.filename);
+    });
+    if (received.binaries.length === 0) throw new Failure("invalid_body", "the request has no part named `binary`", { hint: "Send curl -F binary=@PATH …" });
+  });
+  return { binaries: parts.binaries, [Symbol.asyncDispose]: () => parts[Symbol.asyncDispose]() };
+}
+
+/** `PUT /v1/binaries/{build_id}`: one raw file. */
+export async function receiveBinary(options: ReceiveRawOptions): Promise<ReceivedBinaries> {
+  const parts = await receive(options, (body, received) => received.addBinary(body, cleanFileName(options.filename)));
+  return { binaries: parts.binaries, [Symbol.asyncDispose]: () => parts[Symbol.asyncDispose]() };
+}

@@ -1,0 +1,60 @@
+/** The fields of an upload: labels and when_missing. They may come as fields or as files. */
+import type { Labels } from "../../contract/common.ts";
+import { Failure } from "../../contract/failure.ts";
+import type { WhenMissing } from "../../contract/job.ts";
+import type { Limits } from "../../contract/limits.ts";
+import type { ChunkSource } from "../multipart/request-chunks.ts";
+
+type LabelLimits = Pick<Limits, "labels_per_job" | "label_bytes">;
+
+/** Room for all labels at their largest, with every byte escaped. */
+export const fieldBytes = (limits: LabelLimits) => 64 + limits.labels_per_job * (2 * 6 * limits.label_bytes + 8);
+
+/** The text of a field; bytes that are no UTF-8 are refused. */
+export async function readField(body: ChunkSource, name: string, limit: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for (let chunk = await body.next(); chunk !== null; chunk = await body.next()) {
+    size += chunk.length;
+    if (size > limit) throw new Failure("upload_too_large", `the part ${JSON.stringify(name)} is larger than ${limit} bytes`);
+    chunks.push(Buffer.from(chunk)); // a copy, so that a small field does not keep a large chunk
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks));
+  } catch (error) {
+    throw new Failure(name === "when_missing" ? "when_missing_invalid" : "labels_invalid", `the part ${JSON.stringify(name)} is not UTF-8`, { cause: error });
+  }
+}
+
+const invalid = (detail: string) => new Failure("labels_invalid", detail);
+const shown = (text: string) => JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw invalid(`${shown(text)} is not JSON`);
+  }
+}
+
+/** A JSON object of strings within the limits. */
+export function parseLabels(text: string, limits: LabelLimits): Labels {
+  const value = parseJson(text);
+  if (value === null || typeof value !== "object" || Array.isArray(value)) throw invalid(`${shown(text)} is not a JSON object`);
+  const labels = Object.entries(value).map(([name, label]): [string, string] => {
+    if (typeof label !== "string") throw invalid(`the label ${shown(name)} is ${JSON.stringify(label)?.slice(0, 80)}, not a string`);
+    if (name === "") throw invalid("a label has an empty name");
+    if (/\p{Cc}/u.test(name)) throw invalid(`the name of the label ${shown(name)} has control characters`);
+    const size = Math.max(Buffer.byteLength(name), Buffer.byteLength(label));
+    if (size > limits.label_bytes) throw invalid(`the label ${shown(name)} has ${size} bytes; ${limits.label_bytes} are taken`);
+    return [name, label.toWellFormed()];
+  });
+  if (labels.length > limits.labels_per_job) throw invalid(`there are ${labels.length} labels; ${limits.labels_per_job} are taken`);
+  return Object.fromEntries(labels);
+}
+
+export function parseWhenMissing(text: string): WhenMissing {
+  const value = text.trim();
+  if (value === "analyze" || value === "wait") return value;
+  throw new Failure("when_missing_invalid", `when_missing=${shown(value)} is neither "analyze" nor "wait"`);
+}

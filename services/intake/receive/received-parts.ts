@@ -1,0 +1,65 @@
+/** The files of one upload as they come; owns their writers until it hands them over. */
+import { Failure } from "../../contract/failure.ts";
+import type { Limits } from "../../contract/limits.ts";
+import type { BlobStore, BlobWriter } from "../../storage/blob-store.ts";
+import { inspectBinaryFile } from "../binary/inspect-binary.ts";
+import { inspectCoreFile } from "../core/inspect-core.ts";
+import { parseCoreFileName } from "../core-file-name.ts";
+import type { ChunkSource } from "../multipart/request-chunks.ts";
+import type { ReceivedAttachment, ReceivedBinary, ReceivedCore } from "../received-upload.ts";
+import { requireBinary, requireCore, requireText } from "../sniff.ts";
+import { type FileRules, receiveFile } from "./receive-file.ts";
+import { RoomWatch } from "./room-watch.ts";
+
+export class ReceivedParts implements AsyncDisposable {
+  core: ReceivedCore | null = null;
+  readonly binaries: ReceivedBinary[] = [];
+  readonly attachments: ReceivedAttachment[] = [];
+  readonly #writers: BlobWriter[] = [];
+  readonly #blobs: BlobStore;
+  readonly #limits: Limits;
+  readonly #room: RoomWatch;
+
+  constructor(blobs: BlobStore, limits: Limits) {
+    this.#blobs = blobs;
+    this.#limits = limits;
+    this.#room = new RoomWatch(blobs, limits);
+  }
+
+  /** Throws `store_full` when the store has no room for so many bytes. */
+  async requireRoom(announced: number): Promise<void> {
+    await this.#room.check(announced);
+  }
+
+  async addCore(body: ChunkSource, filename: string | null): Promise<void> {
+    if (this.core !== null) throw new Failure("core_repeated", "a second part named `core` came");
+    const writer = await this.#receive(body, filename, { part: "core", limit: this.#limits.core_bytes, judge: requireCore });
+    this.core = { writer, filename, nameLabels: parseCoreFileName(filename), facts: await inspectCoreFile(writer.path) };
+  }
+
+  async addBinary(body: ChunkSource, filename: string | null): Promise<void> {
+    const { binaries_per_job: most, binary_bytes: limit } = this.#limits;
+    if (this.binaries.length >= most) throw new Failure("too_many_parts", `more than ${most} binaries came in one request`);
+    const writer = await this.#receive(body, filename, { part: "binary", limit, judge: requireBinary });
+    this.binaries.push({ writer, filename, facts: await inspectBinaryFile(writer.path) });
+  }
+
+  async addAttachment(body: ChunkSource, filename: string | null): Promise<void> {
+    const { attachments_per_job: most, attachment_bytes: limit } = this.#limits;
+    if (this.attachments.length >= most) throw new Failure("too_many_parts", `more than ${most} attachments came in one request`);
+    const writer = await this.#receive(body, filename, { part: "attachment", limit, judge: requireText });
+    this.attachments.push({ writer, filename });
+  }
+
+  async #receive(body: ChunkSource, filename: string | null, rules: FileRules): Promise<BlobWriter> {
+    const writer = await receiveFile(body, filename, rules, this.#blobs, this.#room);
+    this.#writers.push(writer);
+    return writer;
+  }
+
+  /** Disposes every writer, even when one of them fails. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const results = await Promise.allSettled(this.#writers.splice(0).map((writer) => writer[Symbol.asyncDispose]()));
+    for (const result of results) if (result.status === "rejected") throw result.reason;
+  }
+}
