@@ -6,6 +6,7 @@ layout that lacks them are computed by ``shapes`` from the order of their C decl
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Dict, Optional, Tuple
 
 from ..layout.model import Field, LayoutMissing, Layouts
@@ -35,11 +36,26 @@ class Access:
         found = self._fields.get(key)
         if found is None:
             try:
-                found = self.layouts.field(struct, name)
+                found = self._behind_header(struct, self.layouts.field(struct, name))
             except LayoutMissing:
                 found = self._shapes.field(struct, name) or _NO_FIELD
             self._fields[key] = found
         return None if found is _NO_FIELD else found
+
+    def _behind_header(self, struct: str, field: Field) -> Field:
+        """The field, moved when its struct was measured with a smaller object header than this interpreter's.
+
+        A free-threaded build is read with the plain build's table, in which only the structs that the debug offsets tell have moved.
+        """
+        if not self.layouts.has("PyObject"):
+            return field
+        header = self.layouts.size("PyObject")
+        fields = self.layouts.struct(struct).fields
+        if struct == "PyObject" or not any(path.rpartition(".")[2] == "ob_refcnt" and not place.offset for path, place in fields.items()):
+            return field
+        heads = {"ob_base", *(path.rpartition(".")[2] for path in self.layouts.struct("PyObject").fields)}
+        first = min((place.offset for path, place in fields.items() if path.rpartition(".")[2] not in heads and place.offset), default=header)
+        return replace(field, offset=field.offset + header - first) if 0 < first < header <= first + 64 and field.offset >= first else field
 
     def has(self, struct: str, name: str) -> bool:
         return self.find(struct, name) is not None
