@@ -15,6 +15,12 @@ const sqliteUnavailable = new Map([
   [26, "the file is no SQLite database"],
 ]);
 
+/** SQLITE_BUSY and SQLITE_LOCKED. */
+export function isBusy(error: unknown): boolean {
+  const result = field(error, "errcode");
+  return typeof result === "number" && [5, 6].includes(result & 0xff);
+}
+
 export function sqliteFailure(error: unknown): unknown {
   if (error instanceof Failure) return error;
   const system = field(error, "code");

@@ -20,7 +20,7 @@ import {
   SqliteQueryCompiler,
   type SqliteStatement,
 } from "kysely";
-import { sqliteFailure } from "./database-failure.ts";
+import { isBusy, sqliteFailure } from "./database-failure.ts";
 
 const busyMilliseconds = 5_000;
 
@@ -110,7 +110,7 @@ async function useWriteAheadLog(database: DatabaseSync): Promise<void> {
       database.exec("pragma journal_mode = wal");
       return;
     } catch (error) {
-      if (Date.now() > deadline) throw error;
+      if (!isBusy(error) || Date.now() > deadline) throw error;
       await sleep(20);
     }
   }
@@ -123,13 +123,15 @@ async function useWriteAheadLog(database: DatabaseSync): Promise<void> {
  * a job's life, so the price is small.
  */
 export async function openSqliteFile(path: string): Promise<DatabaseSync> {
+  let database: DatabaseSync | null = null;
   try {
     if (path !== ":memory:") closeSync(openSync(path, "a", 0o600));
-    const database = new DatabaseSync(path, { timeout: busyMilliseconds, enableForeignKeyConstraints: true });
+    database = new DatabaseSync(path, { timeout: busyMilliseconds, enableForeignKeyConstraints: true });
     await useWriteAheadLog(database);
     database.exec("pragma synchronous = full; pragma journal_size_limit = 67108864; pragma temp_store = memory");
     return database;
   } catch (error) {
+    database?.close();
     throw sqliteFailure(error);
   }
 }

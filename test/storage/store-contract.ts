@@ -369,9 +369,9 @@ export function storeContract(openEmpty: () => Promise<Database>): void {
         { labels: { release: "1.2", host: "web1" } },
       ];
       for (const filters of matching) {
-        expect(ids((await all.jobs.list("default", filters, { limit: 10, cursor: null })).items), JSON.stringify(filters)).toEqual([job.id]);
+        expect({ filters, found: ids((await all.jobs.list("default", filters, { limit: 10, cursor: null })).items) }).toEqual({ filters, found: [job.id] });
       }
-      const together = Object.assign({}, ...matching) as JobFilters;
+      const together = matching.reduce((some, filters) => ({ ...some, ...filters }), {});
       expect(ids((await all.jobs.list("default", { ...together, since: "2020-01-01T00:00:00Z" }, { limit: 10, cursor: null })).items)).toEqual([job.id]);
 
       const missing: JobFilters[] = [
@@ -390,7 +390,7 @@ export function storeContract(openEmpty: () => Promise<Database>): void {
         { since: "2100-01-01T00:00:00+02:00" },
       ];
       for (const filters of missing) {
-        expect((await all.jobs.list("default", filters, { limit: 10, cursor: null })).items, JSON.stringify(filters)).toEqual([]);
+        expect({ filters, found: (await all.jobs.list("default", filters, { limit: 10, cursor: null })).items }).toEqual({ filters, found: [] });
       }
     });
 
@@ -543,6 +543,6 @@ export function storeContract(openEmpty: () => Promise<Database>): void {
     const all = await stores();
     await all.database.ping();
     await all[Symbol.asyncDispose]();
-    await expect(all.database.ping()).rejects.toThrow();
+    await expect(all.database.ping()).rejects.toThrow("destroyed");
   });
 }
