@@ -12,6 +12,7 @@ from .frames.image import Image
 from .frames.namespace import text
 from .layout.model import LayoutMissing
 from .memory import MemoryFault
+from .objects.types import EXCEPTION_SUBCLASS, TYPE_SUBCLASS
 
 _LONGEST_CHAIN = 20
 _DEEPEST_STACK = 1000
@@ -32,7 +33,7 @@ def describe(image: Image, kind: int, value: int) -> Optional[Dict[str, Any]]:
     instance = value if value and _is_exception(image, value) else 0
     if instance:
         return {"type": type_name(image, instance), "message": message(image, instance), "handled": False, "chain": _chain(image, instance)}
-    if not kind or _is_none(image, kind):
+    if not kind or not _is_type(image, kind):
         return None
     name = _name_of_type(image, kind)
     if name is None:
@@ -67,7 +68,7 @@ def _handled(image: Image, thread_state: int) -> Iterator[int]:
     while item and item not in visited and len(visited) < _DEEPEST_STACK:
         visited.add(item)
         value = image.optional_pointer(item, "_PyErr_StackItem", "exc_value") or 0
-        if value and not _is_none(image, value):
+        if value and _is_exception(image, value):
             yield value
         item = image.optional_pointer(item, "_PyErr_StackItem", "previous_item") or 0
 
@@ -118,7 +119,11 @@ def _os_error(image: Image, items: List[int]) -> str:
 
 
 def _is_exception(image: Image, value: int) -> bool:
-    return _derives(image, value, ("builtins.BaseException", "exceptions.BaseException"))
+    """By the flag that every exception type has, so without its name."""
+    try:
+        return image.values.types.flags(image.values.access.type_pointer(value)) & EXCEPTION_SUBCLASS != 0
+    except (MemoryFault, LayoutMissing):
+        return False
 
 
 def _is_os_error(image: Image, value: int) -> bool:
@@ -132,9 +137,10 @@ def _derives(image: Image, value: int, names: Tuple[str, ...]) -> bool:
         return False
 
 
-def _is_none(image: Image, value: int) -> bool:
+def _is_type(image: Image, kind: int) -> bool:
+    """A class, and not the None that 2.7 and 3.6 keep where no exception is."""
     try:
-        return image.values.type_name(value) == "NoneType"
+        return image.values.types.flags(image.values.access.type_pointer(kind)) & TYPE_SUBCLASS != 0
     except (MemoryFault, LayoutMissing):
         return False
 

@@ -120,7 +120,7 @@ class _Process:
         threads = self._described_threads()
         suspended: List[Dict[str, Any]] = []
         with self.answer.section("suspended"):
-            suspended = suspended_work(self.image, self.runtime, self.core, self.states, self.chains, self.manifest["frames_per_thread"])
+            suspended = suspended_work(self.image, self.runtime, self.states, self.chains, self.manifest["frames_per_thread"])
         self.answer.facts["runtime"] = {"how": self.runtime.how, "address": _hex(self.runtime.address)}
         return {"python": self._python(), "threads": threads, "suspended": suspended}
 

@@ -156,6 +156,15 @@ class _FrameBlock:
             return otherwise
 
 
+def interpreter_frame(image: Image, address: int) -> RawFrame:
+    """The ``_PyInterpreterFrame`` at ``address`` alone; raises ``MemoryFault`` or ``LayoutMissing``."""
+    block = _FrameBlock(image)
+    found, _, raw = block.read(address)
+    block.settle(found, raw)
+    found.entry = False
+    return found
+
+
 def shim_owner(image: Image) -> int:
     """The least ``owner`` of a frame that runs no Python code: FRAME_OWNED_BY_CSTACK, from 3.14 FRAME_OWNED_BY_INTERPRETER."""
     return 3 if image.version >= (3, 12) else 256

@@ -72,24 +72,24 @@ def _read(image: Image, address: int) -> Code:
             code.intact = False
     if image.layouts.has("PyCodeObject", "co_qualname"):
         try:
-            code.qualname = image.values.str_value(image.pointer(address, "PyCodeObject", "co_qualname"))
+            code.qualname = image.trusted_text(image.pointer(address, "PyCodeObject", "co_qualname"))
         except (MemoryFault, LayoutMissing):
             code.intact = False
     return code
 
 
 def _read_name(image: Image, code: Code) -> None:
-    code.name = image.values.str_value(image.pointer(code.address, "PyCodeObject", "co_name"))
+    code.name = image.trusted_text(image.pointer(code.address, "PyCodeObject", "co_name"))
 
 
 def _read_file(image: Image, code: Code) -> None:
-    code.filename = image.values.str_value(image.pointer(code.address, "PyCodeObject", "co_filename"))
+    code.filename = image.trusted_text(image.pointer(code.address, "PyCodeObject", "co_filename"))
 
 
 def _read_lines(image: Image, code: Code) -> None:
     code.first_line = image.integer(code.address, "PyCodeObject", "co_firstlineno")
     field_name = "co_linetable" if image.layouts.has("PyCodeObject", "co_linetable") else "co_lnotab"
-    code.table = image.values.bytes_value(image.pointer(code.address, "PyCodeObject", field_name))
+    code.table = image.trusted_bytes(image.pointer(code.address, "PyCodeObject", field_name))
 
 
 def _read_instructions(image: Image, code: Code) -> None:
@@ -107,7 +107,7 @@ def _read_instructions(image: Image, code: Code) -> None:
 def _read_slots(image: Image, code: Code) -> None:
     if image.layouts.has("PyCodeObject", "co_localsplusnames"):
         code.names = _strings(image, image.pointer(code.address, "PyCodeObject", "co_localsplusnames"))
-        code.kinds = list(image.values.bytes_value(image.pointer(code.address, "PyCodeObject", "co_localspluskinds")))
+        code.kinds = list(image.trusted_bytes(image.pointer(code.address, "PyCodeObject", "co_localspluskinds")))
         return
     parts: Tuple[Tuple[str, int], ...] = (("co_varnames", KIND_LOCAL), ("co_cellvars", KIND_CELL), ("co_freevars", KIND_FREE))
     for field_name, kind in parts:
@@ -121,7 +121,7 @@ def _strings(image: Image, address: int) -> List[str]:
     out = []
     for item in image.values.tuple_items(address):
         try:
-            out.append(image.values.str_value(item))
+            out.append(image.trusted_text(item))
         except (MemoryFault, LayoutMissing):
             out.append("?")
     return out

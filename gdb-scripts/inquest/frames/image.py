@@ -7,10 +7,14 @@ from typing import Any, Dict, Optional, Tuple
 
 from ..layout.model import LayoutMissing, Layouts
 from ..memory import MemoryFault, Reader
+from ..objects.text import read_bytes, read_str
+from ..objects.types import BYTES_SUBCLASS, UNICODE_SUBCLASS
 from ..objects.values import Values
 
 # Objects are aligned to 8 bytes at least; from 3.13 (free-threaded) and 3.14 on, the low bits of a _PyStackRef are tags.
 TAG_BITS = 3
+_LONGEST_TEXT = 4096
+_LONGEST_TABLE = 4 << 20
 
 
 @dataclass
@@ -58,3 +62,32 @@ class Image:
         if value & TAG_BITS == TAG_BITS:
             return 0
         return value & ~TAG_BITS
+
+    def text(self, address: int, limit: int = _LONGEST_TEXT) -> str:
+        """A ``str`` (2.7: ``str`` or ``unicode``), told by the flags of its type: type names need the interpreter's file, these do not."""
+        access, types = self.values.access, self.values.types
+        flags = types.flags(access.type_pointer(address))
+        if flags & UNICODE_SUBCLASS:
+            return (types.wide.read if self.version[0] == 2 else self._read_str)(address, limit)[0]
+        if flags & BYTES_SUBCLASS and self.version[0] == 2:
+            return read_bytes(access, address, limit)[0].decode("utf-8", "surrogateescape")
+        raise MemoryFault(address, 0, "not a str")
+
+    def trusted_text(self, address: int) -> str:
+        """A field that CPython fills with a ``str`` only, such as ``co_name``: readable though its type is damaged or absent."""
+        try:
+            return self.text(address)
+        except MemoryFault:
+            if self.version[0] == 2:
+                return read_bytes(self.values.access, address, _LONGEST_TEXT)[0].decode("utf-8", "surrogateescape")
+            return self._read_str(address, _LONGEST_TEXT)[0]
+
+    def trusted_bytes(self, address: int) -> bytes:
+        """As ``trusted_text``, for ``bytes`` (2.7: ``str``); raises ``MemoryFault`` above 4 MiB."""
+        raw, length = read_bytes(self.values.access, address, _LONGEST_TABLE)
+        if length > _LONGEST_TABLE:
+            raise MemoryFault(address, length, "implausible size of bytes")
+        return raw
+
+    def _read_str(self, address: int, limit: int) -> Tuple[str, int]:
+        return read_str(self.values.access, address, limit)

@@ -9,6 +9,7 @@ from ..memory import MemoryFault
 from .chain import RawFrame
 from .code import CO_OPTIMIZED, KIND_CELL, KIND_FREE, Code
 from .image import Image
+from .namespace import named_items
 
 MOST_LOCALS = 100
 
@@ -63,8 +64,10 @@ def slots(image: Image, frame: RawFrame, code: Code) -> Iterator[Tuple[str, int]
 
 def _is_cell(image: Image, value: int) -> bool:
     """Up to 3.10 these slots hold cells only; from 3.11 an argument becomes a cell when its MAKE_CELL has run."""
+    if image.version < (3, 11):
+        return True
     try:
-        return image.version < (3, 11) or image.values.type_name(value) == "cell"
+        return image.values.type_name(value) == "cell"
     except (MemoryFault, LayoutMissing):
         return False
 
@@ -75,10 +78,6 @@ def _namespace(image: Image, frame: RawFrame) -> Iterator[Tuple[str, int]]:
     namespace = image.object_pointer(image.pointer(frame.address, struct, "f_locals"))
     if not namespace:
         return
-    for key, value in image.values.dict_items(namespace):
-        try:
-            name = image.values.str_value(key)
-        except (MemoryFault, LayoutMissing):
-            continue
+    for name, value in named_items(image, namespace):
         if not (name.startswith("__") and name.endswith("__")):
             yield name, value

@@ -7,6 +7,7 @@ from typing import Iterator, Optional, Tuple
 from ..layout.model import LayoutMissing
 from ..memory import MemoryFault
 from ..objects.mappings import iterate_dict
+from ..objects.types import DICT_SUBCLASS
 from .image import Image
 
 MOST_ENTRIES = 20_000
@@ -38,11 +39,11 @@ def lookup(image: Image, mapping: int, name: str, limit: int = MOST_ENTRIES) -> 
 
 
 def module_globals(image: Image, module: int) -> int:
-    """``PyModuleObject.md_dict``; 0 when ``module`` is no module or cannot be read."""
+    """``PyModuleObject.md_dict``; 0 when there is no dict, as in most objects that are no modules."""
     try:
-        if "builtins.module" not in image.values.type_of(module).mro_names:
-            return 0
-        return image.pointer(module, "PyModuleObject", "md_dict")
+        namespace = image.pointer(module, "PyModuleObject", "md_dict")
+        values = image.values
+        return namespace if values.types.flags(values.access.type_pointer(namespace)) & DICT_SUBCLASS else 0
     except (MemoryFault, LayoutMissing):
         return 0
 
@@ -70,6 +71,6 @@ def text(image: Image, value: int) -> Optional[str]:
     if not value:
         return None
     try:
-        return image.values.str_value(value)
+        return image.text(value)
     except (MemoryFault, LayoutMissing):
         return None
