@@ -5,7 +5,7 @@ import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import Fastify, { type FastifyPluginAsync, type FastifyPluginOptions, LogController, type RawServerDefault } from "fastify";
 import type { Logger } from "../log/logger.ts";
 import type { App } from "./app-type.ts";
-import { guard, nobody } from "./auth/guard.ts";
+import { callerOfRequest, guard } from "./auth/guard.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { answerClientError } from "./http/client-error.ts";
 import { handleError } from "./http/error-handler.ts";
@@ -53,7 +53,7 @@ export async function buildApp(dependencies: Dependencies): Promise<App> {
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 512 },
     return503OnClosing: true,
     // verbose: the error handler names the offending value. Nothing is removed in silence.
-    ajv: { customOptions: { removeAdditional: false, coerceTypes: "array", useDefaults: true, allErrors: false, verbose: true } },
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: true, useDefaults: true, allErrors: false, verbose: true } },
   });
 
   const closing = new AbortController();
@@ -63,7 +63,7 @@ export async function buildApp(dependencies: Dependencies): Promise<App> {
   const methodsOf = collectMethods(app);
   holdContinue(app.server);
   app.removeContentTypeParser("text/plain");
-  app.decorateRequest("caller", nobody);
+  app.decorateRequest("caller", callerOfRequest);
   app.setErrorHandler(handleError);
   app.setNotFoundHandler(notFoundHandler(methodsOf));
 

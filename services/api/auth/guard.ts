@@ -11,7 +11,19 @@ declare module "fastify" {
   }
 }
 
-export const nobody: Caller = { project: "", scopes: new Set() };
+const nobody: Caller = { project: "", scopes: new Set() };
+
+const callers = new WeakMap<FastifyRequest, Caller>();
+
+/** `request.caller`: nobody, who owns nothing, until the guard has looked. */
+export const callerOfRequest = {
+  getter(this: FastifyRequest): Caller {
+    return callers.get(this) ?? nobody;
+  },
+  setter(this: FastifyRequest, caller: Caller): void {
+    callers.set(this, caller);
+  },
+};
 
 export function guard(authenticate: Authenticate) {
   return async (request: FastifyRequest, _reply: FastifyReply): Promise<void> => {

@@ -31,7 +31,7 @@ interface AjvError {
   readonly message?: string;
   readonly params: Readonly<Record<string, unknown>>;
   readonly data?: unknown;
-  readonly parentSchema?: { readonly properties?: object };
+  readonly parentSchema?: { readonly properties?: object; readonly patternProperties?: Readonly<Record<string, { readonly title?: string }>> };
 }
 
 function invalid(errors: readonly AjvError[], context: string): Failure {
@@ -42,7 +42,8 @@ function invalid(errors: readonly AjvError[], context: string): Failure {
   const name = error.instancePath.slice(1).replaceAll("/", ".");
   const { additionalProperty, missingProperty, allowedValues } = error.params;
   if (typeof additionalProperty === "string") {
-    const known = Object.keys(error.parentSchema?.properties ?? {});
+    const { properties = {}, patternProperties = {} } = error.parentSchema ?? {};
+    const known = [...Object.keys(properties), ...Object.values(patternProperties).flatMap(({ title }) => title ?? [])];
     const list = known.length === 0 ? "none is known here" : `the known ones are ${known.join(", ")}`;
     return new Failure(code, `The ${place} ${shown(additionalProperty)} is not known; ${list}.`);
   }

@@ -50,6 +50,7 @@ export function binaryUploadRoutes(app: App, dependencies: Dependencies, metrics
         tags: ["binaries"],
         response: answers(
           { 201: json("What each file is, in the order they came.", BinaryList) },
+          "invalid_body",
           "unknown_part",
           "part_not_a_file",
           "multipart_malformed",

@@ -22,7 +22,7 @@ export const JobQuery = {
     since: time("Created at this time or later (RFC 3339)."),
     until: time("Created before this time (RFC 3339)."),
   },
-  patternProperties: { "^label\\..+$": Type.String({ maxLength: 1_024 }) } as Record<string, TSchema>,
+  patternProperties: { "^label\\..+$": Type.String({ title: "label.NAME", maxLength: 1_024 }) } as Record<string, TSchema>,
 } as const;
 
 /** What OpenAPI is told of the parameters that no schema can name one by one. */

@@ -1,0 +1,66 @@
+import { readFile } from "node:fs/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type ApiUnderTest, openApiUnderTest } from "../support/api-under-test.ts";
+
+let api: ApiUnderTest;
+let binary: Buffer;
+let buildId = "";
+
+beforeAll(async () => {
+  api = await openApiUnderTest();
+  binary = await readFile("/bin/true");
+});
+afterAll(() => api[Symbol.asyncDispose]());
+
+const headers = { "content-type": "application/octet-stream" };
+
+async function upload(content: Buffer, name: string) {
+  const data = new FormData();
+  data.append("binary", new Blob([Uint8Array.from(content)]), name);
+  const encoded = new Response(data);
+  return api.ask({
+    method: "POST",
+    url: "/v1/binaries",
+    headers: { "content-type": encoded.headers.get("content-type") ?? "" },
+    payload: Buffer.from(await encoded.arrayBuffer()),
+  });
+}
+
+test("a binary is stored once and told by its build-id", async () => {
+  const answer = await upload(binary, "true");
+  expect(answer.statusCode, answer.body).toBe(201);
+  const [item] = answer.json().items;
+  expect(item).toMatchObject({ kind: "executable", size: binary.length, filename: "true", has_symbols: false, has_debug_info: false });
+  buildId = item.build_id;
+  expect((await api.ask({ url: `/v1/binaries/${buildId}` })).json().items).toEqual([item]);
+  expect((await upload(binary, "true")).statusCode).toBe(201);
+  expect((await api.ask({ url: `/v1/binaries/${buildId}` })).json().items).toHaveLength(1);
+});
+
+test("PUT is 200 for what was there, 422 for another build-id, and 201 for what is new", async () => {
+  const put = (id: string, payload: Buffer) => api.ask({ method: "PUT", url: `/v1/binaries/${id}`, headers, payload });
+  expect((await put(buildId, binary)).statusCode).toBe(200);
+  const wrong = await put("abcdef01", binary);
+  expect(wrong.statusCode).toBe(422);
+  expect(wrong.json()).toMatchObject({ code: "build_id_mismatch", detail: expect.stringContaining(buildId) });
+  // Another file that claims the same build-id is another binary.
+  const forged = await put(buildId, Buffer.concat([binary, Buffer.from("tail")]));
+  expect(forged.statusCode).toBe(201);
+  expect((await api.ask({ url: `/v1/binaries/${buildId}` })).json().items).toHaveLength(2);
+});
+
+test("tells which build-ids are missing, in the order asked", async () => {
+  const answer = await api.ask({ method: "POST", url: "/v1/binaries/missing", payload: { build_ids: ["ffff", buildId, "0000aaaa"] } });
+  expect(answer.json()).toEqual({ missing: ["ffff", "0000aaaa"] });
+});
+
+test("an unknown build-id is 404, and what is no build-id is 422", async () => {
+  expect((await api.ask({ url: "/v1/binaries/ffffffff" })).json().code).toBe("binary_not_found");
+  expect((await api.ask({ url: "/v1/binaries/nonsense!" })).statusCode).toBe(422);
+});
+
+test("what is no ELF file is 415", async () => {
+  const answer = await upload(Buffer.from("#!/bin/sh\n"), "script");
+  expect(answer.statusCode).toBe(415);
+  expect(answer.json().code).toBe("not_a_binary");
+});

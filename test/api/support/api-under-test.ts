@@ -1,0 +1,99 @@
+/** The whole API on real parts: SQLite and blobs in a temporary folder, a private Redis. Every injected answer is held against `/openapi.json`. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { InjectOptions, LightMyRequestResponse } from "fastify";
+import { buildApp } from "../../../services/api/app.ts";
+import type { App } from "../../../services/api/app-type.ts";
+import { authenticateLocal } from "../../../services/api/auth/authenticate.ts";
+import type { Dependencies } from "../../../services/api/dependencies.ts";
+import { readConfig } from "../../../services/config/environment.ts";
+import type { Limits } from "../../../services/contract/limits.ts";
+import { createLogger } from "../../../services/log/logger.ts";
+import { openAnalysisQueue } from "../../../services/queue/analysis-queue.ts";
+import { connectRedis } from "../../../services/queue/connection.ts";
+import { openJobChanges } from "../../../services/queue/job-changes.ts";
+import { openWorkerDirectory } from "../../../services/queue/worker-presence.ts";
+import { createBinaryStore } from "../../../services/storage/binary-store.ts";
+import { sweepBlobs } from "../../../services/storage/blob-trash.ts";
+import { openDatabase } from "../../../services/storage/database.ts";
+import { openFileBlobStore } from "../../../services/storage/file-blob-store.ts";
+import { countJobsByStatus } from "../../../services/storage/job-counts.ts";
+import { createJobStore } from "../../../services/storage/job-store.ts";
+import { createReportStore } from "../../../services/storage/report-store.ts";
+import { type PrivateRedis, startPrivateRedis } from "../../support/private-redis.ts";
+import { deviation, type OpenApi } from "./conformance.ts";
+
+export interface ApiUnderTest extends AsyncDisposable {
+  readonly app: App;
+  readonly parts: Dependencies;
+  readonly redis: PrivateRedis;
+  readonly folder: string;
+  readonly document: OpenApi;
+  /** Injects, and throws when the answer is not as the document promises. */
+  ask(request: InjectOptions): Promise<LightMyRequestResponse>;
+  /** A real server on a free port of the loopback; its base URL. */
+  listen(): Promise<string>;
+}
+
+export interface ApiOptions {
+  readonly limits?: Partial<Limits>;
+  readonly parts?: Partial<Dependencies>;
+}
+
+export async function openApiUnderTest(options: ApiOptions = {}): Promise<ApiUnderTest> {
+  await using opened = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), "inquest-api-"));
+  opened.defer(() => rm(folder, { recursive: true, force: true }));
+  const redis = opened.use(await startPrivateRedis());
+  const logger = createLogger({ level: "silent", component: "test" });
+  const database = opened.use(await openDatabase(`sqlite:${folder}/inquest.sqlite`));
+  const blobs = await openFileBlobStore(join(folder, "blobs"));
+  const connections = opened.use(connectRedis(redis.url, logger));
+  const limits: Limits = { ...readConfig({}).limits, free_disk_bytes: 0, ...options.limits };
+  const parts: Dependencies = {
+    logger,
+    limits,
+    authenticate: authenticateLocal,
+    database,
+    jobs: createJobStore(database),
+    reports: createReportStore(database),
+    binaries: createBinaryStore(database),
+    blobs,
+    queue: opened.use(await openAnalysisQueue(connections, { attempts: limits.attempts })),
+    changes: opened.use(openJobChanges(connections)),
+    workers: openWorkerDirectory(connections),
+    countJobs: () => countJobsByStatus(database),
+    sweepBlobs: () => sweepBlobs(database, blobs),
+    ...options.parts,
+  };
+  const app = await buildApp(parts);
+  opened.defer(() => app.close());
+  await app.ready();
+  const document: OpenApi = JSON.parse((await app.inject("/openapi.json")).body);
+  const resources = opened.move();
+  return {
+    app,
+    parts,
+    redis,
+    folder,
+    document,
+    async ask(request) {
+      const response = await app.inject(request);
+      const url = typeof request.url === "string" ? request.url : "/";
+      const wrong = deviation(document, {
+        method: request.method ?? "GET",
+        path: url.split("?", 1)[0] ?? "/",
+        status: response.statusCode,
+        contentType: response.headers["content-type"]?.toString(),
+        body: response.body,
+      });
+      if (wrong !== null) throw new Error(wrong);
+      return response;
+    },
+    async listen() {
+      return app.listen({ host: "127.0.0.1", port: 0 });
+    },
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
+}
