@@ -1,18 +1,89 @@
-"""The interpreters that the tests of frames run against.
+"""The interpreters that the tests of frames run against, and answers about the cores of programs that die in them.
 
-``INQUEST_TEST_PYTHONS`` (commands' paths, separated by colons) replaces those found on the machine.
+``INQUEST_TEST_PYTHONS`` (executables, separated by colons) replaces those found on the machine. ``ROOT//usr/bin/python3.14``
+is an interpreter inside another system's root, run with chroot; its cores are made below ``ROOT/tmp``.
 """
 
 from __future__ import annotations
 
+import glob
+import json
 import os
+import resource
+import subprocess
 import sys
-from typing import List
+import tempfile
+from dataclasses import dataclass
+from typing import Any, Dict, List, Optional, Tuple
 
-from dead_processes import interpreters
+from dead_processes import interpreters, manifest_of
+from inquest.report import python_answer
 
 
-def pythons() -> List[str]:
-    """Paths of executables, each once; at least the one that runs the tests."""
+@dataclass(frozen=True)
+class Python:
+    """An executable, below ``root`` when it is another system's."""
+
+    path: str
+    root: Optional[str] = None
+
+    def command(self, *arguments: str, cwd: str = "/") -> List[str]:
+        """What runs it, in the folder ``cwd`` (of this system)."""
+        if self.root is None:
+            return [self.path, *arguments]
+        inside = os.path.relpath(cwd, self.root) if cwd != "/" else "."
+        return ["chroot", self.root, "/bin/sh", "-c", 'cd "/$0" && exec "$@"', inside, self.path, *arguments]
+
+    @property
+    def version(self) -> Tuple[int, int]:
+        told = subprocess.run(self.command("-c", "import sys; print(list(sys.version_info[:2]))"), check=True, capture_output=True).stdout
+        major, minor = json.loads(told)
+        return major, minor
+
+    def die(self, program: str, folder: Optional[str] = None) -> "Death":
+        """Runs ``program`` until a signal ends it; ``core_pattern`` must be relative."""
+        work = tempfile.mkdtemp(dir=folder if self.root is None else os.path.join(self.root, "tmp"))
+        with open(os.path.join(work, "program.py"), "w", encoding="utf-8") as file:
+            file.write(program)
+        unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        done = subprocess.run(
+            self.command("program.py", cwd=work),
+            cwd=work,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, unlimited),
+            capture_output=True,
+            timeout=300,
+            check=False,
+        )
+        cores = glob.glob(os.path.join(work, "core*"))
+        if len(cores) != 1:
+            raise AssertionError("no core of %s: %s" % (self.path, done.stderr[-2000:].decode("utf-8", "replace")))
+        return Death(self, work, cores[0])
+
+
+@dataclass(frozen=True)
+class Death:
+    """A process that died: its folder and its core."""
+
+    python: Python
+    folder: str
+    core: str
+
+    def manifest(self) -> Dict[str, Any]:
+        root = self.python.root or ""
+        return manifest_of(self.core, lambda path: root + path if os.path.isfile(root + path) else None)
+
+    def answer(self, **changes: Any) -> Dict[str, Any]:
+        """The answer; ``changes`` are made to the manifest first."""
+        return python_answer({**self.manifest(), **changes})
+
+    def told(self, name: str = "told.json") -> Any:
+        """What the program wrote before it died."""
+        with open(os.path.join(self.folder, name), encoding="utf-8") as file:
+            return json.load(file)
+
+
+def pythons() -> List[Python]:
+    """Each once; at least the one that runs the tests."""
     named = [path for path in os.environ.get("INQUEST_TEST_PYTHONS", "").split(":") if path]
-    return list(dict.fromkeys(named or interpreters())) or [sys.executable]
+    found = list(dict.fromkeys(named or interpreters())) or [sys.executable]
+    return [Python("/" + path.split("//", 1)[1], path.split("//", 1)[0]) if "//" in path else Python(path) for path in found]

@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "gdb-scripts"))
 
 from inquest.lines import NOWHERE, from_linetable, from_lnotab, from_locations, locations, position  # noqa: E402
-from interpreters import pythons  # noqa: E402
+from interpreters import Python, pythons  # noqa: E402
 
 # Runs in 2.7 to 3.15: prints the tables of many code objects and, for offsets in each, what the interpreter answers.
 EMITTER = r"""
@@ -48,9 +48,9 @@ emit(compile(odd, "odd", "exec"))
 """
 
 
-def emitted(python: str):
+def emitted(python: Python):
     """(version, [(table, first line, size of the code, answers)]) as ``python`` gives them."""
-    out = subprocess.run([python, "-c", EMITTER], check=True, capture_output=True, timeout=120).stdout.decode("ascii").splitlines()
+    out = subprocess.run(python.command("-c", EMITTER), check=True, capture_output=True, timeout=120).stdout.decode("ascii").splitlines()
     version, rows = json.loads(out[0]), [json.loads(line) for line in out[1:]]
     return tuple(version), [(base64.b64decode(table), first, size, answers) for table, first, size, answers in rows]
 
@@ -63,7 +63,7 @@ class LineTables(unittest.TestCase):
             version, rows = emitted(python)
             self.assertGreater(len(rows), 100)
             for row in rows:
-                with self.subTest(python=python):
+                with self.subTest(python=python.path):
                     self.compare(version, *row)
 
     def compare(self, version, table, first, size, answers):
