@@ -35,9 +35,25 @@ const slowRetryMilliseconds = 2_000;
 /** Waits a moment for Redis, and opens without it when it is not there. */
 export async function openAnalysisQueue(redis: RedisConnections, options: { readonly attempts: number }): Promise<AnalysisQueue> {
   const { commands } = redis;
-  const queue = new Queue<AnalysisJobData>(analysisQueueName, { connection: commands, prefix: redisPrefix, skipMetasUpdate: true });
-  queue.on("error", () => undefined); // The connection's own listener tells it.
   await redisReady(commands, slowRetryMilliseconds);
+
+  let opened: Queue<AnalysisJobData> | null = null;
+
+  /** BullMQ asks for Redis' version once; when that very question fails, its queue never recovers. So that one is made anew. */
+  async function withQueue<T>(work: (queue: Queue<AnalysisJobData>) => Promise<T>): Promise<T> {
+    return withRedis(commands, async () => {
+      const queue = opened ?? new Queue<AnalysisJobData>(analysisQueueName, { connection: commands, prefix: redisPrefix, skipMetasUpdate: true });
+      if (opened === null) queue.on("error", () => undefined); // The connection's own listener tells it.
+      opened = queue;
+      try {
+        await queue.waitUntilReady();
+      } catch (error) {
+        if (opened === queue) opened = null;
+        throw error;
+      }
+      return work(queue);
+    });
+  }
 
   /** Job ids with the sizes of their cores that Redis did not take yet. */
   const pending = new Map<string, number>();
@@ -45,7 +61,7 @@ export async function openAnalysisQueue(redis: RedisConnections, options: { read
   let closed = false;
 
   async function handOver(jobId: string, coreSize: number): Promise<void> {
-    await withRedis(commands, async () => {
+    await withQueue(async (queue) => {
       const state = await queue.getJobState(jobId);
       // An earlier run of this job is just ending (it was queued again at once): BullMQ would take the id for a duplicate.
       if (state === "active") return;
@@ -86,12 +102,12 @@ export async function openAnalysisQueue(redis: RedisConnections, options: { read
 
     cancel: async (jobId) => {
       pending.delete(jobId);
-      await withRedis(commands, () => queue.remove(jobId)).catch(() => undefined);
+      await withQueue((queue) => queue.remove(jobId)).catch(() => undefined);
       await publish(redis, "cancellations", jobId);
     },
 
     lacking: (jobIds) =>
-      withRedis(commands, async () => {
+      withQueue(async (queue) => {
         const pipeline = commands.pipeline();
         for (const jobId of jobIds) pipeline.exists(queue.toKey(jobId));
         const answers = (await pipeline.exec()) ?? [];
@@ -103,13 +119,13 @@ export async function openAnalysisQueue(redis: RedisConnections, options: { read
       }),
 
     prefer: (jobId) =>
-      withRedis(commands, async () => {
+      withQueue(async (queue) => {
         const job = await queue.getJob(jobId);
         if (job !== undefined && job.priority > priorityOf(0)) await job.changePriority({ priority: priorityOf(0) });
       }),
 
     counts: () =>
-      withRedis(commands, async () => {
+      withQueue(async (queue) => {
         const counts = await queue.getJobCounts("wait", "prioritized", "active", "delayed");
         return { waiting: (counts["wait"] ?? 0) + (counts["prioritized"] ?? 0), active: counts["active"] ?? 0, delayed: counts["delayed"] ?? 0 };
       }),
@@ -122,7 +138,7 @@ export async function openAnalysisQueue(redis: RedisConnections, options: { read
       closed = true;
       if (timer !== null) clearTimeout(timer);
       // Waits for a connection that may never come when Redis is gone, so nobody waits for it here.
-      if (commands.status === "ready") await queue.close();
+      if (commands.status === "ready") await opened?.close();
     },
   };
 }
