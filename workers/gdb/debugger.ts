@@ -24,6 +24,8 @@ export interface OpenGdbOptions {
   readonly gdb: string;
   /** `e_machine` by name, as in the manifest. For one that is not this machine's, `gdb-multiarch` is used where it is installed. */
   readonly machine?: string;
+  /** The helper scripts with their bytecode, as `probeSandbox` made them; without it each gdb compiles them anew. */
+  readonly helpers?: string;
 }
 
 export interface CoreFiles {

@@ -3,21 +3,19 @@
  *
  * One gdb serves one job at one rung: a process kept warm would save some 50 ms and carry one user's state into the next.
  */
-import { spawn } from "node:child_process";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Failure } from "../../services/contract/failure.ts";
 import type { CoreFiles, GdbSession, HelperName, HelperRun, LoadedCore, OpenGdbOptions, Rung } from "./debugger.ts";
 import { gdbVersion, loadCore, loadExecutable, runInquest, sourceHelpers } from "./commands.ts";
 import { gdbArguments } from "./gdb-arguments.ts";
 import { readAnswer } from "./read-answer.ts";
-import { debuggerFolders, requireProgram, sandboxCommand } from "./sandbox.ts";
-import { MiSession, readDebuggerPid } from "./session.ts";
+import { helperScripts } from "./helper-scripts.ts";
+import { debuggerFolders, hiddenFolders, requireProgram } from "./sandbox.ts";
+import { startSandboxed } from "./sandboxed-process.ts";
+import { MiSession } from "./session.ts";
 
 const MiB = 1 << 20;
-
-const helperScripts = fileURLToPath(new URL("../../gdb-scripts", import.meta.url));
 
 /** This machine, in the manifest's words. */
 const hostMachines: Readonly<Record<string, readonly string[]>> = { x64: ["x86_64", "i386"], arm64: ["aarch64", "arm"], ia32: ["i386"], arm: ["arm"] };
@@ -36,7 +34,7 @@ async function addressSpace(jobDir: string, own: number): Promise<number> {
 async function startGdb(options: OpenGdbOptions): Promise<MiSession> {
   const { limits, jobDir } = options;
   const gdb = chooseGdb(options);
-  const [program, ...rest] = sandboxCommand({
+  const sandboxed = startSandboxed({
     command: [gdb, ...gdbArguments(options.rung)],
     limits: {
       addressSpace: await addressSpace(jobDir, limits.debug_memory_bytes),
@@ -44,15 +42,11 @@ async function startGdb(options: OpenGdbOptions): Promise<MiSession> {
       cpuSeconds: limits.debug_seconds + 5,
       fileSize: 512 * MiB,
     },
-    readOnly: [...debuggerFolders(gdb), [jobDir, "/job"], [helperScripts, "/inquest"]],
+    readOnly: [...debuggerFolders(gdb), [jobDir, "/job"], [options.helpers ?? helperScripts, "/inquest"]],
+    hidden: hiddenFolders(gdb),
     writable: [[join(jobDir, "out"), "/job/out"]],
-    infoFd: 3,
-    seccompFd: null,
   });
-  const child = spawn(program, rest, { stdio: ["pipe", "pipe", "pipe", "pipe"], env: {}, cwd: "/" });
-  const info = child.stdio[3];
-  if (info === null || info === undefined || !("read" in info)) throw new Failure("sandbox_unavailable", "the sandbox cannot report its process");
-  return new MiSession({ child, debuggerPid: readDebuggerPid(info) }, { lineCap: 64 * MiB, graceMs: 1_000 });
+  return new MiSession(sandboxed, { lineCap: 64 * MiB, graceMs: 1_000 });
 }
 
 class SandboxedGdb implements GdbSession {
@@ -107,6 +101,7 @@ export async function openGdb(options: OpenGdbOptions): Promise<GdbSession> {
   const session = await startGdb(options);
   const cancel = () => session.end(cancelled());
   signal.addEventListener("abort", cancel, { once: true });
+  if (signal.aborted) cancel();
   const release = () => signal.removeEventListener("abort", cancel);
   const gdb = new SandboxedGdb(session, options, deadline, release);
   try {

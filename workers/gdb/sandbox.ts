@@ -6,7 +6,7 @@
  * User namespaces must be allowed; where they are not, `probeSandbox` says why and the worker takes no job.
  */
 import { existsSync, lstatSync, readlinkSync, realpathSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { Failure } from "../../services/contract/failure.ts";
 
 export interface SandboxLimits {
@@ -25,9 +25,11 @@ export interface SandboxPlan {
   /** [host, inside]. */
   readonly readOnly: readonly (readonly [string, string])[];
   readonly writable: readonly (readonly [string, string])[];
+  /** Folders inside that are to look empty. */
+  readonly hidden: readonly string[];
   /** A descriptor that receives bubblewrap's JSON with `child-pid`. */
   readonly infoFd: number;
-  /** A descriptor with a compiled seccomp filter. */
+  /** A descriptor that gives a compiled seccomp filter. */
   readonly seccompFd: number | null;
 }
 
@@ -59,10 +61,25 @@ function systemFolders(): string[] {
   return options;
 }
 
+/** `PREFIX` of `PREFIX/bin/gdb`. */
+function prefixOf(gdb: string): string {
+  return dirname(dirname(realpathSync(gdb)));
+}
+
+/**
+ * What gdb's Python would import at its start and nobody needs here: the CLI commands and convenience functions written in
+ * Python, and the packages (and `.pth` files) that happen to be installed on this host. Saves 15 of 70 ms.
+ */
+export function hiddenFolders(gdb: string): string[] {
+  const scripts = join(prefixOf(gdb), "share/gdb/python/gdb");
+  const folders = [join(scripts, "command"), join(scripts, "function"), join(scripts, "printer"), "/usr/lib/python3"];
+  return folders.filter((path) => existsSync(path));
+}
+
 /** gdb itself, and its prefix's data and libraries. */
 export function debuggerFolders(gdb: string): (readonly [string, string])[] {
   const binary = realpathSync(gdb);
-  const prefix = dirname(dirname(binary));
+  const prefix = prefixOf(gdb);
   const data = [`${prefix}/share/gdb`, ...(prefix === "/usr" ? [] : [`${prefix}/lib`, `${prefix}/lib64`, "/usr/share/gdb"])];
   return [[binary, binary], ...data.filter((path) => existsSync(path)).map((path) => [path, path] as const)];
 }
@@ -110,10 +127,18 @@ export function sandboxCommand(plan: SandboxPlan): readonly [string, ...string[]
     "16777216",
     "--tmpfs",
     "/tmp",
-    "--dev",
-    "/dev",
+    // Not --dev: its /dev is a file system without a limit of size.
+    "--dev-bind",
+    "/dev/null",
+    "/dev/null",
+    "--dev-bind",
+    "/dev/urandom",
+    "/dev/urandom",
     ...plan.readOnly.flatMap(([host, inside]) => ["--ro-bind", host, inside]),
     ...plan.writable.flatMap(([host, inside]) => ["--bind", host, inside]),
+    ...plan.hidden.flatMap((inside) => ["--tmpfs", inside, "--remount-ro", inside]),
+    "--remount-ro",
+    "/",
     "--chdir",
     "/tmp",
     "--",

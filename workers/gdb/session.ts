@@ -5,19 +5,12 @@
  * cancelled, is disposed of); the first one is recorded as a `Failure` before anything is killed, and everything that
  * waits then or later fails with that one.
  */
-import type { ChildProcessWithoutNullStreams } from "node:child_process";
-import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Failure } from "../../services/contract/failure.ts";
+import { isRunning, signalProcess } from "./debugger-pid.ts";
 import { LineSplitter } from "./lines.ts";
 import { type MiRecord, type MiTuple, parseRecord } from "./mi-parser.ts";
-
-export interface GdbProcess {
-  readonly child: ChildProcessWithoutNullStreams;
-  /** The host's pid of gdb itself, once bubblewrap has told it; null when it never does. */
-  readonly debuggerPid: Promise<number | null>;
-}
+import { killSandboxed, type SandboxedProcess } from "./sandboxed-process.ts";
 
 export interface SessionOptions {
   /** Bytes of one record. */
@@ -55,7 +48,7 @@ export function scrubStderr(text: string): string {
   return line.replace(/[^\x20-\x7e]/g, "?").slice(0, 200);
 }
 
-export function describeExit(exitCode: number | null, signal: NodeJS.Signals | null): string {
+export function describeExit(exitCode: number | null, signal: string | null): string {
   if (signal !== null) return `gdb was ended by ${signal}`;
   // bubblewrap passes a child's death by signal on as a shell does.
   if (exitCode !== null && exitCode > 128) return `gdb was ended by signal ${exitCode - 128}`;
@@ -63,7 +56,7 @@ export function describeExit(exitCode: number | null, signal: NodeJS.Signals | n
 }
 
 export class MiSession implements AsyncDisposable {
-  readonly #process: GdbProcess;
+  readonly #process: SandboxedProcess;
   readonly #options: SessionOptions;
   readonly #lines: LineSplitter;
   readonly #pending = new Map<number, Pending>();
@@ -75,7 +68,7 @@ export class MiSession implements AsyncDisposable {
   #ended: Failure | null = null;
   #gone = false;
 
-  constructor(process: GdbProcess, options: SessionOptions) {
+  constructor(process: SandboxedProcess, options: SessionOptions) {
     this.#process = process;
     this.#options = options;
     this.#lines = new LineSplitter(options.lineCap);
@@ -154,7 +147,7 @@ export class MiSession implements AsyncDisposable {
       for (const pending of this.#pending.values()) pending.reject(pending.overdue ?? reason);
       this.#pending.clear();
     }
-    if (!this.#gone) this.#process.child.kill("SIGKILL");
+    if (!this.#gone) killSandboxed(this.#process);
   }
 
   /** Kills gdb and returns when no process of it is left. */
@@ -233,34 +226,4 @@ export class MiSession implements AsyncDisposable {
 function commandFailure(results: MiTuple): Failure {
   const message = typeof results["msg"] === "string" ? results["msg"] : "no message";
   return new Failure("debugger_command", message.replace(/[^\x20-\x7e]/g, "?").slice(0, 500));
-}
-
-function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean {
-  try {
-    return process.kill(pid, signal);
-  } catch {
-    return false;
-  }
-}
-
-/** Neither gone nor a zombie that waits to be reaped. (proc(5), field 3 of stat) */
-function isRunning(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(")") + 2));
-  } catch {
-    return false;
-  }
-}
-
-/** Reads `{"child-pid": N}` from bubblewrap's `--info-fd`. */
-export async function readDebuggerPid(stream: NodeJS.ReadableStream): Promise<number | null> {
-  let text = "";
-  stream.on("data", (chunk: Buffer) => {
-    text = (text + chunk.toString("latin1")).slice(0, 1_000);
-  });
-  stream.on("error", () => undefined);
-  await once(stream, "close").catch(() => undefined);
-  const match = /"child-pid"\s*:\s*(\d+)/.exec(text);
-  return match === null ? null : Number(match[1]);
 }

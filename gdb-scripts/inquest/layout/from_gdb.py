@@ -26,7 +26,7 @@ def collect(kind: "gdb.Type", base: int = 0, prefix: str = "", fields: Optional[
         if not hasattr(member, "bitpos") or (member.name or "").startswith("__") or len(found) >= _MOST_FIELDS or member.type is None:
             continue
         inner = member.type.strip_typedefs()
-        position = int(member.bitpos)
+        position = member.bitpos or 0
         if member.bitsize:
             unit = max(inner.sizeof, 1)
             start = position // 8 // unit * unit
@@ -65,6 +65,16 @@ def _python_version() -> Tuple[int, int, int]:
     return (value >> 24 & 0xFF, value >> 16 & 0xFF, value >> 8 & 0xFF)
 
 
+def _constants() -> Dict[str, int]:
+    found: Dict[str, int] = {}
+    for name in catalogue.CONSTANTS:
+        try:
+            found[name] = int(gdb.parse_and_eval("(long) " + name))
+        except (gdb.error, RuntimeError, ValueError):
+            continue
+    return found
+
+
 def layouts_from_gdb(names: Optional[Iterable[str]] = None) -> Optional[Layouts]:
     """The layout of the interpreter that gdb has loaded; None without DWARF of it.
 
@@ -89,4 +99,5 @@ def layouts_from_gdb(names: Optional[Iterable[str]] = None) -> Optional[Layouts]
         pointer_size=gdb.lookup_type("char").pointer().sizeof,
         free_threaded="ob_ref_local" in fields,
         debug_build="_ob_next" in fields,
+        constants=_constants(),
     )
