@@ -49,14 +49,14 @@ def _scientific(address: int, sign: str, digits: str, exponent: int) -> str:
 
 def _from_slots(printer: Printer, attributes: Dict[str, int]) -> str:
     values = printer.values
-    sign = "-" if values.long_value(attributes["_sign"], 64) else ""
+    sign = "-" if values.long_value(attributes.get("_sign", 0), 64) else ""
     digits = values.str_value(attributes["_int"], 5000)
-    if values.type_of(attributes["_exp"]).full_name in ("str", "unicode"):
-        kind = values.str_value(attributes["_exp"], 5)
+    if values.type_of(attributes.get("_exp", 0)).full_name in ("str", "unicode"):
+        kind = values.str_value(attributes.get("_exp", 0), 5)
         return sign + {"F": "Infinity", "n": "NaN" + digits, "N": "sNaN" + digits}.get(kind, "?")
     if not digits.isdigit():
         raise Damaged(attributes["_int"], "Decimal of digits that are none")
-    return _scientific(attributes["_exp"], sign, digits, values.long_value(attributes["_exp"], 128))
+    return _scientific(attributes.get("_exp", 0), sign, digits, values.long_value(attributes.get("_exp", 0), 128))
 
 
 HANDLERS: Dict[str, Handler] = {"decimal.Decimal": _print_decimal}

@@ -59,7 +59,7 @@ def _print_module(printer: Printer, address: int, info: TypeInfo) -> None:
         printer.write("<module %r>" % title)
         return
     importer = values.type_info(loader).name if "builtins.type" in values.type_of(loader).mro_names else ""
-    if importer in _IMPORTERS:
+    if importer in _IMPORTERS and values.access.version < (3, 12):
         printer.write("<module %r (%s)>" % (title, _IMPORTERS[importer]))
     else:
         printer.container(address, "<module %r (" % title, ")>", lambda: printer.value(loader))

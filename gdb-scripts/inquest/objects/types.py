@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, Optional, Tuple
+from typing import Dict, Mapping, Optional, Tuple
 
 from ..memory import MemoryFault
 from .access import Access
@@ -75,6 +75,12 @@ class Types:
         self._flags: Dict[int, int] = {}
         self._names: Dict[int, Tuple[str, str, str]] = {}
         self._keys: Dict[int, Optional[str]] = {}
+        self._learned: Dict[int, str] = {}
+
+    def learn(self, names: Mapping[int, str]) -> None:
+        """``tp_name`` by the type's address, for types whose own name cannot be read: it lies in a file that is missing."""
+        self._learned.update(names)
+        self._faults.clear()
 
     def type_of(self, address: int) -> TypeInfo:
         """The type of the object at ``address``."""
@@ -179,13 +185,25 @@ class Types:
 
     def _c_name(self, pointer: int) -> str:
         access = self._access
-        raw = access.reader.cstring(access.pointer(pointer, "PyTypeObject", "tp_name"), _LONGEST_NAME)
+        try:
+            raw = access.reader.cstring(access.pointer(pointer, "PyTypeObject", "tp_name"), _LONGEST_NAME)
+        except MemoryFault:
+            return self._name_without_file(pointer)
         try:
             text = raw.decode("utf-8")
         except UnicodeDecodeError:
             raise Damaged(pointer, "a type whose name is not text") from None
         if not text or not text.isprintable():
             raise Damaged(pointer, "a type without a name")
+        return text
+
+    def _name_without_file(self, pointer: int) -> str:
+        """The name that was learned, or that a type made at run time keeps on the heap."""
+        text = self._learned.get(pointer)
+        if text is None and self.flags(pointer) & HEAP_TYPE and self._access.version[0] > 2:
+            text = self.key_text(self._access.pointer(pointer, "PyHeapTypeObject", "ht_name"))
+        if not text:
+            raise Damaged(pointer, "a type whose name is in a missing file")
         return text
 
     def names(self, pointer: int) -> Tuple[str, str, str]:
