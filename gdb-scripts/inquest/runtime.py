@@ -18,7 +18,7 @@ from .interpreters import Interpreter, read_all, read_interpreter
 from .layout import tables
 from .layout.debug_offsets import read_debug_offsets, text_of_hex, version_of_hex
 from .layout.model import Layouts
-from .layout.variants import with_trace_refs
+from .layout.variants import for_aarch64, with_trace_refs
 from .memory import MemoryFault, Reader
 from .sysdict import SysFacts
 
@@ -93,11 +93,13 @@ class _Search:
         known = self.from_gdb()
         if known is not None and known.version[:2] == hint[:2]:
             yield known
-        for name in tables.variants_of(hint, self.core.machine, self.core.pointer_size):
-            yield tables.load_named(name)
+        names = tables.variants_of(hint, self.core.machine, self.core.pointer_size)
+        found = [tables.load_named(tables.for_patch(name, hint) if len(hint) > 2 else name) for name in names]
+        if self.core.machine == "aarch64" and tables.name_of(hint, machine="aarch64") not in names:
+            found = [for_aarch64(layouts) for layouts in found] + found
+        yield from found
         if hint[:2] <= (3, 7):
-            for name in tables.variants_of(hint, self.core.machine, self.core.pointer_size):
-                yield with_trace_refs(tables.load_named(name))
+            yield from (with_trace_refs(layouts) for layouts in found)
 
     def by_places(self, places: Iterator[Place]) -> Optional[Runtime]:
         """The best of the runtimes at some places: the first with a sound main interpreter, else the first that is one at all."""
@@ -223,7 +225,10 @@ class _Search:
         if facts is not None and facts.hexversion is not None:
             number, text = version_of_hex(facts.hexversion), text or text_of_hex(facts.hexversion)
         debug = layouts.debug_build or (facts is not None and (facts.debug_build or "d" in (facts.abiflags or "")))
-        layouts = replace(layouts, version=number)
+        constants = dict(layouts.constants)
+        if layouts.has("PyIntObject") and facts is not None and facts.maxunicode is not None:
+            constants["sizeof_Py_UNICODE"] = 4 if facts.maxunicode > 0xFFFF else 2
+        layouts = replace(layouts, version=number, constants=constants)
         return Runtime(
             address=address,
             version=number,

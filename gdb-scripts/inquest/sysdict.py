@@ -118,11 +118,12 @@ def lookup(reader: Reader, layouts: Layouts, address: int, *names: str) -> Dict[
 
 
 class SysFacts:
-    """``hexversion``, ``version``, ``abiflags`` of an interpreter's ``sys``; each ``None`` where it cannot be read."""
+    """``hexversion``, ``maxunicode``, ``version``, ``abiflags`` of an interpreter's ``sys``; each ``None`` where it cannot be read."""
 
     def __init__(self, reader: Reader, layouts: Layouts, sysdict: int) -> None:
-        found = lookup(reader, layouts, sysdict, "hexversion", "version", "abiflags", "gettotalrefcount", "platform")
+        found = lookup(reader, layouts, sysdict, "hexversion", "version", "abiflags", "gettotalrefcount", "maxunicode")
         self.hexversion = self._try(small_int, reader, layouts, found.get("hexversion"))
+        self.maxunicode = self._try(small_int, reader, layouts, found.get("maxunicode"))
         self.version: Optional[str] = self._try(ascii_text, reader, layouts, found.get("version"))
         self.abiflags: Optional[str] = self._try(ascii_text, reader, layouts, found.get("abiflags"))
         self.debug_build = "gettotalrefcount" in found

@@ -2,7 +2,8 @@
 """Writes a layout table from an interpreter that has DWARF. Run by hand; the tables are committed.
 
     generate_tables.py --version 3.8.18 --prefix PREFIX
-    generate_tables.py --version 3.11.2 --variant debug FILE...
+    generate_tables.py --version 3.11.2 --variant debug --base 3.11 FILE...
+    generate_tables.py --version 3.13.18 --patch --base 3.13 FILE...
 
 gdb reads the types (so any DWARF version it knows, separate debug files included); this file is both the program and
 what gdb sources. Several files are merged, first definition wins: libpython (or the executable), then ``_asyncio``,
@@ -71,11 +72,39 @@ def render(document: dict) -> str:
     return "{\n" + ",\n".join(lines) + ',\n"structs": {\n' + structs + "\n}\n}\n"
 
 
+def resolve(name: str) -> dict:
+    """The structs of a committed table, those of its base included."""
+    with open(os.path.join(TABLES, name + ".json"), encoding="utf-8") as source:
+        document = json.load(source)
+    return {**(resolve(document["base"]) if "base" in document else {}), **document["structs"]}
+
+
+def completed(structs: dict, constants: dict, name: str) -> tuple:
+    """The structs and constants, with what only the table ``name`` has; its objects get the object header of ``structs``."""
+    from inquest.layout.model import from_json
+    from inquest.layout.tables import load_named
+    from inquest.layout.variants import with_header
+
+    table = load_named(name)
+    own = from_json({"version": [0, 0, 0], "structs": structs}, "table")
+    for missing in sorted(set(table.structs) - set(structs)):
+        struct = table.structs[missing]
+        struct = with_header(struct, table.structs["PyObject"], own.structs["PyObject"]) or struct
+        fields = {
+            path: [field.offset, field.size] + ([field.bit, field.bits] if field.bits else []) for path, field in struct.fields.items()
+        }
+        structs[missing] = {"size": struct.size, "fields": fields}
+    return structs, {**table.constants, **constants}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--version", required=True)
     parser.add_argument("--variant", default="", help="debug, t (free-threaded), or a machine: becomes part of the file's name")
     parser.add_argument("--prefix", help="an installed interpreter")
+    parser.add_argument("--base", help="the table that this one only differs from, such as 3.11; only the difference is written")
+    parser.add_argument("--patch", action="store_true", help="a patch release whose structs differ from the minor version's table: named 3.13.18")
+    parser.add_argument("--objects-like", help="a table: objects that FILES do not define are taken from it, with the object header of FILES")
     parser.add_argument("--gdb", default="gdb")
     parser.add_argument("--out", help="where to write; the committed table by default")
     parser.add_argument("--check", action="store_true")
@@ -91,8 +120,14 @@ def main() -> int:
         structs = {**found["structs"], **structs}
         constants = {**found["constants"], **constants}
         pointer_size = found["pointer_size"]
+    if options.objects_like:
+        structs, constants = completed(structs, constants, options.objects_like)
     variants = options.variant.split("-") if options.variant else []
+    if options.base:
+        base = resolve(options.base)
+        structs = {struct: entry for struct, entry in structs.items() if base.get(struct) != entry}
     document = {
+        **({"base": options.base} if options.base else {}),
         "version": version,
         "pointer_size": pointer_size,
         "debug_build": "debug" in variants,
@@ -100,7 +135,7 @@ def main() -> int:
         "constants": constants,
         "structs": structs,
     }
-    name = "-".join(["%d.%d" % (version[0], version[1])] + variants) + ".json"
+    name = "-".join([".".join(map(str, version if options.patch else version[:2]))] + variants) + ".json"
     out = options.out or os.path.join(TABLES, name)
     text = render(document)
     if options.check:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Dict, List, Optional, Tuple
 
 from ..memory import MemoryFault, Reader
-from .model import Field, Layouts, StructLayout
+from .model import Field, Layouts, LazyStructs, StructLayout
 from .tables import NoTable, load
 
 COOKIE = b"xdebugpy"
@@ -126,10 +126,10 @@ def _apply(table: Layouts, figures: Dict[str, int]) -> Tuple[Layouts, List[str]]
 
     A field that the offsets do not cover moves with its covered neighbours: by the shift of the nearest covered field below it.
     """
-    structs = dict(table.structs)
+    changed: Dict[str, StructLayout] = {}
     moved = []
     for section, name in _STRUCTS.items():
-        struct = structs.get(name)
+        struct = table.structs.get(name)
         if struct is None or section + ".size" not in figures and section != "err_stackitem":
             continue
         told: Dict[str, int] = {}
@@ -142,9 +142,10 @@ def _apply(table: Layouts, figures: Dict[str, int]) -> Tuple[Layouts, List[str]]
         size = figures.get(section + (".size" if section != "unicode_object" else ".asciiobject_size"), 0)
         updated = _moved(struct, told, max(size, 0))
         if updated is not struct:
-            structs[name] = updated
+            changed[name] = updated
             if any(updated.fields[key].offset != field.offset for key, field in struct.fields.items()):
                 moved.append(name)
+    structs = table.structs.with_changed(changed) if isinstance(table.structs, LazyStructs) else {**table.structs, **changed}
     return replace(table, structs=structs), moved
 
 

@@ -8,7 +8,7 @@ members dotted (``_PyRuntimeState`` ``gilstate.tstate_current``). Readers ask fo
 from __future__ import annotations
 
 from dataclasses import dataclass, field as dataclass_field
-from typing import Dict, Mapping, Optional, Tuple
+from typing import Dict, Iterator, Mapping, Optional, Tuple
 
 
 class LayoutMissing(Exception):
@@ -76,16 +76,42 @@ class Layouts:
         return found is not None and (name is None or name in found.fields)
 
 
+class LazyStructs(Mapping[str, StructLayout]):
+    """The structs of a table's JSON, each built when first asked for: a report needs a third of them. ``changed`` ones come first."""
+
+    def __init__(self, entries: Mapping[str, Mapping], changed: Optional[Mapping[str, StructLayout]] = None) -> None:
+        self._entries = entries
+        self._built: Dict[str, StructLayout] = dict(changed or {})
+
+    def __getitem__(self, name: str) -> StructLayout:
+        found = self._built.get(name)
+        if found is None:
+            entry = self._entries[name]
+            fields = {field: Field(*figures) for field, figures in entry["fields"].items()}
+            found = self._built[name] = StructLayout(name, entry["size"], fields)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._built, **self._entries})
+
+    def __len__(self) -> int:
+        return len({**self._built, **self._entries})
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._built or name in self._entries
+
+    def with_changed(self, changed: Mapping[str, StructLayout]) -> LazyStructs:
+        """These structs with some others in their place."""
+        return LazyStructs(self._entries, {**self._built, **changed})
+
+
 def from_json(document: Mapping, source: str, **extra) -> Layouts:
     """A layout from a table's JSON.
 
     ``{"version": [3,8,18], "pointer_size": 8, "debug_build": false, "free_threaded": false, "constants": {NAME: N},
     "structs": {NAME: {"size": N, "fields": {NAME: [offset, size, bit?, bits?]}}}}``; all but version and structs may be left out.
     """
-    structs: Dict[str, StructLayout] = {}
-    for name, entry in document["structs"].items():
-        fields = {field: Field(*figures) for field, figures in entry["fields"].items()}
-        structs[name] = StructLayout(name, entry["size"], fields)
+    structs = LazyStructs(document["structs"])
     major, minor, micro = document["version"]
     for key in ("pointer_size", "debug_build", "free_threaded", "constants"):
         if key in document:

@@ -3,25 +3,56 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Dict, Optional
 
-from .model import Layouts, StructLayout
+from .model import Field, Layouts, StructLayout
+
+
+def with_header(struct: StructLayout, old: StructLayout, new: StructLayout) -> Optional[StructLayout]:
+    """``struct`` with another object header (``PyObject``): every later member moves. ``None`` when it does not begin with one."""
+    prefix = next((path[: -len("ob_type")] for path, field in struct.fields.items() if path.split(".")[-1] == "ob_type" and field == old.fields["ob_type"]), None)
+    if prefix is None or struct.name == "PyObject":
+        return None
+    shift = new.size - old.size
+    fields: Dict[str, Field] = {}
+    for path, field in struct.fields.items():
+        if path.startswith(prefix) and path[len(prefix) :] in old.fields:
+            continue
+        if field.offset == 0 and field.size >= old.size:
+            fields[path] = replace(field, size=field.size + shift)
+        else:
+            fields[path] = replace(field, offset=field.offset + shift)
+    fields.update({prefix + name: field for name, field in new.fields.items()})
+    return StructLayout(struct.name, struct.size + shift, fields)
 
 
 def with_trace_refs(layouts: Layouts) -> Layouts:
     """The layout of a ``Py_TRACE_REFS`` build: every object begins with ``_ob_next`` and ``_ob_prev`` (object.h).
 
-    Up to 3.7 ``Py_DEBUG`` implies it. A struct is an object when its first member, however deep, is a reference count.
+    Up to 3.7 ``Py_DEBUG`` implies it.
     """
-    shift = 2 * layouts.pointer_size
+    size = layouts.pointer_size
+    old = layouts.struct("PyObject")
+    fields = {"_ob_next": Field(0, size), "_ob_prev": Field(size, size)}
+    fields.update({name: replace(field, offset=field.offset + 2 * size) for name, field in old.fields.items()})
+    new = StructLayout("PyObject", old.size + 2 * size, fields)
+    structs = {name: with_header(struct, old, new) or struct for name, struct in layouts.structs.items()}
+    structs["PyObject"] = new
+    return replace(layouts, structs=structs, debug_build=True)
+
+
+def for_aarch64(layouts: Layouts) -> Layouts:
+    """The layout on aarch64 with glibc, from that on x86-64: ``pthread_mutex_t`` is 48 bytes there, not 40. All else is the same in LP64."""
     structs = {}
     for name, struct in layouts.structs.items():
-        is_object = any(field.offset == 0 and path.split(".")[-1] == "ob_refcnt" for path, field in struct.fields.items())
-        if not is_object:
+        mutexes = sorted({field.offset for path, field in struct.fields.items() if path.split(".")[-1] in ("mutex", "switch_mutex") and field.size == 40})
+        if not mutexes:
             structs[name] = struct
             continue
-        fields = {
-            path: replace(field, offset=field.offset + shift) if field.offset or path.split(".")[-1] == "ob_refcnt" else replace(field, size=field.size + shift)
-            for path, field in struct.fields.items()
-        }
-        structs[name] = StructLayout(name, struct.size + shift, fields)
-    return replace(layouts, structs=structs, debug_build=True)
+        fields = {}
+        for path, field in struct.fields.items():
+            before = sum(1 for at in mutexes if at < field.offset)
+            inside = sum(1 for at in mutexes if field.offset <= at < field.offset + field.size)
+            fields[path] = replace(field, offset=field.offset + 8 * before, size=field.size + 8 * inside)
+        structs[name] = StructLayout(name, struct.size + 8 * len(mutexes), fields)
+    return replace(layouts, structs=structs)

@@ -1,7 +1,9 @@
 """The generated layout tables: one JSON file for each minor version and variant.
 
 ``3.11.json`` was read from the DWARF of one patch release (its ``version``); a variant's name follows a dash:
-``3.11-debug`` (``Py_DEBUG``), ``3.13-t`` (free-threaded), ``3.11-aarch64``, ``3.11-i386``. A table is read from disk on first use only.
+``3.11-debug`` (``Py_DEBUG``), ``3.13-t`` (free-threaded), ``3.11-aarch64``, ``3.11-i386``. ``3.13.18`` is for that patch release and later
+ones of 3.13, where structs changed within a minor version. A table with a ``base`` holds only what differs from that one.
+A table is read from disk on first use only.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from ..model import Layouts, from_json
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _loaded: Dict[str, Layouts] = {}
+_available: List[str] = []
 
 
 class NoTable(Exception):
@@ -22,7 +25,9 @@ class NoTable(Exception):
 
 def available() -> List[str]:
     """The names of all tables, such as ``3.11`` and ``3.13-t``."""
-    return sorted(name[: -len(".json")] for name in os.listdir(_HERE) if name.endswith(".json"))
+    if not _available:
+        _available.extend(sorted(name[: -len(".json")] for name in os.listdir(_HERE) if name.endswith(".json")))
+    return _available
 
 
 def name_of(version: Tuple[int, ...], debug: bool = False, free_threaded: bool = False, machine: str = "x86_64") -> str:
@@ -41,13 +46,34 @@ def load_named(name: str) -> Layouts:
     """A table by its name; raises ``NoTable``."""
     found = _loaded.get(name)
     if found is None:
-        try:
-            with open(os.path.join(_HERE, name + ".json"), encoding="utf-8") as source:
-                found = from_json(json.load(source), "table")
-        except FileNotFoundError:
-            raise NoTable(name) from None
-        _loaded[name] = found
+        found = _loaded[name] = from_json(_document(name), "table")
     return found
+
+
+def _document(name: str, depth: int = 0) -> Dict:
+    try:
+        with open(os.path.join(_HERE, name + ".json"), encoding="utf-8") as source:
+            document = json.load(source)
+    except FileNotFoundError:
+        raise NoTable(name) from None
+    base = document.get("base")
+    if base is not None and depth < 4:
+        below = _document(base, depth + 1)
+        document["structs"] = {**below["structs"], **document["structs"]}
+        document["constants"] = {**below.get("constants", {}), **document.get("constants", {})}
+    return document
+
+
+def for_patch(name: str, version: Tuple[int, ...]) -> str:
+    """The table for a patch release: ``3.13`` with (3, 13, 20) is ``3.13.18``, when that is the newest one that is not newer."""
+    minor, dash, variant = name.partition("-")
+    best, best_micro = name, -1
+    for other in available():
+        number, _, kind = other.partition("-")
+        parts = number.split(".")
+        if len(parts) == 3 and kind == variant and ".".join(parts[:2]) == minor and best_micro < int(parts[2]) <= version[2]:
+            best, best_micro = other, int(parts[2])
+    return best
 
 
 def load(version: Tuple[int, ...], debug: bool = False, free_threaded: bool = False, machine: str = "x86_64") -> Layouts:
@@ -63,7 +89,7 @@ def load(version: Tuple[int, ...], debug: bool = False, free_threaded: bool = Fa
         name_of(version, False, False, machine),
     ):
         try:
-            return load_named(candidate)
+            return load_named(for_patch(candidate, version) if len(version) > 2 else candidate)
         except NoTable:
             continue
     return load_named(name_of(version))
@@ -73,6 +99,8 @@ def minors() -> List[Tuple[int, int]]:
     """The minor versions there are tables of, newest first."""
     found = set()
     for name in available():
+        if name.split("-")[0].count(".") > 1:
+            continue
         major, minor = name.split("-")[0].split(".")[:2]
         found.add((int(major), int(minor)))
     return sorted(found, reverse=True)
