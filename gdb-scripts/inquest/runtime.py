@@ -55,7 +55,7 @@ class Runtime:
     warnings: List[str] = field(default_factory=list)
 
 
-LayoutsFromGdb = Callable[[], Optional[Layouts]]
+LayoutsFromGdb = Callable[[Tuple[int, ...]], Optional[Layouts]]
 
 
 def find_runtime(reader: Reader, core: CoreMemory, manifest: Mapping, layouts_from_gdb: Optional[LayoutsFromGdb] = None) -> Runtime:
@@ -82,15 +82,15 @@ class _Search:
         self._absent: List[str] = []
         self._tried: List[Place] = []
 
-    def from_gdb(self) -> Optional[Layouts]:
+    def from_gdb(self, hint: Tuple[int, ...]) -> Optional[Layouts]:
         if self._ask_gdb is not None:
-            self._gdb_layouts = self._ask_gdb()
+            self._gdb_layouts = self._ask_gdb(hint)
             self._ask_gdb = None
         return self._gdb_layouts
 
     def layouts_for(self, hint: Tuple[int, ...]) -> Iterator[Layouts]:
         """Layouts to try for a version: gdb's, then the tables with their variants."""
-        known = self.from_gdb()
+        known = self.from_gdb(hint)
         if known is not None and known.version[:2] == hint[:2]:
             yield known
         names = tables.variants_of(hint, self.core.machine, self.core.pointer_size)

@@ -1,21 +1,35 @@
 """Layouts from the interpreter's own DWARF, read through gdb's types.
 
 Gives the same names as the tables do, by the same catalogue. A bit field's ``offset`` and ``size`` are those of the storage unit
-that holds it, ``bit`` counts from that unit's least significant bit. Expanding a type's compilation unit is what costs (some
-milliseconds each), so whoever needs only a few structs says which.
+that holds it, ``bit`` counts from that unit's least significant bit. Expanding a type's compilation unit is what costs (5 to 25 ms
+each), so a table that DWARF agrees with serves in its place.
 """
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, Optional, Tuple
+from dataclasses import replace
+from typing import Dict, Iterator, Optional, Sequence, Tuple
 
 import gdb
 
-from inquest.layout import catalogue
+from inquest.layout import catalogue, tables
 from inquest.layout.model import Field, Layouts, StructLayout
 
 _COMPOSITE = (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION)
 _MOST_FIELDS = 20_000
+
+_TELLING = (
+    "PyObject",
+    "_PyRuntimeState",
+    "PyInterpreterState",
+    "PyThreadState",
+    "_PyInterpreterFrame",
+    "PyFrameObject",
+    "PyCodeObject",
+    "PyTypeObject",
+    "PyCompactUnicodeObject",
+)
+"""Structs that change with the build's options and the patch release; the others change with the minor version at most."""
 
 
 def collect(kind: "gdb.Type", base: int = 0, prefix: str = "", fields: Optional[Dict[str, Field]] = None) -> Dict[str, Field]:
@@ -75,25 +89,39 @@ def _constants() -> Dict[str, int]:
     return found
 
 
-def layouts_from_gdb(names: Optional[Iterable[str]] = None) -> Optional[Layouts]:
-    """The layout of the interpreter that gdb has loaded; None without DWARF of it.
+def _agrees(table: StructLayout, dwarf: StructLayout) -> bool:
+    return table.size == dwarf.size and dict(table.fields) == dict(dwarf.fields)
 
-    ``names`` are keys of ``catalogue.STRUCTS``, all of them by default. ``version`` is (0, 0, 0) before 3.11: the caller knows it.
-    """
-    if struct_layout("PyObject") is None:
-        return None
+
+def _confirmed(table: Layouts) -> Optional[Layouts]:
+    """The table itself, now with DWARF's word for it, when the structs that differ between builds are exactly as DWARF has them."""
+    for name in _TELLING:
+        expected, found = table.structs.get(name), struct_layout(name)
+        if (expected is None) != (found is None) or (expected is not None and found is not None and not _agrees(expected, found)):
+            return None
+    return replace(table, source="dwarf")
+
+
+def _best_table(version: Tuple[int, int, int]) -> Iterator[Layouts]:
+    head = struct_layout("PyObject")
+    fields = head.fields if head is not None else {}
+    try:
+        yield tables.load(version, debug="_ob_next" in fields, free_threaded="ob_ref_local" in fields)
+    except tables.NoTable:
+        return
+
+
+def read_all(version: Tuple[int, int, int]) -> Layouts:
+    """Every struct of the catalogue that DWARF defines. Costs 200 to 300 ms."""
     structs: Dict[str, StructLayout] = {}
-    for name in catalogue.STRUCTS if names is None else names:
+    for name in catalogue.STRUCTS:
         found = struct_layout(name)
         if found is not None:
             structs[name] = found
-    thread_state = structs.get("PyThreadState") or struct_layout("PyThreadState")
-    if thread_state is None:
-        return None
-    head = struct_layout("PyObject")
+    head = structs.get("PyObject")
     fields = head.fields if head is not None else {}
     return Layouts(
-        _python_version(),
+        version,
         "dwarf",
         structs,
         pointer_size=gdb.lookup_type("char").pointer().sizeof,
@@ -101,3 +129,20 @@ def layouts_from_gdb(names: Optional[Iterable[str]] = None) -> Optional[Layouts]
         debug_build="_ob_next" in fields,
         constants=_constants(),
     )
+
+
+def layouts_from_gdb(hint: Sequence[int] = ()) -> Optional[Layouts]:
+    """The layout of the interpreter that gdb has loaded; None without DWARF of it.
+
+    ``hint`` is its version as the caller knows it; without one ``Py_Version`` tells it (3.11+), else it is 0.0.0. Where there is a table for that
+    version and DWARF agrees with it on the telling structs, the table is taken for the rest, which saves most of the time.
+    """
+    if struct_layout("PyThreadState") is None:
+        return None
+    # Asking for a variable that is not there makes gdb read every compilation unit.
+    version = (hint[0], hint[1], hint[2] if len(hint) > 2 else 0) if len(hint) >= 2 else _python_version()
+    for table in _best_table(version):
+        confirmed = _confirmed(table)
+        if confirmed is not None:
+            return replace(confirmed, version=version)
+    return read_all(version)
