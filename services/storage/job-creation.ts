@@ -4,6 +4,7 @@ import type { Job } from "../contract/job.ts";
 import { addBinary } from "./binary-store.ts";
 import { discardBlobs, keepBlobs } from "./blob-trash.ts";
 import type { Database } from "./database.ts";
+import { timeOfId } from "./id-time.ts";
 import { appendEvent } from "./job-events.ts";
 import { toJob } from "./job-row.ts";
 import type { JobStore, NewJob } from "./job-store.ts";
@@ -20,7 +21,7 @@ function newRow(job: NewJob): JobTable {
     project_id: job.projectId,
     status: job.status,
     idempotency_key: job.idempotencyKey === null ? null : indexable(job.idempotencyKey),
-    created_at: new Date().toISOString(),
+    created_at: new Date(timeOfId(job.id)).toISOString(),
     started_at: null,
     finished_at: null,
     expires_at: job.expiresAt,

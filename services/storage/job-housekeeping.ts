@@ -1,12 +1,15 @@
 /** What nobody asks for by hand: finding work that the queue lost, and letting go of what has expired. */
-import type { Transaction } from "kysely";
+import { type Transaction, sql } from "kysely";
+import type { JobStatus } from "../contract/job.ts";
 import { discardBlobs } from "./blob-trash.ts";
 import type { Database } from "./database.ts";
-import type { JobStore } from "./job-store.ts";
+import type { JobStore, UnfinishedJob } from "./job-store.ts";
 import { changeAlone, endedStatuses } from "./job-transition.ts";
 import type { Schema } from "./schema.ts";
 
 const rowsAtOnce = 200;
+/** Nearly all jobs have ended and few have expired: without this SQLite would walk the index of the status. */
+const unindexedStatus = sql<JobStatus>`jobs.status || ''`;
 /** How long an expired job still answers 410 before it is forgotten. */
 const tombstoneMilliseconds = 30 * 86_400_000;
 
@@ -14,7 +17,7 @@ const tombstoneMilliseconds = 30 * 86_400_000;
 async function dropUploads(transaction: Transaction<Schema>, ids: readonly string[]): Promise<void> {
   const cores = await transaction.selectFrom("jobs").select("core_blob").where("id", "in", ids).execute();
   const attachments = await transaction.deleteFrom("attachments").where("job_id", "in", ids).returning("blob").execute();
-  await transaction.updateTable("jobs").set({ core_blob: null }).where("id", "in", ids).execute();
+  await transaction.updateTable("jobs").set({ core_blob: null, core_expires_at: null }).where("id", "in", ids).execute();
   await discardBlobs(transaction, [...cores.map((row) => row.core_blob), ...attachments.map((row) => row.blob)]);
 }
 
@@ -35,30 +38,26 @@ async function inBatches(
   }
 }
 
+async function* withStatus(database: Database, status: UnfinishedJob["status"]): AsyncIterable<UnfinishedJob> {
+  for (let after = ""; ; ) {
+    const rows = await database.query
+      .selectFrom("jobs")
+      .select(["id", "created_at", "attempts", "core_size"])
+      .where("status", "=", status)
+      .where("id", ">", after)
+      .orderBy("id")
+      .limit(rowsAtOnce)
+      .execute();
+    for (const row of rows) yield { id: row.id, status, createdAt: row.created_at, attempts: row.attempts, coreSize: row.core_size };
+    after = rows.at(-1)?.id ?? after;
+    if (rows.length < rowsAtOnce) return;
+  }
+}
+
 export function housekeeping(database: Database): Pick<JobStore, "unfinished" | "abandon" | "stopped" | "expire"> {
   return {
     unfinished: async function* () {
-      for (let after = ""; ; ) {
-        const rows = await database.query
-          .selectFrom("jobs")
-          .select(["id", "status", "created_at", "attempts", "core_size"])
-          .where("status", "in", ["queued", "running"])
-          .where("id", ">", after)
-          .orderBy("id")
-          .limit(rowsAtOnce)
-          .execute();
-        for (const row of rows) {
-          yield {
-            id: row.id,
-            status: row.status === "running" ? "running" : "queued",
-            createdAt: row.created_at,
-            attempts: row.attempts,
-            coreSize: row.core_size,
-          };
-        }
-        after = rows.at(-1)?.id ?? after;
-        if (rows.length < rowsAtOnce) return;
-      }
+      for (const status of ["running", "queued"] as const) yield* withStatus(database, status);
     },
 
     abandon: async (id, error) => {
@@ -86,8 +85,8 @@ export function housekeeping(database: Database): Pick<JobStore, "unfinished" | 
             .selectFrom("jobs")
             .select("id")
             .where("core_expires_at", "<=", time)
-            .where("core_blob", "is not", null)
-            .where("status", "in", endedStatuses)
+            .where(unindexedStatus, "in", endedStatuses)
+            .orderBy("core_expires_at")
             .limit(rowsAtOnce)
             .execute(),
         dropUploads,
@@ -100,7 +99,8 @@ export function housekeeping(database: Database): Pick<JobStore, "unfinished" | 
             .innerJoin("reports", "reports.job_id", "jobs.id")
             .select("jobs.id")
             .where("jobs.expires_at", "<=", time)
-            .where("jobs.status", "in", endedStatuses)
+            .where(unindexedStatus, "in", endedStatuses)
+            .orderBy("jobs.expires_at")
             .limit(rowsAtOnce)
             .execute(),
         async (transaction, ids) => {
@@ -112,7 +112,14 @@ export function housekeeping(database: Database): Pick<JobStore, "unfinished" | 
       const jobs = await inBatches(
         database,
         (transaction) =>
-          transaction.selectFrom("jobs").select("id").where("expires_at", "<=", forgotten).where("status", "in", endedStatuses).limit(rowsAtOnce).execute(),
+          transaction
+            .selectFrom("jobs")
+            .select("id")
+            .where("expires_at", "<=", forgotten)
+            .where(unindexedStatus, "in", endedStatuses)
+            .orderBy("expires_at")
+            .limit(rowsAtOnce)
+            .execute(),
         async (transaction, ids) => {
           await dropUploads(transaction, ids);
           await transaction.deleteFrom("jobs").where("id", "in", ids).execute();

@@ -31,7 +31,7 @@ export interface Attachment {
 }
 
 export interface NewJob {
-  /** UUIDv7. */
+  /** UUIDv7; its time becomes `created_at`. */
   readonly id: string;
   readonly projectId: string;
   readonly idempotencyKey: string | null;
@@ -127,7 +127,7 @@ export interface JobStore {
   giveBack(id: string, run: number, options: { readonly countAttempt: boolean }): Promise<boolean>;
 
   // Housekeeping.
-  /** `queued` and `running` rows, oldest first, for re-queueing. */
+  /** `running` rows, then `queued` ones, each oldest first, for re-queueing. */
   unfinished(): AsyncIterable<UnfinishedJob>;
   /** An unfinished job that the queue gave up, whatever its run. */
   abandon(id: string, error: JobError): Promise<boolean>;

@@ -38,7 +38,7 @@ export interface JobTable {
   signature_title: string | null;
 }
 
-/** What a job can be found by beside its own columns: kind `function`, `file`, `extension`, `diagnosis` or `label.NAME`. */
+/** What a job can be found by beside its own columns: kind `function`, `file`, `extension`, `diagnosis`, `python` (version) or `label.NAME`. */
 export interface JobTermTable {
   project_id: string;
   kind: string;

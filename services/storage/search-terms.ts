@@ -29,7 +29,11 @@ export function termsOfReport(report: Report): Term[] {
     const term = { kind, value: indexable(value) };
     seen.set(`${kind}\n${term.value}`, term);
   };
+  // 3.11.7 is found as 3.11.7, as 3.11 and as 3.
+  const version = report.python?.version.split(".") ?? [];
+  for (const [last] of version.entries()) add("python", version.slice(0, last + 1).join("."));
   for (const diagnosis of report.diagnoses) add("diagnosis", diagnosis.code);
+  for (const extension of report.python?.extension_modules ?? []) add("extension", extension.name);
   const crashedFirst = report.threads.toSorted((a, b) => Number(b.crashed) - Number(a.crashed));
   for (const thread of crashedFirst) {
     for (const frame of [...thread.frames, ...thread.python_frames]) {
@@ -39,7 +43,6 @@ export function termsOfReport(report: Report): Term[] {
       if (frame.kind === "python") add("function", frame.qualname);
     }
   }
-  for (const extension of report.python?.extension_modules ?? []) add("extension", extension.name);
   return [...seen.values()];
 }
 

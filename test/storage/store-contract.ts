@@ -467,7 +467,7 @@ export function storeContract(openEmpty: () => Promise<Database>): void {
   });
 
   describe("unfinished jobs", () => {
-    test("are those queued and running, oldest first, and can be abandoned once", async () => {
+    test("are those running and then those queued, oldest first, and can be abandoned once", async () => {
       await using all = await stores();
       const wanted: string[] = [];
       for (let count = 0; count < 3; count += 1) wanted.push((await all.jobs.create(newJob())).job.id);
@@ -479,8 +479,8 @@ export function storeContract(openEmpty: () => Promise<Database>): void {
       const seen = [];
       for await (const job of all.jobs.unfinished()) seen.push([job.id, job.status, job.attempts, job.coreSize]);
       expect(seen).toEqual([
-        [wanted[0], "queued", 0, 123_456],
         [wanted[1], "running", 1, 123_456],
+        [wanted[0], "queued", 0, 123_456],
         [wanted[2], "queued", 0, 123_456],
       ]);
       expect(await all.jobs.abandon(wanted[1] ?? "", error)).toBe(true);

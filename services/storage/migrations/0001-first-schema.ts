@@ -47,7 +47,7 @@ export async function createFirstSchema(query: Kysely<unknown>, kind: DatabaseKi
     .execute();
   await query.schema.createIndex("jobs_by_idempotency_key").on("jobs").columns(["project_id", "idempotency_key"]).unique().execute();
   await query.schema.createIndex("jobs_by_project").on("jobs").columns(["project_id", "id"]).execute();
-  for (const column of ["status", "signal", "executable", "python_version", "signature_hash", "created_at"]) {
+  for (const column of ["status", "signal", "executable", "signature_hash"]) {
     await query.schema.createIndex(`jobs_by_${column}`).on("jobs").columns(["project_id", column, "id"]).execute();
   }
   await query.schema.createIndex("jobs_by_state").on("jobs").columns(["status", "id"]).execute();
