@@ -90,7 +90,10 @@ async function main(): Promise<void> {
   });
   await app.listen({ host: listen.host, port: listen.port, listenTextResolver: () => "listening" });
   const address = app.server.address();
-  logger.info({ host: listen.host, port: typeof address === "object" ? address?.port : null, tokens: config.tokensFile !== null }, "ready");
+  logger.info(
+    { host: listen.host, port: typeof address === "object" ? address?.port : null, authentication: config.tokensFile === null ? "none" : "token" },
+    "ready",
+  );
 
   if (!stop.aborted) await new Promise((resolve) => stop.addEventListener("abort", resolve, { once: true }));
   logger.info({ reason: String(stop.reason) }, "stopping");

@@ -7,6 +7,7 @@ import type { Logger } from "../log/logger.ts";
 import type { App } from "./app-type.ts";
 import { callerOfRequest, guard } from "./auth/guard.ts";
 import type { Dependencies } from "./dependencies.ts";
+import { closeSwiftly } from "./http/closing.ts";
 import { answerClientError } from "./http/client-error.ts";
 import { handleError } from "./http/error-handler.ts";
 import { addHeaders } from "./http/headers.ts";
@@ -56,8 +57,7 @@ export async function buildApp(dependencies: Dependencies): Promise<App> {
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true, useDefaults: true, allErrors: false, verbose: true } },
   });
 
-  const closing = new AbortController();
-  app.addHook("preClose", async () => closing.abort());
+  const closing = closeSwiftly(app);
 
   const metrics = createMetrics(dependencies);
   const methodsOf = collectMethods(app);
@@ -72,7 +72,7 @@ export async function buildApp(dependencies: Dependencies): Promise<App> {
   app.addHook("onRequest", refuseLargeBodies);
   app.addHook("preParsing", async (request, reply) => {
     // Routes that read their stream themselves say when they want it.
-    if (request.routeOptions.config.body === undefined) sendContinue(request, reply);
+    if (!request.is404 && request.routeOptions.config.body === undefined) sendContinue(request, reply);
   });
   app.addHook("onSend", closeGently);
   app.addHook("onResponse", metrics.observe);
@@ -83,9 +83,9 @@ export async function buildApp(dependencies: Dependencies): Promise<App> {
 
   await describeApi(app);
   await app.register(scoped((scope) => submitJobRoute(scope, dependencies, metrics)));
-  jobRoute(app, dependencies, closing.signal);
+  jobRoute(app, dependencies, closing);
   jobReportRoute(app, dependencies);
-  jobEventsRoute(app, dependencies, closing.signal);
+  jobEventsRoute(app, dependencies, closing);
   await app.register(scoped((scope) => jobChangesRoutes(scope, dependencies)));
   jobListRoute(app, dependencies);
   await app.register(scoped((scope) => binaryUploadRoutes(scope, dependencies, metrics)));

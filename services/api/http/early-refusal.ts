@@ -11,6 +11,7 @@ declare module "fastify" {
 
 /** `onRequest` hook. */
 export async function refuseLargeBodies(request: FastifyRequest): Promise<void> {
+  if (request.is404) return;
   const { config, bodyLimit } = request.routeOptions;
   const limit = config.largestBody ?? bodyLimit;
   const length = Number(request.headers["content-length"] ?? 0);
