@@ -33,12 +33,12 @@ export function startAnalysisWorker(parts: AnalysisWorkerParts): AsyncDisposable
   const running = new Set<string>();
   const worker = new Worker<AnalysisJobData>(
     analysisQueueName,
-    // Three parameters: BullMQ makes a signal only for a processor that takes one.
-    async (delivered, token, signal = new AbortController().signal) => {
+    // Three parameters without defaults: BullMQ makes a signal only for a processor whose `length` says that it takes one.
+    async (delivered, token, signal) => {
       const id = delivered.data.job_id;
       running.add(id);
       try {
-        const outcome = await runJob(parts, id, signal);
+        const outcome = await runJob(parts, id, signal ?? new AbortController().signal);
         if (outcome.kind === "returned") return await returnToQueue(delivered, token);
         if (outcome.kind === "retry") throw outcome.error;
         if (outcome.kind === "failed") throw unrecoverable(outcome.error);
