@@ -3,20 +3,10 @@ import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { JobStore } from "../services/storage/job-store.ts";
 
-/** `0193…-RUN`, as the pipeline names them, and the probes' folders. */
+/** `0193…-RUN`, as the pipeline names them. */
 const jobFolder = /^([0-9a-f-]{36})-(\d+)$/;
-const probeFolder = /^probe-(\d+)$/;
 
 const remove = (path: string) => rm(path, { recursive: true, force: true, maxRetries: 3 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
-  }
-}
 
 /** At start: folders of jobs that nobody works on any more. Those of unfinished jobs may be in use; `removeFormerRuns` gets them. */
 export async function sweepJobFolders(workDir: string, jobs: Pick<JobStore, "unfinished">): Promise<number> {
@@ -28,8 +18,7 @@ export async function sweepJobFolders(workDir: string, jobs: Pick<JobStore, "unf
   let swept = 0;
   for (const name of names) {
     const id = jobFolder.exec(name)?.[1];
-    const pid = probeFolder.exec(name)?.[1];
-    if (id === undefined ? pid === undefined || isAlive(Number(pid)) : unfinished.has(id)) continue;
+    if (id === undefined || unfinished.has(id)) continue;
     await remove(join(workDir, name));
     swept += 1;
   }

@@ -19,9 +19,9 @@ import { openFileBlobStore } from "../services/storage/file-blob-store.ts";
 import { createJobStore } from "../services/storage/job-store.ts";
 import { startAnalysisWorker } from "./analysis-worker.ts";
 import { openGdb } from "./gdb/open-gdb.ts";
+import { probeSandbox } from "./gdb/probe-sandbox.ts";
 import { removeFormerRuns, sweepJobFolders } from "./leftovers.ts";
 import { type PipelineParts, runPipeline } from "./pipeline/run-pipeline.ts";
-import { probeDebugger } from "./probe.ts";
 
 /** EX_CONFIG: whoever watches this process need not start it again before the machine has changed. */
 const hopeless = 78;
@@ -48,7 +48,9 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   }
   const stop = stopAsked();
   const workDir = join(dataDir, "work");
-  const { gdb } = await probeDebugger({ openGdb, gdb: config.gdb, limits, workDir });
+  const probe = await probeSandbox({ gdb: config.gdb, helperCache: join(dataDir, "helpers") });
+  if (!probe.ok) throw new Failure(probe.code, probe.reason);
+  const { gdb, helpers } = probe;
 
   await using database = await openDatabase(config.databaseUrl);
   const blobs = await openBlobStore(config.blobUrl);
@@ -58,7 +60,14 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   await using redis = connectRedis(redisUrl, logger);
   await using changes = openJobChanges(redis);
 
-  const pipeline: PipelineParts = { blobs, binaries: createBinaryStore(database), openGdb, gdb: config.gdb, limits, workDir };
+  const pipeline: PipelineParts = {
+    blobs,
+    binaries: createBinaryStore(database),
+    openGdb: (options) => openGdb({ ...options, helpers }),
+    gdb: config.gdb,
+    limits,
+    workDir,
+  };
   const settings = { concurrency: 1 };
   {
     await using _worker = startAnalysisWorker({

@@ -45,9 +45,16 @@ const rungs: Readonly<Record<Rung, string>> = {
 const validators = { python: Compile(PythonAnswer), native: Compile(NativeAnswer) };
 
 /** Failures that say something of this input on this rung, and nothing of the machine. */
-const givesUpRung: ReadonlySet<FailureCode> = new Set(["debugger_died", "debugger_timeout", "debugger_protocol", "debugger_command", "helper_failed"]);
+const givesUpRung: ReadonlySet<FailureCode> = new Set([
+  "debugger_died",
+  "debugger_timeout",
+  "debugger_protocol",
+  "debugger_command",
+  "helper_failed",
+  "helper_answer_invalid",
+]);
 /** After these the session still lives. */
-const keepsSession: ReadonlySet<FailureCode> = new Set(["debugger_command", "helper_failed"]);
+const keepsSession: ReadonlySet<FailureCode> = new Set(["debugger_command", "helper_failed", "helper_answer_invalid"]);
 
 /** The answer, or null with a warning that names the field that is wrong, never its value. */
 function validated<T extends TSchema>(validator: Validator<Type.TProperties, T>, name: HelperName, answer: unknown, warnings: Warning[]): Static<T> | null {
