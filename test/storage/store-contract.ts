@@ -1,4 +1,5 @@
 /** What the stores promise, whatever database is beneath. Each test gets an empty one. */
+import { sql } from "kysely";
 import { v7 } from "uuid";
 import { describe, expect, test } from "vitest";
 import type { Job } from "../../services/contract/job.ts";
@@ -392,6 +393,21 @@ export function storeContract(openEmpty: () => Promise<Database>): void {
       for (const filters of missing) {
         expect({ filters, found: (await all.jobs.list("default", filters, { limit: 10, cursor: null })).items }).toEqual({ filters, found: [] });
       }
+    });
+
+    test("finds what the crashed thread shows, however many functions the other threads have", async () => {
+      await using all = await stores();
+      const job = newJob();
+      await all.jobs.create(job);
+      await all.jobs.start(job.id);
+      const crowd = Array.from({ length: 20_000 }, (_, index) => pythonFrame({ function: `f${index}`, qualname: `C.f${index}`, file: `f${index}.py` }));
+      const threads = [thread({ crashed: false, python_frames: crowd }), thread({ python_frames: [pythonFrame({ function: "culprit" })] })];
+      expect(await all.jobs.finish(job.id, 1, { report: newReport(job.id, { threads }), missingBinaries: [] })).toBe(true);
+      for (const filters of [{ function: "culprit" }, { diagnosis: "null_dereference" }, { pythonVersion: "3.11" }, { extension: "_ctypes" }]) {
+        expect(ids((await all.jobs.list("default", filters, { limit: 10, cursor: null })).items)).toEqual([job.id]);
+      }
+      const { rows } = await sql<{ count: number }>`select count(*) as count from job_terms`.execute(all.database.query);
+      expect(rows[0]?.count).toBeLessThan(5_000);
     });
 
     test("is walked whole by iterate, newest first", async () => {
