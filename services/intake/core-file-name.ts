@@ -59,17 +59,6 @@ const forms: readonly (readonly [form: RegExp, read: Reader])[] = [
   [/^qemu_(.+)_\d{8}-\d{6}_(\d+)\.core$/, ([, name, pid]) => ({ style: "qemu", executable_name: name ?? null, pid: pidOf(pid) })],
   // core, core.PID
   [/^core(?:[.-](\d{1,7}))?$/, ([, pid]) => ({ style: "core_pattern", pid: pidOf(pid) })],
-  // core.%e.%p.%t, core-%e-%p-%t, core.%e.%p.%h.%t and coredump-… with the same
-  [
-    /^(?:core|coredump|dump)[-_.](.+?)[-_.](\d{1,7})(?:[-_.]([a-z][\w-]*(?:\.[a-z][\w-]*)*))?[-_.](\d{10}|\d{13})$/i,
-    ([, name, pid, host, time]) => ({
-      style: "core_pattern",
-      executable_name: name ?? null,
-      pid: pidOf(pid),
-      hostname: host ?? null,
-      timestamp: timeOf(time),
-    }),
-  ],
   // core-%e-%s-%u-%g-%p-%t, which many guides tell
   [
     /^(?:core|coredump)[-_.](.+?)[-_.](\d{1,2})[-_.](\d+)[-_.]\d+[-_.](\d{1,7})(?:[-_.](\d{10}))?$/,
@@ -79,6 +68,17 @@ const forms: readonly (readonly [form: RegExp, read: Reader])[] = [
       signal: Number(signal),
       uid: Number(uid),
       pid: pidOf(pid),
+      timestamp: timeOf(time),
+    }),
+  ],
+  // core.%e.%p.%t, core-%e-%p-%t, core.%e.%p.%h.%t and coredump-… with the same
+  [
+    /^(?:core|coredump|dump)[-_.](.+?)[-_.](\d{1,7})(?:[-_.]([a-z][\w-]*(?:\.[a-z][\w-]*)*))?[-_.](\d{10}|\d{13})$/i,
+    ([, name, pid, host, time]) => ({
+      style: "core_pattern",
+      executable_name: name ?? null,
+      pid: pidOf(pid),
+      hostname: host ?? null,
       timestamp: timeOf(time),
     }),
   ],

@@ -29,7 +29,9 @@ async function put(key: string, bytes: Buffer): Promise<void> {
 }
 
 async function keys(prefix: string): Promise<string[]> {
-  return (await Array.fromAsync(store.list(prefix))).toSorted();
+  const found: string[] = [];
+  for await (const key of store.list(prefix)) found.push(key);
+  return found.toSorted();
 }
 
 describe("a blob", () => {

@@ -6,14 +6,14 @@ export interface ElfForm {
 
 export interface Fields {
   readonly length: number;
-  u16(at: number): number;
-  u32(at: number): number;
-  i32(at: number): number;
-  u64(at: number): bigint;
+  readonly u16: (at: number) => number;
+  readonly u32: (at: number) => number;
+  readonly i32: (at: number) => number;
+  readonly u64: (at: number) => bigint;
   /** An `Elf_Addr`, `long` or pointer. */
-  word(at: number): bigint;
+  readonly word: (at: number) => bigint;
   /** A word that counts bytes of the file; beyond 2^53 it is inexact, and beyond any file. */
-  size(at: number): number;
+  readonly size: (at: number) => number;
 }
 
 export function fieldsOf(bytes: Buffer, form: ElfForm): Fields {
