@@ -39,8 +39,11 @@ def finalizing(image: Image, runtime: Any, interpreter: Any, symbol: Symbol) -> 
             value = image.optional_integer(address, struct, name, signed=False)
             if value is not None:
                 told = bool(told) or value != 0
+    if told is None and image.version[0] == 2:
+        initialized = _static_word(image, symbol, "initialized")  # Python/pythonrun.c: cleared as Py_Finalize begins
+        return None if initialized is None else initialized == 0
     if told is None:
-        told = _truth(_static_word(image, symbol, "_Py_Finalizing"))
+        told = _truth(_static_word(image, symbol, "_Py_Finalizing", image.reader.pointer_size))
     return told
 
 

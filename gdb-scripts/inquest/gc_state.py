@@ -64,7 +64,7 @@ def _read_generations(image: Image, start: int, number: int = _GENERATIONS) -> T
 
 def _static(image: Image, symbol: Any) -> Dict[str, Any]:
     """2.7 and 3.6: static variables of Modules/gcmodule.c; ``_PyGC_generation0`` is exported and points to the generations."""
-    out: Dict[str, Any] = {"collecting": None, "enabled": None, "counts": [], "thresholds": []}
+    out: Dict[str, Any] = {"collecting": _static_truth(image, symbol, "collecting"), "enabled": None, "counts": [], "thresholds": []}
     try:
         pointer = symbol("_PyGC_generation0")
         if pointer and image.layouts.has("gc_generation"):
@@ -72,4 +72,16 @@ def _static(image: Image, symbol: Any) -> Dict[str, Any]:
             out["counts"], out["thresholds"] = _read_generations(image, start)
     except MemoryFault:
         pass
+    if out["collecting"] is not None:
+        out["enabled"] = _static_truth(image, symbol, "enabled")
     return out
+
+
+def _static_truth(image: Image, symbol: Any, name: str) -> Optional[bool]:
+    """A static ``int`` that is 0 or 1; None when no symbol table names it."""
+    address = symbol(name)
+    try:
+        value = image.reader.uint(address, 4) if address else None
+    except MemoryFault:
+        return None
+    return bool(value) if value in (0, 1) else None

@@ -18,15 +18,16 @@ from .frames.chain import Chain, thread_chain
 from .frames.describe import LocalsAllowance, describe_chain
 from .frames.image import Image
 from .gc_state import gc_state
+from .known_types import learn_type_names
 from .layout.model import LayoutMissing
 from .memory import BudgetExceeded, MemoryFault, Reader
 from .objects.values import Values
 from .python_modules import extension_modules, modules_being_imported
-from .runtime import NoPython, Runtime, find_runtime
+from .runtime import LayoutsFromGdb, NoPython, Runtime, find_runtime
 from .suspended import suspended_work
 from .threads import ThreadState, gil_holders, match_lwps, name_threads, thread_states
 
-_EXPECTED = (MemoryFault, LayoutMissing, BudgetExceeded, ValueError, KeyError, IndexError, RecursionError, OverflowError, TypeError, AttributeError)
+EXPECTED = (MemoryFault, LayoutMissing, BudgetExceeded, ValueError, KeyError, IndexError, RecursionError, OverflowError, TypeError, AttributeError)
 
 
 class _Answer:
@@ -51,7 +52,7 @@ class _Answer:
             self.warn("budget_spent", "%s: %s" % (name, spent))
         except (MemoryFault, LayoutMissing) as fault:
             self.warn("section_incomplete", "%s: %s: %s" % (name, type(fault).__name__, fault))
-        except _EXPECTED as error:
+        except EXPECTED as error:
             self.warn("section_failed", "%s: %s at %s" % (name, type(error).__name__, _where(error)))
         finally:
             self.timings[name] = self.timings.get(name, 0.0) + round(1000 * (time.perf_counter() - started), 3)
@@ -69,25 +70,30 @@ def _where(error: BaseException) -> str:
 
 def python_answer(manifest: Mapping[str, Any], layouts_from_gdb: Optional[Callable[[], Any]] = None) -> Dict[str, Any]:
     """``PythonAnswer`` for a manifest. Raises only when there is no core to open."""
-    answer = _Answer()
     with open_core(manifest) as core:
-        reader = Reader(core)
-        runtime: Optional[Runtime] = None
-        reason: Optional[str] = None
-        started = time.perf_counter()
-        try:
-            runtime = find_runtime(reader, core, manifest, layouts_from_gdb)
-        except NoPython as missing:
-            reason = missing.reason
-        except _EXPECTED as error:
-            reason = "the search for CPython failed: %s" % type(error).__name__
-            answer.warn("section_failed", "runtime: %s at %s" % (type(error).__name__, _where(error)))
-        answer.timings["runtime"] = round(1000 * (time.perf_counter() - started), 3)
-        parts: Dict[str, Any] = {"python": None, "threads": [], "suspended": []}
-        if runtime is not None:
-            for text in runtime.warnings:
-                answer.warn("runtime", text)
-            parts = _Process(answer, reader, core, runtime, manifest).parts()
+        return answer_from(core, manifest, layouts_from_gdb)
+
+
+def answer_from(core: Any, manifest: Mapping[str, Any], layouts_from_gdb: Optional[Callable[[], Any]] = None) -> Dict[str, Any]:
+    """As ``python_answer``, for a core that is open."""
+    answer = _Answer()
+    reader = Reader(core)
+    runtime: Optional[Runtime] = None
+    reason: Optional[str] = None
+    started = time.perf_counter()
+    try:
+        runtime = find_runtime(reader, core, manifest, layouts_from_gdb)
+    except NoPython as missing:
+        reason = missing.reason
+    except EXPECTED as error:
+        reason = "The search for CPython failed: %s." % type(error).__name__
+        answer.warn("section_failed", "runtime: %s at %s" % (type(error).__name__, _where(error)))
+    answer.timings["runtime"] = round(1000 * (time.perf_counter() - started), 3)
+    parts: Dict[str, Any] = {"python": None, "threads": [], "suspended": []}
+    if runtime is not None:
+        for text in runtime.warnings:
+            answer.warn("runtime", text)
+        parts = _Process(answer, reader, core, runtime, manifest).parts()
     return {
         "helpers": VERSION,
         "layout_source": runtime.layout_source if runtime else None,
@@ -116,6 +122,8 @@ class _Process:
         self.symbols: Dict[str, Optional[int]] = {}
 
     def parts(self) -> Dict[str, Any]:
+        with self.answer.section("type_names"):
+            self.answer.facts["types_named_by_heap"] = learn_type_names(self.image, self.runtime.interpreters)
         self._threads()
         threads = self._described_threads()
         suspended: List[Dict[str, Any]] = []
@@ -127,7 +135,7 @@ class _Process:
     def _threads(self) -> None:
         image, answer = self.image, self.answer
         with answer.section("threads"):
-            self.states, damage = thread_states(image, self.runtime.interpreters, self.manifest["threads"])
+            self.states, damage = thread_states(image, self.runtime, self.manifest["threads"])
             for text in damage:
                 answer.warn("threads_incomplete", text)
             pointers = {lwp: found for lwp in self.core.lwps for found in [self.core.thread_pointer(lwp)] if found}
@@ -173,14 +181,34 @@ class _Process:
             self.symbols[name] = find_symbol(self.core.modules, name)
         return self.symbols[name]
 
+    def _jit(self) -> Optional[bool]:
+        """Whether the interpreter runs with its JIT (3.13+; the field is ``jit`` from 3.14)."""
+        if self.image.version < (3, 13):
+            return False
+        told = self.image.optional_integer(self.runtime.main.address, "PyInterpreterState", "jit", signed=False)
+        return None if told is None else told != 0
+
+    def _debug_info(self) -> str:
+        """What the interpreter's own binary (or its debug file) brings: ``full`` for DWARF, ``symbols`` for a symbol table."""
+        told = "none"
+        for module in self.core.modules:
+            if module.path != self.runtime.module:
+                continue
+            for elf in (module.elf, module.debug_elf):
+                sections = elf.sections if elf is not None else {}
+                if ".debug_info" in sections or ".zdebug_info" in sections:
+                    return "full"
+                told = "symbols" if ".symtab" in sections else told
+        return told
+
     def _python(self) -> Dict[str, Any]:
         image, runtime, main, section = self.image, self.runtime, self.runtime.main, self.answer.section
         out: Dict[str, Any] = {
             "version": runtime.version_text,
             "implementation": "CPython",
-            "build": {"debug": runtime.debug_build, "free_threaded": runtime.free_threaded, "jit": None},
+            "build": {"debug": runtime.debug_build, "free_threaded": runtime.free_threaded, "jit": self._jit()},
             "layout_source": runtime.layout_source,
-            "debug_info": "none",
+            "debug_info": self._debug_info(),
             "flags": {"dev_mode": None, "faulthandler": None, "tracemalloc": None, "malloc": None},
             "gil_holder_lwp": next((state.lwp for state in self.states if self.holders.get(state.address) and state.lwp is not None), None),
             "gc": {"collecting": None, "enabled": None, "counts": [], "thresholds": []},

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from .frames.image import Image
 from .frames.namespace import attribute, module_global, text
@@ -19,6 +19,7 @@ from .memory import MemoryFault
 # glibc's struct pthread is about 2.3 KB, its tid within the first 1 KB (0x2d0 on x86_64).
 _PTHREAD_SCAN = 1024
 _LARGEST_TCB = 8192
+_LAST_HOLDER = ("last_holder._value", "last_holder")
 
 
 @dataclass
@@ -34,33 +35,57 @@ class ThreadState:
     name: Optional[str] = None
 
 
-def thread_states(image: Image, interpreters: Iterable[Any], most: int) -> Tuple[List[ThreadState], List[str]]:
+def thread_states(image: Image, runtime: Any, most: int) -> Tuple[List[ThreadState], List[str]]:
     """All thread states, and what was wrong with the lists. A state counts only when its ``interp`` points back."""
     found: List[ThreadState] = []
     damage: List[str] = []
-    visited = set()
-    for interpreter in interpreters:
-        address = interpreter.threads_head
-        while address:
-            if address in visited:
-                damage.append("the list of threads of interpreter %d is cyclic at 0x%x" % (interpreter.id, address))
-                break
-            if len(found) >= most:
-                damage.append("more than %d threads" % most)
-                return found, damage
-            visited.add(address)
-            try:
-                owner = image.pointer(address, "PyThreadState", "interp")
-                following = image.pointer(address, "PyThreadState", "next")
-            except MemoryFault as fault:
-                damage.append("thread state 0x%x of interpreter %d: %s" % (address, interpreter.id, fault))
-                break
-            if owner != interpreter.address:
-                damage.append("thread state 0x%x does not belong to interpreter %d: freed or overwritten" % (address, interpreter.id))
-                break
-            found.append(_thread_state(image, address, interpreter))
-            address = following
-    return found, damage
+    visited: "set[int]" = set()
+    for interpreter in runtime.interpreters:
+        why = _follow(image, interpreter, interpreter.threads_head, "next", most, visited, found)
+        if why is None:
+            continue
+        damage.append(why)
+        # The list is broken: whom else the runtime names, and their neighbours in both directions.
+        for address in _named_states(image, runtime, interpreter):
+            for direction in ("next", "prev"):
+                if image.layouts.has("PyThreadState", direction):
+                    visited.discard(address)
+                    _follow(image, interpreter, address, direction, most, visited, found)
+    unique = {state.address: state for state in found}
+    return list(unique.values()), damage
+
+
+def _follow(image: Image, interpreter: Any, address: int, direction: str, most: int, visited: "set[int]", found: List[ThreadState]) -> Optional[str]:
+    """Adds the states of a list from ``address`` on; says why it ended before its end."""
+    while address:
+        if address in visited:
+            return "the list of threads of interpreter %d is cyclic at 0x%x" % (interpreter.id, address)
+        if len(found) >= most:
+            return "more than %d threads" % most
+        visited.add(address)
+        try:
+            owner = image.pointer(address, "PyThreadState", "interp")
+            following = image.pointer(address, "PyThreadState", direction)
+        except MemoryFault as fault:
+            return "thread state 0x%x of interpreter %d: %s" % (address, interpreter.id, fault)
+        if owner != interpreter.address:
+            return "thread state 0x%x does not belong to interpreter %d: freed or overwritten" % (address, interpreter.id)
+        found.append(_thread_state(image, address, interpreter))
+        address = following
+    return None
+
+
+def _named_states(image: Image, runtime: Any, interpreter: Any) -> Iterator[int]:
+    """Thread states that other places point to: the main thread's (3.13+) and the holder of the GIL."""
+    places = [_first_pointer(image, interpreter.address, "PyInterpreterState", ("threads.main",))]
+    gil = image.optional_pointer(interpreter.address, "PyInterpreterState", "ceval.gil")
+    if gil:
+        places.append(_first_pointer(image, gil, "_gil_runtime_state", _LAST_HOLDER))
+    if runtime.address and image.layouts.has("_PyRuntimeState", "gilstate.tstate_current"):
+        places.append(image.optional_pointer(runtime.address, "_PyRuntimeState", "gilstate.tstate_current"))
+    for address in places:
+        if address and image.optional_pointer(address, "PyThreadState", "interp") == interpreter.address:
+            yield address
 
 
 def _thread_state(image: Image, address: int, interpreter: Any) -> ThreadState:
@@ -179,7 +204,7 @@ def _per_interpreter(image: Image, states: Sequence[ThreadState]) -> "dict[int, 
             out[state.address] = None
             continue
         locked = _first_integer(image, gil, "_gil_runtime_state", ("locked._value", "locked"))
-        holder = _first_pointer(image, gil, "_gil_runtime_state", ("last_holder._value", "last_holder"))
+        holder = _first_pointer(image, gil, "_gil_runtime_state", _LAST_HOLDER)
         out[state.address] = None if locked is None or holder is None else bool(locked == 1 and holder == state.address)
     return out
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Optional
 
+from ..objects.limits import ReprLimits
+from ..objects.values import DEFAULT_LIMITS
 from .chain import Chain, RawFrame
 from .code import place, read_code
 from .fold import Fold, shown
@@ -11,17 +13,31 @@ from .image import Image
 from .local_variables import local_variables
 
 
+# From the point on where a report has many local variables, each is told in brief.
+_AT_LENGTH = 2_000
+_BRIEF = ReprLimits(depth=2, items=6, string=80, length=160, int_bits=512, reads=400, bytes=1 << 16)
+
+
 class LocalsAllowance:
-    """How many more local variables one report may describe; a thousand threads must not cost minutes."""
+    """How many more local variables one report may describe, and at what length; a thousand threads must not cost minutes."""
 
     def __init__(self, most: int = 20_000) -> None:
         self.left = most
+        self.taken = 0
         self.refused = False
 
-    def take(self) -> bool:
-        if self.left <= 0:
-            self.refused = True
+    @property
+    def limits(self) -> ReprLimits:
+        return DEFAULT_LIMITS if self.taken < _AT_LENGTH else _BRIEF
+
+    def open(self) -> bool:
+        """Whether another frame may show its variables."""
+        self.refused = self.refused or self.left <= 0
         return self.left > 0
+
+    def take(self, number: int) -> None:
+        self.left -= number
+        self.taken += number
 
 
 def describe_chain(image: Image, chain: Chain, most: int, allowance: LocalsAllowance) -> List[Dict[str, Any]]:
@@ -42,9 +58,9 @@ def describe_frame(image: Image, frame: RawFrame, allowance: Optional[LocalsAllo
     found = place(image, code, frame.offset) if frame.offset is not None else None
     variables: List[Dict[str, Any]] = []
     whole = code.intact and frame.offset is not None
-    if allowance is not None and allowance.take():
-        variables, readable = local_variables(image, frame, code)
-        allowance.left -= len(variables)
+    if allowance is not None and allowance.open():
+        variables, readable = local_variables(image, frame, code, allowance.limits)
+        allowance.take(len(variables))
         whole = whole and readable
     return {
         "kind": "python",

@@ -6,15 +6,18 @@ from typing import Any, Dict, Iterator, List, Tuple
 
 from ..layout.model import LayoutMissing
 from ..memory import MemoryFault
+from ..objects.limits import ReprLimits
+from ..objects.values import DEFAULT_LIMITS
 from .chain import RawFrame
 from .code import CO_OPTIMIZED, KIND_CELL, KIND_FREE, Code
 from .image import Image
 from .namespace import named_items
 
 MOST_LOCALS = 100
+_MOST_KNOWN = 20_000
 
 
-def local_variables(image: Image, frame: RawFrame, code: Code) -> Tuple[List[Dict[str, Any]], bool]:
+def local_variables(image: Image, frame: RawFrame, code: Code, limits: ReprLimits = DEFAULT_LIMITS) -> Tuple[List[Dict[str, Any]], bool]:
     """``[{name, type, repr, truncated}]`` in the order of the code object, and whether all could be read.
 
     Names without a value (not yet bound, deleted) are left out, as ``locals()`` does.
@@ -27,7 +30,7 @@ def local_variables(image: Image, frame: RawFrame, code: Code) -> Tuple[List[Dic
             if len(found) >= MOST_LOCALS:
                 break
             seen.add(name)
-            found.append(_described(image, name, value))
+            found.append(_described(image, name, value, limits))
     except (MemoryFault, LayoutMissing):
         whole = False
     if code.flags & CO_OPTIMIZED:
@@ -37,15 +40,21 @@ def local_variables(image: Image, frame: RawFrame, code: Code) -> Tuple[List[Dic
             if len(found) >= MOST_LOCALS:
                 break
             if name not in seen:
-                found.append(_described(image, name, value))
+                found.append(_described(image, name, value, limits))
     except (MemoryFault, LayoutMissing):
         whole = False
     return found, whole
 
 
-def _described(image: Image, name: str, value: int) -> Dict[str, Any]:
-    type_name, text, truncated = image.values.repr(value)
-    return {"name": name, "type": type_name, "repr": text, "truncated": truncated}
+def _described(image: Image, name: str, value: int, limits: ReprLimits) -> Dict[str, Any]:
+    """Described once for each object and each set of limits: frames pass the same objects on."""
+    known = image.caches.setdefault("reprs", {})
+    found = known.get((value, limits))
+    if found is None:
+        found = image.values.repr(value, limits)
+        if len(known) < _MOST_KNOWN:
+            known[value, limits] = found
+    return {"name": name, "type": found.type, "repr": found.text, "truncated": found.truncated}
 
 
 def slots(image: Image, frame: RawFrame, code: Code) -> Iterator[Tuple[str, int]]:
