@@ -27,6 +27,7 @@ class Access:
         self.pointer_size = reader.pointer_size
         self._shapes = Shapes(layouts)
         self._fields: Dict[Tuple[str, str], Field] = {}
+        self.refcount_offset = self.offset("PyObject", "ob_refcnt")
         self.type_offset = self.offset("PyObject", "ob_type")
         self.size_offset = self.offset("PyVarObject", "ob_size")
 
@@ -38,7 +39,8 @@ class Access:
             try:
                 found = self._behind_header(struct, self.layouts.field(struct, name))
             except LayoutMissing:
-                found = self._shapes.field(struct, name) or _NO_FIELD
+                known = self.layouts.has(struct)
+                found = (None if known else self._shapes.field(struct, name)) or _NO_FIELD
             self._fields[key] = found
         return None if found is _NO_FIELD else found
 
@@ -95,6 +97,18 @@ class Access:
     def sint(self, address: int, struct: str, *names: str) -> int:
         place = self.field(struct, *names)
         return self.reader.sint(address + place.offset, place.size if place.size in (1, 2, 4, 8) else self.pointer_size)
+
+    def is_released(self, address: int) -> bool:
+        """Whether the reference count is one that no live object has: 0, negative, or (a link of an allocator's free list) huge.
+
+        Without the GIL the count is in two parts, which tell nothing by themselves.
+        """
+        if self.layouts.free_threaded:
+            return False
+        # From 3.14 on the upper half of the word holds flags.
+        size = 4 if self.version >= (3, 14) and self.pointer_size == 8 else self.pointer_size
+        count = self.reader.uint(address + self.refcount_offset, size)
+        return count == 0 or (size == 8 and count >> 40 != 0)
 
     def type_pointer(self, address: int) -> int:
         """``Py_TYPE(address)``, not validated."""

@@ -1,7 +1,7 @@
 """How much of a value is read and printed, and how a value that cannot be read is shown.
 
 A hole is ``<unreadable 0xADDRESS: why>``; memory that an allocator's debug hooks have marked as free is
-``<freed memory 0xADDRESS>``; what a limit cut off is ``…`` (never ``...``, which is CPython's mark of a cycle).
+``<freed memory 0xADDRESS>``, an object whose reference count no live one has ``<freed memory 0xADDRESS, was TYPE>``; what a limit cut off is ``…`` (never ``...``, which is CPython's mark of a cycle).
 """
 
 from __future__ import annotations

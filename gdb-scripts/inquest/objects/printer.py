@@ -82,8 +82,10 @@ class Printer:
             self.write("<freed memory 0x%x>" % address)
             return
         info = self.values.type_of(address)
-        handler = self.handler(info)
-        handler(self, address, info)
+        if self.values.access.is_released(address):
+            self.write("<freed memory 0x%x, was %s>" % (address, info.full_name))
+            return
+        self.handler(info)(self, address, info)
 
     def builtin(self, name: str) -> Handler:
         """The handler of a type by its full name."""

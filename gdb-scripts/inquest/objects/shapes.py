@@ -63,6 +63,7 @@ _COMMON: _Declarations = {
     "PatternObject": "@var groups:p groupindex:p indexgroup:p pattern:p flags:i",
     "arrayobject": "@var ob_item:p allocated:p ob_descr:p",
     "arraydescr": "typecode:b itemsize:i",
+    "PyZoneInfo_ZoneInfo": "@object key:p",
     "super": "@object type:p obj:p obj_type:p",
     "lockobject": "@object lock_lock:p in_weakreflist:p locked:b",
     "rlockobject": "@object rlock_lock:p rlock_owner:p rlock_count:p",
@@ -96,7 +97,6 @@ _PYTHON_2: _Declarations = {
     "PyDateTime_DateTime": "@object hashcode:p hastzinfo:b data:b*10 tzinfo:p",
     "dequeobject": "@object leftblock:p rightblock:p leftindex:p rightindex:p len:p state:p maxlen:p",
     "block": "data:p*62 rightlink:p leftlink:p",
-    "PatternObject": "@var groups:p groupindex:p indexgroup:p pattern:p flags:i",
 }
 
 _PYTHON_3: _Declarations = {
@@ -150,8 +150,6 @@ def _of_version(version: Tuple[int, int], free_threaded: bool) -> _Declarations:
         found["PyGenObject"] = "@object gi_code:p gi_weakreflist:p gi_name:p gi_qualname:p"
     else:
         found["PyGenObject"] = "@object gi_weakreflist:p gi_name:p gi_qualname:p"
-    if version < (3, 13):
-        found["PatternObject"] = "@var groups:p groupindex:p indexgroup:p pattern:p flags:i"
     return found
 
 
