@@ -40,7 +40,8 @@ export async function startPrivateRedis(): Promise<PrivateRedis> {
     socket,
     start: async () => {
       if (server !== null) throw new Error("the private redis-server runs already");
-      server = spawn("redis-server", settings, { stdio: "ignore" });
+      // It dies with this process, even when that is killed.
+      server = spawn("setpriv", ["--pdeathsig", "KILL", "redis-server", ...settings], { stdio: "ignore" });
       server.once("error", () => undefined);
       await answering(socket, server);
     },
