@@ -53,10 +53,19 @@ function pythonLine(report: Report): string {
     python.build.free_threaded === true ? "free-threaded" : "",
     python.build.jit === true ? "JIT" : "",
   ];
-  const symbols = { full: "with debug information", symbols: "with symbols, without debug information", none: "stripped" }[python.debug_info];
+  const symbols = { full: "with debug information", symbols: "with symbols, without debug information", none: "without symbols" }[python.debug_info];
   const source = { debug_offsets: "its own debug offsets", dwarf: "its debug information", table: "the built-in tables" }[python.layout_source];
   const what = [`${safeCut(python.implementation, 40)} ${safeCut(python.version, 40)}`, ...build.filter((part) => part !== ""), symbols];
   return `${what.join(", ")}; read through ${source}`;
+}
+
+/** One line for what keeps the report from telling more. */
+function absence(report: Report): string {
+  const absent = report.modules.filter((module) => module.found === "missing" || module.found === "mismatch");
+  if (absent.length === 0) return "";
+  return absent.length === 1
+    ? `${safeCut(lastPart(absent[0]?.path ?? ""), 120)}, see below`
+    : `${absent.length} of ${report.modules.length} binaries, see below`;
 }
 
 export function headline(report: Report): readonly string[] {
@@ -73,6 +82,7 @@ export function headline(report: Report): readonly string[] {
     "",
     ...labelled("Python", pythonLine(report)),
     ...(command === null ? [] : labelled("command", safeCut(command.join(" "), 500))),
+    ...(absence(report) === "" ? [] : labelled("missing", absence(report))),
     ...labelled("job", `${report.job_id}, analysed ${report.created_at}`),
   ];
 }

@@ -47,13 +47,12 @@ function notations(report: Report): readonly string[] {
   return lines.length === 0 ? [] : [...lines, "", ...faulthandlerDump(report)];
 }
 
+const isAbsent = (module: Module) => module.found === "missing" || module.found === "mismatch";
+
 function moduleNote(module: Module): string {
-  const origin = { upload: "", store: "from the store", debuginfod: "from debuginfod", missing: "MISSING", mismatch: "MISMATCH: another build was uploaded" }[
-    module.found
-  ];
-  const symbols = module.debug_info ? "debug info" : module.symbols ? "symbols" : "stripped";
-  const absent = module.found === "missing" || module.found === "mismatch";
-  return [origin, ...(absent ? [`build-id ${module.build_id ?? "unknown"}`] : [symbols])].filter((part) => part !== "").join(", ");
+  if (isAbsent(module)) return module.found;
+  const origin = module.found === "debuginfod" ? "from debuginfod, " : module.found === "store" ? "from the store, " : "";
+  return `${origin}${module.debug_info ? "debug information" : module.symbols ? "symbols" : "stripped"}`;
 }
 
 function modules(report: Report): readonly string[] {
@@ -61,14 +60,26 @@ function modules(report: Report): readonly string[] {
   return report.modules.map((module) => `  ${module.start}  ${safeCut(lastPart(module.path), 80).padEnd(width)}  ${moduleNote(module)}`);
 }
 
-/** Absent files by their whole path, so that the list can be worked through. */
+const missingShown = 16;
+
+/** Absent files by their whole path, so that the list can be worked through: the interpreter's first, then those of the crashed thread. */
 function missing(report: Report): readonly string[] {
-  const absent = report.modules.filter((module) => module.found === "missing" || module.found === "mismatch");
+  const crossed = new Set(report.threads[0]?.native_frames.map((frame) => (frame.kind === "native" ? frame.module : null)));
+  const rank = ({ path }: Module) => (path === report.process.executable || /^(lib)?python/.test(lastPart(path)) ? 0 : crossed.has(path) ? 1 : 2);
+  const absent = report.modules.filter(isAbsent).toSorted((a, b) => rank(a) - rank(b));
   if (absent.length === 0) return [];
-  const lines = absent.map(
-    (module) => `  ${safe(module.path)}  ${module.build_id ?? "(build-id unknown)"}${module.found === "mismatch" ? "  (another build was uploaded)" : ""}`,
-  );
-  return ["Upload these and analyse again for more functions, lines and frames:", ...lines];
+  const lines = absent
+    .slice(0, missingShown)
+    .flatMap((module) => [
+      `  ${safe(module.path)}`,
+      `    build-id ${module.build_id ?? "unknown"}${module.found === "mismatch" ? "; the uploaded file is of another build" : ""}`,
+    ]);
+  const more = absent.length - missingShown;
+  return [
+    "Upload these and analyse again for more functions, lines and frames:",
+    ...lines,
+    ...(more > 0 ? [`  … ${more} more, in the JSON report's modules`] : []),
+  ];
 }
 
 function registers(report: Report): readonly string[] {

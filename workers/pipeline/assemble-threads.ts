@@ -2,7 +2,9 @@
 import type { FoldedFrames, NativeFrame, Thread, Warning } from "../../services/contract/report.ts";
 import type { CoreFacts } from "../../services/intake/core/core-facts.ts";
 import type { HelperNativeFrame, HelperNativeThread, HelperPythonThread, NativeAnswer, PythonAnswer } from "./helper-answer.ts";
+import { isExecutable } from "./executable-memory.ts";
 import { merge, toNativeFrame, toPythonFrame } from "./merge.ts";
+import type { NativeItem } from "./merge-units.ts";
 import { gilState, threadState } from "./thread-state.ts";
 
 export interface ThreadInput {
@@ -56,20 +58,31 @@ function collect({ core, python, native, mostThreads }: ThreadInput, warnings: W
   return parts.slice(0, mostThreads);
 }
 
+/**
+ * Without call frame information the unwinder guesses from the stack's contents. A guess that points to where no code can be
+ * is no frame, and with any guess the stack is not known to be whole.
+ */
+function withoutIdleGuesses(frames: readonly NativeItem[], core: CoreFacts): readonly NativeItem[] {
+  return frames.filter(
+    (frame, index) => index === 0 || frame.kind === "folded" || frame.trust !== "scan" || (frame.pc !== null && isExecutable(core, frame.pc)),
+  );
+}
+
 function toThread(
   { lwp, native, python }: Parts,
   core: CoreFacts,
   completeFrame: (frame: HelperNativeFrame) => HelperNativeFrame,
   warnings: Warning[],
 ): Thread {
-  const nativeFrames = (native?.frames ?? []).map((frame) => (frame.kind === "folded" ? frame : completeFrame(frame)));
+  const nativeFrames = withoutIdleGuesses(native?.frames ?? [], core).map((frame) => (frame.kind === "folded" ? frame : completeFrame(frame)));
   const pythonFrames = python.flatMap((thread) => thread.frames);
-  const nativeComplete = native !== null && !native.truncated && native.stop_reason === null;
+  const nativeComplete =
+    native !== null && !native.truncated && native.stop_reason === null && !nativeFrames.some((frame) => frame.kind === "native" && frame.trust === "scan");
   const pythonComplete = python.every((thread) => !thread.truncated);
   const { frames, entries, evaluators, tied } = merge({ native: nativeFrames, nativeComplete, python: pythonFrames, pythonComplete });
   if (nativeFrames.length > 0 && tied < entries) {
-    const why = native?.stop_reason === null || native === null ? "" : ` (${native.stop_reason})`;
-    const detail = `thread ${lwp ?? "of unknown LWP"}: ${entries} calls of Python from C, ${evaluators} evaluator frames on the native stack${why}; ${tied} could be tied, the other Python frames stand on their own`;
+    const why = native?.stop_reason === null || native === null ? "" : ` (gdb: ${native.stop_reason})`;
+    const detail = `thread ${lwp ?? "of unknown LWP"}: C called Python in ${entries} places, the native stack shows ${evaluators} of them${why}, and ${tied} could be tied; the other Python frames stand on their own`;
     warnings.push({ code: "merge_partial", detail });
   }
   const crashed = lwp !== null && lwp === core.crashedLwp && !core.processAlive;

@@ -3,6 +3,7 @@ import type { Module, ProcessInfo, PythonInfo, Report, Signal, Warning } from ".
 import type { CoreFacts, CoreSignal } from "../../services/intake/core/core-facts.ts";
 import { assembleThreads } from "./assemble-threads.ts";
 import type { Debugged } from "./debug.ts";
+import { bytesAreKnown } from "./executable-memory.ts";
 import { diagnose } from "./diagnose.ts";
 import type { Gathered } from "./gather.ts";
 import type { NativeAnswer } from "./helper-answer.ts";
@@ -86,7 +87,7 @@ export function assemble(input: AssembleInput): Report {
     // Filled by the triage of services/triage once it exists; until then a job has no group.
     signature: null,
     registers: native?.registers ?? {},
-    disassembly: native?.disassembly ?? [],
+    disassembly: (native?.disassembly ?? []).filter(({ address }) => bytesAreKnown(core, gathered.choices, address)),
   };
 }
 

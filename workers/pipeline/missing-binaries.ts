@@ -14,6 +14,9 @@ export function interpreterPaths(facts: CoreFacts): ReadonlySet<string> {
   return new Set(facts.executable === null ? [] : [facts.executable]);
 }
 
+/** A core can name as many files as it likes. */
+const longestList = 500;
+
 const rank = { interpreter: 0, unwinding: 1, symbols: 2 } as const;
 
 export function missingBinaries(facts: CoreFacts, choices: readonly Choice[]): MissingBinary[] {
@@ -27,5 +30,5 @@ export function missingBinaries(facts: CoreFacts, choices: readonly Choice[]): M
     else if (!file.has_symbols && !file.has_debug_info && debugFile === null) missing.push(row(module, "symbols"));
   }
   const order = (each: MissingBinary) => rank[each.needed_for] * 2 + (interpreters.has(each.path) ? 0 : 1);
-  return missing.toSorted((a, b) => order(a) - order(b));
+  return missing.toSorted((a, b) => order(a) - order(b)).slice(0, longestList);
 }
