@@ -83,7 +83,7 @@ const forms: readonly (readonly [form: RegExp, read: Reader])[] = [
     }),
   ],
   // core.python3.11: the version of a program, not a PID
-  [/^(?:core|coredump)[-_.](python\d?\.\d{1,2}[a-z]*)$/, ([, name]) => ({ style: "core_pattern", executable_name: name ?? null })],
+  [/^(?:core|coredump)[-_.](python(?:2\.7|3\.(?:[2-9]|1\d))[a-z]*)$/, ([, name]) => ({ style: "core_pattern", executable_name: name ?? null })],
   // coredump-%e.%p, core-%e.%p, core.%e.%p
   [/^(?:core|coredump|dump)[-_.](.+)[-_.](\d{1,7})$/, ([, name, pid]) => ({ style: "core_pattern", executable_name: name ?? null, pid: pidOf(pid) })],
   // %e.%p.core, %e.core, core.%e

@@ -12,7 +12,7 @@ import type { Limits } from "../contract/limits.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 import { cleanFileName } from "./multipart/header-parameters.ts";
 import { boundaryOf, type Part, PartReader } from "./multipart/part-reader.ts";
-import { RequestChunks } from "./multipart/request-chunks.ts";
+import { type ChunkSource, RequestChunks } from "./multipart/request-chunks.ts";
 import { fieldBytes, parseLabels, parseWhenMissing, readField } from "./receive/form-fields.ts";
 import { ReceivedParts } from "./receive/received-parts.ts";
 import type { ReceivedBinaries, ReceivedUpload } from "./received-upload.ts";
@@ -51,7 +51,22 @@ function requireFile(part: Part): void {
   if (!part.isFile) throw new Failure("part_not_a_file", `the part ${shown(part.name)} came as a text field`);
 }
 
-/** Hands each part to `take`; a file input that a browser sends without a file is passed over. */
+/** The bytes of an optional file; null for a file input that a browser sends although no file was chosen: no name, no bytes. */
+async function optionalFile(part: Part): Promise<ChunkSource | null> {
+  requireFile(part);
+  if (part.filename !== null) return part.body;
+  let first = await part.body.next();
+  if (first === null) return null;
+  return {
+    next: async () => {
+      const chunk = first ?? (await part.body.next());
+      first = null;
+      return chunk;
+    },
+  };
+}
+
+/** Hands each part to `take`, which reads it to its end. */
 async function eachPart(request: IncomingMessage, body: RequestChunks, take: (part: Part) => Promise<void>): Promise<void> {
   const reader = new PartReader(body, boundaryOf(request.headers["content-type"] ?? ""));
   for (let part = await reader.next(); part !== null; part = await reader.next()) await take(part);
@@ -78,12 +93,16 @@ async function takeJobPart(part: Part, parts: ReceivedParts, fields: Fields, lim
     case "core":
       requireFile(part);
       return await parts.addCore(part.body, part.filename);
-    case "binary":
-      requireFile(part);
-      return await parts.addBinary(part.body, part.filename);
-    case "attachment":
-      requireFile(part);
-      return await parts.addAttachment(part.body, part.filename);
+    case "binary": {
+      const body = await optionalFile(part);
+      if (body !== null) await parts.addBinary(body, part.filename);
+      return;
+    }
+    case "attachment": {
+      const body = await optionalFile(part);
+      if (body !== null) await parts.addAttachment(body, part.filename);
+      return;
+    }
     case "labels":
     case "when_missing":
       return await takeField(part, fields, limits);
@@ -120,8 +139,8 @@ export async function receiveBinaries(options: ReceiveOptions): Promise<Received
   const parts = await receive(options, async (body, received) => {
     await eachPart(options.request, body, async (part) => {
       if (part.name !== "binary") throw new Failure("unknown_part", `the part ${shown(part.name)} is not known`, { hint: "The parts are all named binary." });
-      requireFile(part);
-      await received.addBinary(part.body, part.filename);
+      const file = await optionalFile(part);
+      if (file !== null) await received.addBinary(file, part.filename);
     });
     if (received.binaries.length === 0) throw new Failure("invalid_body", "the request has no part named `binary`", { hint: "Send curl -F binary=@PATH …" });
   });
