@@ -1,7 +1,7 @@
 /** Holds a report against what its program must show; returns what is wrong, in words. */
 import { readFileSync } from "node:fs";
 import type { PythonFrame, Report, Thread } from "../../services/contract/report.ts";
-import { parseDump } from "./faulthandler.ts";
+import { type DumpedFrame, type DumpedThread, parseDump } from "./faulthandler.ts";
 import type { Core } from "./make-core.ts";
 import type { CorpusEntry } from "./manifest.ts";
 
@@ -39,6 +39,20 @@ function checkLocals(entry: CorpusEntry, thread: Thread): string[] {
   });
 }
 
+const same = (wanted: DumpedFrame, frame: PythonFrame | undefined) =>
+  frame?.function === wanted.function && frame.line === wanted.line && frame.file === wanted.file;
+
+/** The dumped frames must all be there, in their order, with others between them at most. */
+function checkAmong(dumped: DumpedThread, frames: readonly PythonFrame[]): string[] {
+  let next = 0;
+  for (const frame of frames) {
+    const wanted = dumped.frames[next];
+    if (wanted !== undefined && same(wanted, frame)) next += 1;
+  }
+  const lost = dumped.frames[next];
+  return lost === undefined ? [] : [`thread ${dumped.id} lacks ${lost.file}:${lost.line} in ${lost.function}`];
+}
+
 /** Every thread that faulthandler told must be in the report, frame by frame (its first 100). */
 function checkAgainstDump(report: Report, stderr: string): string[] {
   return parseDump(stderr).flatMap((dumped) => {
@@ -46,11 +60,14 @@ function checkAgainstDump(report: Report, stderr: string): string[] {
     if (thread === undefined) return [`thread ${dumped.id} of faulthandler's dump is missing`];
     if (dumped.current && !thread.crashed) return [`thread ${dumped.id} crashed, the report says otherwise`];
     const frames = pythonFrames(thread);
-    // The report leaves out the middle of a long stack: only its innermost frames are compared.
-    const count = Math.min(dumped.frames.length, thread.python_frames.length > frames.length ? 20 : frames.length);
-    if (!dumped.cut && thread.python_frames.length === frames.length && frames.length !== dumped.frames.length) {
+    // faulthandler tells one interpreter of a thread, the report all of them.
+    if ((report.python?.interpreters ?? 1) > 1) return checkAmong(dumped, frames);
+    // The report folds what repeats and leaves out the middle of a long stack: compared up to there.
+    const folded = thread.python_frames.findIndex((frame) => frame.kind === "folded");
+    if (!dumped.cut && folded < 0 && frames.length !== dumped.frames.length) {
       return [`thread ${dumped.id} has ${frames.length} Python frames, faulthandler says ${dumped.frames.length}`];
     }
+    const count = folded < 0 ? dumped.frames.length : folded;
     return dumped.frames.slice(0, count).flatMap((wanted, index) => {
       const frame = frames[index];
       const same = frame?.function === wanted.function && frame.line === wanted.line && frame.file === wanted.file;

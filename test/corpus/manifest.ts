@@ -77,7 +77,7 @@ export const corpus: readonly CorpusEntry[] = [
     stack: ["recover", "<module>"],
     exception: { type: "KeyError", message: "'no such setting: nine'" },
   },
-  { program: "deep_recursion.py", signal: "SIGSEGV", stack: ["descend"], innermostOnly: true },
+  { program: "deep_recursion.py", to: [3, 13], signal: "SIGSEGV", stack: ["descend"], innermostOnly: true },
   { program: "python_recursion.py", signal: "SIGSEGV", stack: ["descend"], innermostOnly: true, heavy: true },
   { program: "in_destructor.py", signal: "SIGSEGV", stack: ["__del__", "release", "<module>"] },
   { program: "at_exit.py", signal: "SIGSEGV", stack: ["leave"], innermostOnly: true, locals: { leave: { reason: "'done'" } } },
