@@ -12,7 +12,7 @@ import {
   type AnalysisJobData,
   analysisQueueName,
   returnToQueue,
-  shutdownReason,
+  stopWorker,
   unrecoverable,
   type WorkerSettings,
   workerSettings,
@@ -57,8 +57,7 @@ export function startAnalysisWorker(parts: AnalysisWorkerParts): AsyncDisposable
   const cancellations = listenForCancellations(redis, { jobs: parts.jobs, running: () => [...running], cancel: (id) => cancel(id, "cancelled") });
   return {
     [Symbol.asyncDispose]: async () => {
-      worker.cancelAllJobs(shutdownReason);
-      await worker.close();
+      await stopWorker(worker);
       cancellations[Symbol.dispose]();
     },
   };

@@ -35,9 +35,9 @@
  *     worker.on("lockRenewalFailed", (ids) => ids.forEach((id) => worker.cancelJob(id, "lock lost")));
  *     await using cancellations = listenForCancellations(redis, { jobs, running: () => [...ids], cancel: (id) => worker.cancelJob(id, "cancelled") });
  *     await using heartbeat = startHeartbeat(redis, info);
- *     // on SIGTERM: worker.cancelAllJobs(shutdownReason); await worker.close();
+ *     // on SIGTERM: await stopWorker(worker);
  */
-import { type Job, type JobsOptions, UnrecoverableError, WaitingError, type WorkerOptions } from "bullmq";
+import { type Job, type JobsOptions, UnrecoverableError, WaitingError, type Worker, type WorkerOptions } from "bullmq";
 import { Failure } from "../contract/failure.ts";
 import type { RedisConnections } from "./connection.ts";
 
@@ -95,6 +95,21 @@ export function workerSettings(redis: RedisConnections, settings: WorkerSettings
 
 /** The reason of the abort when a worker shuts down: its jobs go back to the queue and lose no attempt. */
 export const shutdownReason = "shutdown";
+
+/**
+ * Takes no new job, aborts those in hand and waits until they are given back. A job that is just being taken has no signal
+ * yet when the first call comes, so it is said again until the worker is closed.
+ */
+export async function stopWorker(worker: Pick<Worker, "cancelAllJobs" | "close">): Promise<void> {
+  const cancel = () => worker.cancelAllJobs(shutdownReason);
+  const again = setInterval(cancel, 50);
+  cancel();
+  try {
+    await worker.close();
+  } finally {
+    clearInterval(again);
+  }
+}
 
 /** Only faults of the infrastructure are worth another try; what is no `Failure` is a defect or a fault nobody foresaw, and is tried again too. */
 export const isRetryable = (error: unknown): boolean => !(error instanceof Failure) || error.retry;

@@ -2,7 +2,7 @@ import { v7 } from "uuid";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Failure } from "../../services/contract/failure.ts";
 import { openAnalysisQueue } from "../../services/queue/analysis-queue.ts";
-import { isRetryable, priorityOf, returnToQueue, shutdownReason, unrecoverable } from "../../services/queue/queue-settings.ts";
+import { isRetryable, priorityOf, returnToQueue, shutdownReason, stopWorker, unrecoverable } from "../../services/queue/queue-settings.ts";
 import { type PrivateRedis, startPrivateRedis } from "../support/private-redis.ts";
 import { connect, eventually, startConsumer } from "./parts.ts";
 
@@ -121,7 +121,7 @@ describe("a job", () => {
     await using queue = await openAnalysisQueue(redis, { attempts: 1 });
     const id = v7();
     const first = await startConsumer(redis, async (job, token, signal) => {
-      await new Promise<void>((resolve) => signal?.addEventListener("abort", () => resolve()));
+      if (signal?.aborted === false) await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
       if (signal?.reason === shutdownReason) await returnToQueue(job, token);
     });
     await queue.add(id, 1);
@@ -129,8 +129,7 @@ describe("a job", () => {
       () => queue.counts(),
       (counts) => counts.active === 1,
     );
-    first.worker.cancelAllJobs(shutdownReason);
-    await first.worker.close();
+    await stopWorker(first.worker);
     expect(await queue.counts()).toEqual({ waiting: 1, active: 0, delayed: 0 });
     const runs: string[] = [];
     await using _second = await startConsumer(redis, (job) => Promise.resolve(void runs.push(job.data.job_id)));
