@@ -22,6 +22,7 @@ import { documentRoutes } from "./routes/documents.ts";
 import { jobRoute } from "./routes/job.ts";
 import { jobChangesRoutes } from "./routes/job-changes.ts";
 import { jobEventsRoute } from "./routes/job-events.ts";
+import { jobExportRoute } from "./routes/job-export.ts";
 import { jobListRoute } from "./routes/job-list.ts";
 import { jobReportRoute } from "./routes/job-report.ts";
 import { metricsRoute } from "./routes/metrics.ts";
@@ -88,6 +89,7 @@ export async function buildApp(dependencies: Dependencies): Promise<App> {
   jobEventsRoute(app, dependencies, closing);
   await app.register(scoped((scope) => jobChangesRoutes(scope, dependencies)));
   jobListRoute(app, dependencies);
+  jobExportRoute(app, dependencies, closing);
   await app.register(scoped((scope) => binaryUploadRoutes(scope, dependencies, metrics)));
   binaryRoutes(app, dependencies);
   operationsRoutes(app, dependencies);

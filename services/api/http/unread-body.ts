@@ -7,9 +7,11 @@
  * A client that asked first (`Expect: 100-continue`) is told to go on only when the body is wanted, so there it costs nothing.
  */
 import type { IncomingMessage, Server } from "node:http";
+import { Socket } from "node:net";
 import type { FastifyReply, FastifyRequest } from "fastify";
 
 const idleLimitMs = 2_000;
+/** For a body that was refused. One that is merely not needed (the same Idempotency-Key again) may take as long as it keeps coming. */
 const wholeLimitMs = 30_000;
 
 /** Requests whose client waits for `100 Continue`. */
@@ -33,15 +35,15 @@ export function sendContinue(request: FastifyRequest, reply: FastifyReply): void
 const announcesBody = ({ headers }: IncomingMessage) => headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
 
 /** Throws away what still arrives; a connection that takes too long over it is closed. */
-function drain(body: IncomingMessage, closeAfter: boolean): void {
+function drain(body: IncomingMessage, options: { readonly refused: boolean; readonly closeAfter: boolean }): void {
   if (body.destroyed) return;
   const close = () => body.socket.destroy();
-  const whole = setTimeout(close, wholeLimitMs);
+  const whole = options.refused ? setTimeout(close, wholeLimitMs) : undefined;
   const idle = setTimeout(close, idleLimitMs);
   const end = () => {
     clearTimeout(whole);
     clearTimeout(idle);
-    if (closeAfter) body.socket.end();
+    if (options.closeAfter) body.socket.end();
   };
   body.unpipe();
   body
@@ -52,10 +54,11 @@ function drain(body: IncomingMessage, closeAfter: boolean): void {
     .resume();
 }
 
-/** `onSend` hook: a refusal to a request whose body has not all arrived closes the connection, but gently. */
+/** `onSend` hook: an answer to a request whose body has not all arrived. */
 export async function closeGently(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
   const { raw } = request;
-  if (reply.statusCode < 300 || raw.complete || !announcesBody(raw)) return payload;
+  // An injected request has no connection.
+  if (raw.complete || !announcesBody(raw) || !(raw.socket instanceof Socket)) return payload;
   if (waiting.has(raw)) {
     // Nothing was sent yet, so nothing can be reset.
     reply.header("connection", "close");
@@ -64,7 +67,8 @@ export async function closeGently(request: FastifyRequest, reply: FastifyReply, 
     const closeAfter = !reply.raw.shouldKeepAlive;
     reply.raw.shouldKeepAlive = true;
     reply.removeHeader("connection");
-    reply.raw.once("finish", () => drain(raw, closeAfter));
+    const refused = reply.statusCode >= 300;
+    reply.raw.once("finish", () => drain(raw, { refused, closeAfter }));
   }
   return payload;
 }

@@ -62,6 +62,34 @@ test.each([["keep-alive"], ["close"]])("a client that sends 64 MB before it read
   expect(await connection.until(/"request_id":"[^"]+"\}/)).toMatch(/^HTTP\/1\.1 415 [\s\S]*"code":"not_a_core"/);
 });
 
+test.each([["keep-alive"], ["close"]])(
+  "a client that sends its core again under the same Idempotency-Key gets the job (Connection: %s)",
+  async (connectionHeader) => {
+    const core = tinyCore(32 << 20);
+    const key = `again-${connectionHeader}`;
+    const locations: string[] = [];
+    for (let turn = 0; turn < 2; turn += 1) {
+      await using connection = await openRaw(url);
+      connection.socket.pause();
+      connection.socket.write(head("POST", "/v1/jobs", { ...raw, "Content-Length": core.length, Connection: connectionHeader, "Idempotency-Key": key }));
+      if (!connection.socket.write(core)) await once(connection.socket, "drain");
+      connection.socket.resume();
+      locations.push(/location: (\S+)/.exec(await connection.until(/"links":/))?.[1] ?? `none ${turn}`);
+    }
+    expect(locations[1]).toBe(locations[0]);
+  },
+);
+
+test("a client that asks first with a known Idempotency-Key gets its job without sending the core", async () => {
+  const headers = { ...raw, "Idempotency-Key": "asked-first" };
+  const made = await api.ask({ method: "POST", url: "/v1/jobs", headers, payload: tinyCore() });
+  await using connection = await openRaw(url);
+  connection.socket.write(head("POST", "/v1/jobs", { ...headers, "Content-Length": GiB, Expect: "100-continue" }));
+  const answer = await connection.until(/"links":/);
+  expect(answer).toMatch(/^HTTP\/1\.1 202 /);
+  expect(answer).toContain(made.json().id);
+});
+
 test("a refused client that neither stops nor sends is let go", async () => {
   await using connection = await openRaw(url);
   connection.socket.write(head("POST", "/v1/nowhere", { ...raw, "Content-Length": 1_000 }));

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { newJob } from "../../storage/sample.ts";
+import { newJob, newReport } from "../../storage/sample.ts";
 import { type ApiUnderTest, openApiUnderTest } from "../support/api-under-test.ts";
 
 let api: ApiUnderTest;
@@ -78,4 +78,27 @@ test.each([
   const answer = await api.ask({ url: `/v1/jobs?${query}` });
   expect(answer.statusCode).toBe(422);
   expect(answer.json()).toMatchObject({ code: "invalid_parameter", detail: expect.stringContaining(name) });
+});
+
+const linesOf = (body: string) =>
+  body
+    .split("\n")
+    .slice(0, -1)
+    .map((line) => JSON.parse(line));
+
+test("the export holds every job that the filters find, a line each", async () => {
+  const answer = await api.ask({ url: "/v1/jobs/export?label.host=web1" });
+  expect(answer.headers["content-type"]).toContain("application/x-ndjson");
+  expect(linesOf(answer.body).map(({ id }) => id)).toEqual([ids[1], ids[3]]);
+  expect(linesOf(answer.body)[0]).not.toHaveProperty("report");
+});
+
+test("the export can bring the reports, null where there is none", async () => {
+  const { job } = await api.parts.jobs.create(newJob({ labels: { host: "db1" } }));
+  const one = async () => linesOf((await api.ask({ url: "/v1/jobs/export?label.host=db1&include=report" })).body);
+  expect(await one()).toMatchObject([{ id: job.id, report: null }]);
+  const run = (await api.parts.jobs.start(job.id))?.run ?? 0;
+  await api.parts.jobs.finish(job.id, run, { report: newReport(job.id), missingBinaries: [] });
+  expect(await one()).toMatchObject([{ id: job.id, status: "succeeded", report: { schema: 1, job_id: job.id } }]);
+  await api.parts.jobs.delete("default", job.id);
 });

@@ -43,7 +43,7 @@ export function deviation(document: OpenApi, { method, path, status, contentType
   const type = contentType?.split(";", 1)[0] ?? "";
   const media = response.content[type];
   if (media === undefined) return `${what} with ${type}, and the document lists ${Object.keys(response.content).join(", ")}`;
-  if (!type.endsWith("json") || method === "HEAD") return null;
+  if (!/[/+]json$/.test(type) || method === "HEAD") return null;
   const [valid, errors] = Compile({ ...media.schema, components: document.components }).Errors(JSON.parse(body));
   return valid ? null : `${what} with a body that breaks its schema: ${JSON.stringify(errors.slice(0, 3))} in ${body.slice(0, 500)}`;
 }
