@@ -43,7 +43,9 @@ class CoreMemory:
         self.segments = _segments(elf)
         self.truncated = any(s.type == PT_LOAD and s.offset + s.filesz > elf.length for s in elf.segments)
         self._starts = [segment.start for segment in self.segments]
-        self._files = sorted((start, end, offset, module) for module in modules for start, end, offset in module.mappings) if modules else []
+        self._files = sorted(
+            ((start, end, offset, module) for module in modules for start, end, offset in module.mappings), key=lambda entry: entry[0]
+        )
         self._file_starts = [entry[0] for entry in self._files]
         # The range last read: [low, high) of the process is _data from _delta + address on.
         self._low = self._high = self._delta = 0

@@ -56,7 +56,7 @@ def is_dict(reader: Reader, layouts: Layouts, address: int) -> bool:
 
 
 def read_interpreter(reader: Reader, layouts: Layouts, address: int, strict: bool = True) -> Optional[Interpreter]:
-    """The interpreter at ``address``, or ``None``. Not ``strict``: dicts may be gone (as at finalization) or damaged, the threads may not.
+    """The interpreter at ``address``, or ``None``. Not ``strict``: dicts may be gone (as at finalization) or damaged, or the threads, not both.
 
     Never raises; ``strict`` is for scans, where the address is a guess.
     """
@@ -64,9 +64,9 @@ def read_interpreter(reader: Reader, layouts: Layouts, address: int, strict: boo
         if not address or address % reader.pointer_size:
             return None
         head = reader.pointer(address + fields_of(layouts, "PyInterpreterState", "threads.head", "tstate_head"))
-        if not head or head % reader.pointer_size:
+        if head % reader.pointer_size or (strict and not head):
             return None
-        if reader.pointer(head + layouts.offset("PyThreadState", "interp")) != address:
+        if head and reader.pointer(head + layouts.offset("PyThreadState", "interp")) != address:
             return None
         dicts: List[int] = []
         for names in (("imports.modules", "modules"), ("sysdict",), ("builtins",)):
@@ -78,6 +78,8 @@ def read_interpreter(reader: Reader, layouts: Layouts, address: int, strict: boo
             if not good and strict:
                 return None
             dicts.append(value if good else 0)
+        if not head and not all(dicts):
+            return None  # a subinterpreter that nothing runs in has no thread (3.13+), but it has its dicts
         identity = 0
         if layouts.has("PyInterpreterState", "id"):
             identity = reader.sint(address + layouts.offset("PyInterpreterState", "id"), 8)

@@ -79,7 +79,6 @@ class _Search:
         self._ask_gdb = layouts_from_gdb
         self._gdb_layouts: Optional[Layouts] = None
         self._uninitialized: List[str] = []
-        self._absent: List[str] = []
         self._tried: List[Place] = []
 
     def from_gdb(self, hint: Tuple[int, ...]) -> Optional[Layouts]:
@@ -145,7 +144,7 @@ class _Search:
             layouts = offsets.layouts
             found = self._from_head(place.address + layouts.offset("_PyRuntimeState", "interpreters.head"), layouts)
             if not found:
-                self._note_empty(place)
+                self._note_missing(place, place.address + layouts.offset("_PyRuntimeState", "interpreters.head"))
                 return None
             facts = SysFacts(self.reader, layouts, found[-1].sysdict)
             if not debug and (facts.debug_build or "d" in (facts.abiflags or "")):
@@ -159,7 +158,6 @@ class _Search:
 
     def _at_runtime(self, place: Place) -> Optional[Runtime]:
         hints = version.hints(place.module) if place.module is not None else []
-        weak: Optional[Runtime] = None
         for strict in (True, False):
             for layouts, how in self._tries(hints):
                 if not layouts.has("_PyRuntimeState"):
@@ -170,9 +168,10 @@ class _Search:
                 made = self._agreeing(place, place.address, layouts, found, how)
                 if made is not None:
                     return made
-            if hints and not strict:
-                self._note_empty(place)
-        return weak
+            if not strict:
+                for layouts, _ in self._hinted(hints)[:1]:
+                    self._note_missing(place, place.address + layouts.offset("_PyRuntimeState", "interpreters.head"))
+        return None
 
     def _at_variable(self, place: Place, layouts: Layouts, how: str) -> Optional[Runtime]:
         """2.7 and 3.6: a static variable holds the interpreter, or the thread state that holds the GIL."""
@@ -181,12 +180,11 @@ class _Search:
         try:
             value = self.reader.pointer(place.address)
             if not value:
-                self._note_empty(place)
+                self._note_missing(place, place.address)
                 return None
             if place.kind == "thread":
                 value = self.reader.pointer(value + layouts.offset("PyThreadState", "interp"))
         except MemoryFault:
-            self._absent.append(place.how)
             return None
         found = read_all(self.reader, layouts, value)
         return self._agreeing(place, None, layouts, found, how) if found and found[-1].sysdict else None
@@ -277,8 +275,13 @@ class _Search:
                     return made
         return None
 
-    def _note_empty(self, place: Place) -> None:
-        self._uninitialized.append(place.how)
+    def _note_missing(self, place: Place, variable: int) -> None:
+        """Remembers a place that is there but whose pointer to an interpreter is null."""
+        try:
+            if self.reader.pointer(variable) == 0:
+                self._uninitialized.append(place.how)
+        except MemoryFault:
+            pass
 
     def reason(self) -> str:
         """Why nothing was found, as the user should read it."""

@@ -7,8 +7,10 @@ pass serves every layout. Small segments come first (``.data`` and ``.bss`` are 
 
 from __future__ import annotations
 
-import struct
-from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
+import array
+import bisect
+import sys
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 from .core_file import CoreMemory, Segment
 from .interpreters import read_interpreter
@@ -19,6 +21,7 @@ from .sysdict import fields_of
 _LARGEST = 256 << 20
 _STEP = 1 << 20
 _MOST_SURVIVORS = 4096
+_MOST_REMEMBERED = 1 << 20
 
 Offsets = Tuple[int, int]
 """Where an interpreter keeps its newest thread state, and where that keeps its interpreter."""
@@ -31,52 +34,82 @@ def offsets_of(layouts: Layouts) -> Optional[Offsets]:
         return None
 
 
+class _Area:
+    """The words of one writable segment, without a copy of them."""
+
+    def __init__(self, core: CoreMemory, segment: Segment) -> None:
+        size = core.pointer_size
+        count = segment.dumped // size
+        self.start = segment.start
+        self.end = segment.start + count * size
+        raw = memoryview(core.elf.data)[segment.offset : segment.offset + count * size]
+        self.words: Sequence[int]
+        if core.byte_order == sys.byteorder:
+            self.words = raw.cast("Q" if size == 8 else "I")
+        else:
+            self.words = array.array("Q" if size == 8 else "I", raw)
+            self.words.byteswap()
+            raw.release()
+
+    def release(self) -> None:
+        if isinstance(self.words, memoryview):
+            self.words.release()
+
+
 class Scan:
     """One pass over some segments, for all the given pairs of offsets."""
 
     def __init__(self, core: CoreMemory, segments: Iterable[Segment], pairs: Iterable[Offsets]) -> None:
-        self._core = core
-        self._segments = sorted((s for s in segments if s.writable and s.dumped), key=lambda s: s.dumped)
-        self._order = core.byte_order
-        writable = [segment for segment in core.segments if segment.writable and segment.dumped]
-        self._low = writable[0].start if writable else 0
-        self._high = writable[-1].start + writable[-1].dumped if writable else 0
-        self._left = _LARGEST
+        size = core.pointer_size
         self.survivors: Dict[Offsets, Set[int]] = {pair: set() for pair in pairs}
-        self._run()
-
-    def _run(self) -> None:
-        low, high, align = self._low, self._high, self._core.pointer_size - 1
-        for words in self._words():
-            pointers = {word for word in words if low <= word < high and not word & align}
-            for pair, survivors in self.survivors.items():
-                if len(survivors) < _MOST_SURVIVORS:
-                    survivors.update(word for word in pointers if self._points_back(word, pair))
-
-    def _words(self) -> Iterator[Tuple[int, ...]]:
-        size = self._core.pointer_size
-        code = ("<" if self._order == "little" else ">") + "%d" + ("Q" if size == 8 else "I")
-        for segment in self._segments:
-            at = segment.start
-            end = segment.start + segment.dumped // size * size
-            while at < end and self._left > 0:
-                count = min(_STEP, end - at) // size
-                if count == 0:
-                    break
-                yield struct.unpack(code % count, self._core.read(at, count * size))
-                at += count * size
-                self._left -= count * size
-
-    def _points_back(self, word: int, pair: Offsets) -> bool:
-        size, read = self._core.pointer_size, self._core.read
-        order = "little" if self._order == "little" else "big"
+        self._shift = size.bit_length() - 1
+        self._heads: Dict[int, List[Tuple[int, Set[int]]]] = {}
+        for (head_at, back_at), survivors in self.survivors.items():
+            if head_at % size == 0 and back_at % size == 0:
+                self._heads.setdefault(head_at // size, []).append((back_at // size, survivors))
+        self._areas = [_Area(core, segment) for segment in core.segments if segment.writable and segment.dumped >= size and segment.start % size == 0]
+        self._starts = [area.start for area in self._areas]
         try:
-            head = int.from_bytes(read(word + pair[0], size), order)
-            if head < self._low or head >= self._high or head % size:
-                return False
-            return int.from_bytes(read(head + pair[1], size), order) == word
-        except MemoryFault:
-            return False
+            self._run({segment.start for segment in segments}, size)
+        finally:
+            for area in self._areas:
+                area.release()
+
+    def _run(self, wanted: Set[int], size: int) -> None:
+        if not self._areas:
+            return
+        low, high, align, left = self._areas[0].start, self._areas[-1].end, size - 1, _LARGEST
+        step = _STEP // size
+        seen: Set[int] = set()
+        for area in sorted((area for area in self._areas if area.start in wanted), key=lambda area: area.end - area.start):
+            for at in range(0, len(area.words), step):
+                left -= _STEP
+                if left < 0:
+                    return
+                pointers = {word for word in area.words[at : at + step] if low <= word < high and not word & align}
+                for pointer in pointers - seen:
+                    self._follow(pointer)
+                seen |= pointers
+                if len(seen) > _MOST_REMEMBERED:
+                    seen.clear()
+
+    def _follow(self, pointer: int) -> None:
+        """Keeps a pointer whose thread state, by one of the pairs, points back to it."""
+        area = self._areas[bisect.bisect_right(self._starts, pointer) - 1]
+        at = pointer - area.start >> self._shift
+        words = area.words
+        for head_at, backs in self._heads.items():
+            if at + head_at >= len(words):
+                continue
+            head = words[at + head_at]
+            index = bisect.bisect_right(self._starts, head) - 1
+            if index < 0 or head >= self._areas[index].end:
+                continue
+            found = self._areas[index]
+            inside = head - found.start >> self._shift
+            for back_at, survivors in backs:
+                if inside + back_at < len(found.words) and found.words[inside + back_at] == pointer and len(survivors) < _MOST_SURVIVORS:
+                    survivors.add(pointer)
 
     def interpreters(self, reader: Reader, layouts: Layouts) -> List[int]:
         """The interpreters found, strictly validated, newest first where that can be told."""
