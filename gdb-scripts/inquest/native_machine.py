@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import gdb
 
@@ -11,6 +11,9 @@ from inquest.operands import memory_operands
 _AROUND = 8
 _LONGEST_X86 = 15
 _MAX_REGISTERS = 128
+_HANDLER_FRAMES = 64
+# SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV: the numbers are those of every Linux that CPython runs on but MIPS.
+_FAULTS = (4, 5, 7, 8, 11)
 
 
 class CrashSite(NamedTuple):
@@ -22,28 +25,54 @@ class CrashSite(NamedTuple):
 
 
 def crash_site(frame: "gdb.Frame") -> CrashSite:
-    """Of the innermost frame of the crashed thread. What cannot be had is left out."""
-    values = _registers(frame)
-    disassembly = _disassembly(frame)
-    facts: Dict[str, object] = {}
-    current = next((at for at, row in enumerate(disassembly) if row["current"]), None)
-    if current is not None:
-        pc = frame.pc()
-        bits = 8 * gdb.lookup_type("void").pointer().sizeof
-        next_pc = int(disassembly[current + 1]["address"], 16) if current + 1 < len(disassembly) else pc
-        text = disassembly[current]["text"]
-        facts["instruction"] = text
-        facts["memory_operands"] = [
-            {"operand": operand.text, "address": None if operand.address is None else "0x%x" % operand.address}
-            for operand in memory_operands(text, next_pc, bits, lambda name: _register(frame, name))
-        ]
+    """Of the innermost frame of the crashed thread. What cannot be had is left out.
+
+    When a signal handler runs on the thread (faulthandler's, which raises the signal again), ``facts`` tells the frame that it
+    interrupted the same way: ``interrupted`` with its ``pc``, ``registers``, ``instruction`` and ``memory_operands``.
+    """
+    registers, disassembly, facts = _site(frame)
+    interrupted = _interrupted(frame)
+    if interrupted is not None:
+        inner = _site(interrupted)
+        facts["interrupted"] = {"pc": "0x%x" % interrupted.pc(), "registers": inner[0], **inner[2]}
     siginfo = _siginfo()
     if siginfo:
         facts["siginfo"] = siginfo
     message = _abort_message()
     if message:
         facts["abort_message_address"] = "0x%x" % message
-    return CrashSite({name: "0x%x" % value for name, value in values.items()}, disassembly, facts)
+    return CrashSite(registers, disassembly, facts)
+
+
+def _site(frame: "gdb.Frame") -> Tuple[Dict[str, str], List[dict], Dict[str, object]]:
+    """Registers, disassembly, and what the current instruction touches."""
+    registers = {name: "0x%x" % value for name, value in _registers(frame).items()}
+    disassembly = _disassembly(frame)
+    facts: Dict[str, object] = {}
+    current = next((at for at, row in enumerate(disassembly) if row["current"]), None)
+    if current is not None:
+        bits = 8 * gdb.lookup_type("void").pointer().sizeof
+        next_pc = int(disassembly[min(current + 1, len(disassembly) - 1)]["address"], 16)
+        text = disassembly[current]["text"]
+        facts["instruction"] = text
+        facts["memory_operands"] = [
+            {"operand": operand.text, "address": None if operand.address is None else "0x%x" % operand.address}
+            for operand in memory_operands(text, next_pc, bits, lambda name: _register(frame, name))
+        ]
+    return registers, disassembly, facts
+
+
+def _interrupted(frame: "gdb.Frame") -> Optional["gdb.Frame"]:
+    """The frame that the innermost signal handler interrupted, when one runs within the innermost frames."""
+    current: Optional[gdb.Frame] = frame
+    for _ in range(_HANDLER_FRAMES):
+        if current is None:
+            return None
+        older = current.older()
+        if current.type() == gdb.SIGTRAMP_FRAME:
+            return older
+        current = older
+    return None
 
 
 def _unsigned(value: "gdb.Value") -> int:
@@ -112,15 +141,16 @@ def _disassembly(frame: "gdb.Frame") -> List[dict]:
 
 
 def _siginfo() -> Dict[str, int]:
-    """``siginfo_t`` of the selected thread, from NT_SIGINFO: its integers."""
+    """``siginfo_t`` of the selected thread, from NT_SIGINFO. A code above 0 is the kernel's own: only then there is an address (in
+    signals for faults); else somebody sent it, and ``pid`` tells who."""
     try:
         info = gdb.parse_and_eval("$_siginfo")
-        return {
-            "signo": int(info["si_signo"]),
-            "code": int(info["si_code"]),
-            "errno": int(info["si_errno"]),
-            "address": int(info["_sifields"]["_sigfault"]["si_addr"]),
-        }
+        found = {"signo": int(info["si_signo"]), "code": int(info["si_code"]), "errno": int(info["si_errno"])}
+        if found["code"] <= 0:
+            found["pid"] = int(info["_sifields"]["_kill"]["si_pid"])
+        elif found["signo"] in _FAULTS:
+            found["address"] = int(info["_sifields"]["_sigfault"]["si_addr"])
+        return found
     except (gdb.error, RuntimeError, ValueError):
         return {}
 

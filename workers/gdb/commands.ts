@@ -4,6 +4,7 @@
  * The only place where text for gdb is put together. A path that came from a user (the executable's, out of the core) goes
  * through gdb's own argument splitter, whose quoting is a C string's; the core's path is ours and plain.
  */
+import { setImmediate } from "node:timers/promises";
 import { Failure } from "../../services/contract/failure.ts";
 import type { Warning } from "../../services/contract/report.ts";
 import { quoteCString } from "./c-string.ts";
@@ -31,11 +32,19 @@ export async function sourceHelpers(session: MiSession, path: string): Promise<v
 }
 
 export async function loadExecutable(session: MiSession, path: string, limitMs: number): Promise<readonly Warning[]> {
-  return fileWarnings(await session.request(`-file-exec-and-symbols ${quoteCString(path)}`, limitMs));
+  return loadFile(session, `-file-exec-and-symbols ${quoteCString(path)}`, limitMs);
 }
 
 export async function loadCore(session: MiSession, path: string, limitMs: number): Promise<readonly Warning[]> {
-  return fileWarnings(await session.request(`-target-select core ${plainPath(path)}`, limitMs));
+  return loadFile(session, `-target-select core ${plainPath(path)}`, limitMs);
+}
+
+/** gdb's BFD library warns on stderr, gdb itself in its log. */
+async function loadFile(session: MiSession, command: string, limitMs: number): Promise<readonly Warning[]> {
+  const before = session.stderr.length;
+  const { log } = await session.request(command, limitMs);
+  await setImmediate();
+  return fileWarnings({ log: [...log, session.stderr.slice(before)] });
 }
 
 /** Runs `-inquest-NAME` and parses its one field. */
@@ -53,7 +62,7 @@ export async function runInquest(session: MiSession, name: HelperName, manifest:
 /** What gdb says about files, by code. Null: said elsewhere in the report, or of no use to its reader. */
 const knownWarnings: readonly (readonly [RegExp, string | null])[] = [
   [/\.reg-xstate/, null],
-  [/truncated|not at the end|Unexpected size of section/i, "core_truncated"],
+  [/truncated|extending past end of file|not at the end|Unexpected size of section/i, "core_truncated"],
   [/core file may not match|exec file is newer|build-id|does not match/i, "binary_mismatch"],
   [/during file-backed mapping note processing|Could not load shared library symbols|shared librar|\.debug_info|separate debug/i, null],
   [/libthread_db|thread debugging|Unable to find dynamic linker|Error reading shared library/i, null],

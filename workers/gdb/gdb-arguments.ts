@@ -48,6 +48,7 @@ export function gdbArguments(rung: Rung): readonly string[] {
     "--interpreter=mi3",
     ...early.flatMap((command) => ["-eiex", command]),
     ...settings.flatMap((command) => ["-iex", command]),
-    ...(rung === "readnever" ? ["-readnever"] : []),
+    // See without-dwarf.ts for why this is not gdb's -readnever.
+    ...(rung === "readnever" ? ["-iex", "set debug-file-directory /nonexistent"] : []),
   ];
 }

@@ -14,6 +14,7 @@ import { helperScripts } from "./helper-scripts.ts";
 import { debuggerFolders, hiddenFolders, requireProgram } from "./sandbox.ts";
 import { startSandboxed } from "./sandboxed-process.ts";
 import { MiSession } from "./session.ts";
+import { withoutDwarf } from "./without-dwarf.ts";
 
 const MiB = 1 << 20;
 
@@ -42,7 +43,12 @@ async function startGdb(options: OpenGdbOptions): Promise<MiSession> {
       cpuSeconds: limits.debug_seconds + 5,
       fileSize: 512 * MiB,
     },
-    readOnly: [...debuggerFolders(gdb), [jobDir, "/job"], [options.helpers ?? helperScripts, "/inquest"]],
+    readOnly: [
+      ...debuggerFolders(gdb),
+      [jobDir, "/job"],
+      [options.helpers ?? helperScripts, "/inquest"],
+      ...(options.rung === "readnever" ? await withoutDwarf(jobDir) : []),
+    ],
     hidden: hiddenFolders(gdb),
     writable: [[join(jobDir, "out"), "/job/out"]],
   });
