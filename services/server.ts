@@ -4,6 +4,7 @@
  * It ends on SIGTERM, SIGINT, or when the process that watches it is gone: no new connections, running requests get a
  * while, streams of events end at once.
  */
+import packageFile from "../package.json" with { type: "json" };
 import { buildApp } from "./api/app.ts";
 import { authenticateByToken, authenticateLocal, isLoopback, type Authenticate } from "./api/auth/authenticate.ts";
 import { readTokensFile } from "./api/auth/tokens-file.ts";
@@ -74,6 +75,7 @@ async function main(): Promise<void> {
   await using housekeeping = startHousekeeping({ database, jobs, blobs, log: logger });
 
   const app = await buildApp({
+    version: packageFile.version,
     logger,
     limits,
     authenticate,

@@ -82,7 +82,7 @@ export async function buildApp(dependencies: Dependencies): Promise<App> {
     request.log.info(event, "request_done");
   });
 
-  await describeApi(app);
+  await describeApi(app, dependencies.version);
   await app.register(scoped((scope) => submitJobRoute(scope, dependencies, metrics)));
   jobRoute(app, dependencies, closing);
   jobReportRoute(app, dependencies);

@@ -14,6 +14,8 @@ import type { Caller } from "./auth/caller.ts";
 import type { Authenticate } from "./auth/authenticate.ts";
 
 export interface Dependencies {
+  /** Of this code, as package.json bears it. */
+  readonly version: string;
   readonly logger: Logger;
   readonly limits: Limits;
   readonly authenticate: Authenticate;

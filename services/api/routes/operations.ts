@@ -10,7 +10,6 @@ import { asFailure } from "../http/fault.ts";
 import { problemOf, problemType } from "../http/problem.ts";
 import { answers, json, openAnswers } from "../schema/answers.ts";
 import { reference } from "../schema/reference.ts";
-import { version } from "../version.ts";
 
 const checkLimitMs = 2_000;
 
@@ -63,7 +62,7 @@ export function operationsRoutes(app: App, dependencies: Dependencies): void {
         response: openAnswers({ 200: json("It does.", Health) }),
       },
     },
-    async (): Promise<Static<typeof Health>> => ({ status: "ok", version }),
+    async (): Promise<Static<typeof Health>> => ({ status: "ok", version: dependencies.version }),
   );
 
   app.get(

@@ -7,7 +7,6 @@ import { Limits } from "../../contract/limits.ts";
 import { Problem } from "../../contract/problem.ts";
 import { Report } from "../../contract/report.ts";
 import type { App } from "../app-type.ts";
-import { version } from "../version.ts";
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -27,7 +26,7 @@ const tags = [
 const properties = (schema: unknown): object =>
   typeof schema === "object" && schema !== null && "properties" in schema && typeof schema.properties === "object" ? (schema.properties ?? {}) : {};
 
-export async function describeApi(app: App): Promise<void> {
+export async function describeApi(app: App, version: string): Promise<void> {
   for (const schema of [Binary, Job, Limits, Problem, Report]) app.addSchema(schema);
   await app.register(swagger, {
     openapi: {

@@ -52,6 +52,7 @@ export async function openApiUnderTest(options: ApiOptions = {}): Promise<ApiUnd
   const connections = opened.use(connectRedis(redis.url, logger));
   const limits: Limits = { ...readConfig({}).limits, free_disk_bytes: 0, ...options.limits };
   const parts: Dependencies = {
+    version: "0.0.0",
     logger,
     limits,
     authenticate: authenticateLocal,
