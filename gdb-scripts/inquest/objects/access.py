@@ -1,7 +1,7 @@
 """Fields of CPython's structs by name, over a typed reader: what every reader of this package stands on.
 
-Offsets come from the interpreter's layout; structs that no layout tells (numpy's, nodes of OrderedDict) and those of a
-layout that lacks them are computed by ``shapes`` from the order of their C declarations.
+Offsets come from the interpreter's layout; structs that no layout tells (numpy's, nodes of OrderedDict) are computed by ``shapes``
+from the order of their C declarations.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from .limits import Damaged
 from .shapes import Shapes
 
 _NO_FIELD = Field(-1, 0)
+_HEADER = frozenset(("ob_base", "ob_type", "ob_overflow", "ob_flags", "_aligner", "ob_tid", "ob_mutex", "ob_gc_bits"))
 
 
 class Access:
@@ -27,6 +28,7 @@ class Access:
         self.pointer_size = reader.pointer_size
         self._shapes = Shapes(layouts)
         self._fields: Dict[Tuple[str, str], Field] = {}
+        self._grown: Dict[str, Tuple[int, int]] = {}
         self.refcount_offset = self.offset("PyObject", "ob_refcnt")
         self.type_offset = self.offset("PyObject", "ob_type")
         self.size_offset = self.offset("PyVarObject", "ob_size")
@@ -36,28 +38,39 @@ class Access:
         key = (struct, name)
         found = self._fields.get(key)
         if found is None:
-            try:
-                found = self._behind_header(struct, self.layouts.field(struct, name))
-            except LayoutMissing:
-                known = self.layouts.has(struct)
-                found = (None if known else self._shapes.field(struct, name)) or _NO_FIELD
-            self._fields[key] = found
+            found = self._fields[key] = self._look_up(struct, name)
         return None if found is _NO_FIELD else found
 
-    def _behind_header(self, struct: str, field: Field) -> Field:
-        """The field, moved when its struct was measured with a smaller object header than this interpreter's.
+    def _look_up(self, struct: str, name: str) -> Field:
+        try:
+            field = self.layouts.field(struct, name)
+        except LayoutMissing:
+            known = self.layouts.has(struct)
+            return (None if known else self._shapes.field(struct, name)) or _NO_FIELD
+        first, by = self._growth(struct)
+        return replace(field, offset=field.offset + by) if by and field.offset >= first else field
 
-        A free-threaded build is read with the plain build's table, in which only the structs that the debug offsets tell have moved.
+    def _growth(self, struct: str) -> Tuple[int, int]:
+        """(where the fields behind the object header begin in the layout, how much further they are here).
+
+        A free-threaded build has a larger header and is read with the plain build's table, in which only the structs that the
+        debug offsets tell have moved.
         """
-        if not self.layouts.has("PyObject"):
-            return field
-        header = self.layouts.size("PyObject")
+        known = self._grown.get(struct)
+        if known is None:
+            known = self._grown[struct] = self._measure_growth(struct)
+        return known
+
+    def _measure_growth(self, struct: str) -> Tuple[int, int]:
+        if struct == "PyObject" or not self.layouts.has("PyObject"):
+            return 0, 0
         fields = self.layouts.struct(struct).fields
-        if struct == "PyObject" or not any(path.rpartition(".")[2] == "ob_refcnt" and not place.offset for path, place in fields.items()):
-            return field
-        heads = {"ob_base", *(path.rpartition(".")[2] for path in self.layouts.struct("PyObject").fields)}
-        first = min((place.offset for path, place in fields.items() if path.rpartition(".")[2] not in heads and place.offset), default=header)
-        return replace(field, offset=field.offset + header - first) if 0 < first < header <= first + 64 and field.offset >= first else field
+        header = self.layouts.size("PyObject")
+        if not any(_is_count(path) and not place.offset for path, place in fields.items()):
+            return 0, 0
+        behind = [place.offset for path, place in fields.items() if place.offset and not _in_header(path)]
+        first = min(behind, default=header)
+        return first, max(0, header - first)
 
     def has(self, struct: str, name: str) -> bool:
         return self.find(struct, name) is not None
@@ -76,7 +89,7 @@ class Access:
     def size(self, struct: str) -> int:
         """``sizeof(struct)`` in bytes."""
         if self.layouts.has(struct):
-            return self.layouts.size(struct)
+            return self.layouts.size(struct) + self._growth(struct)[1]
         computed = self._shapes.size(struct)
         if computed is None:
             raise Damaged(0, "no layout of %s" % struct)
@@ -99,7 +112,7 @@ class Access:
         return self.reader.sint(address + place.offset, place.size if place.size in (1, 2, 4, 8) else self.pointer_size)
 
     def is_released(self, address: int) -> bool:
-        """Whether the reference count is one that no live object has: 0, negative, or (a link of an allocator's free list) huge.
+        """Whether the reference count is one that no live object has: 0, or (a link of an allocator's free list) huge.
 
         Without the GIL the count is in two parts, which tell nothing by themselves.
         """
@@ -117,3 +130,11 @@ class Access:
     def var_size(self, address: int) -> int:
         """``Py_SIZE(address)``, which may be anything in damaged memory."""
         return self.reader.ssize(address + self.size_offset)
+
+
+def _is_count(path: str) -> bool:
+    return path.rpartition(".")[2].startswith("ob_ref")
+
+
+def _in_header(path: str) -> bool:
+    return _is_count(path) or path.rpartition(".")[2] in _HEADER
