@@ -2,7 +2,7 @@
  * The report for people: plain text, no colours, about a hundred columns.
  *
  * It opens with the answer and goes on to the evidence: the crashed thread merged, the findings, the other threads, what
- * was suspended, the interpreter's own notations, what is missing, the modules, and the machine's view at the end.
+ * was suspended, what is missing, the modules, the interpreter's own notations, and the machine's view at the end.
  */
 import type { Module, Report, Suspended } from "../contract/report.ts";
 import { lastPart, stackLines } from "./frames.ts";
@@ -101,10 +101,10 @@ export function renderText(report: Report): string {
     ...threads(report),
     ...titled("Findings", findings(report)),
     ...titled("Suspended work", suspended),
-    ...titled("In Python's own notation", notations(report)),
     ...titled("Missing binaries", missing(report)),
     ...titled("Warnings", warnings),
     ...titled("Modules", modules(report)),
+    ...titled("In Python's own notation", notations(report)),
     ...titled("Registers of the crashed thread", registers(report)),
     ...titled("Code at the crash", disassembly(report)),
   ];

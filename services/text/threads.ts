@@ -1,6 +1,7 @@
 /** Threads: the crashed one in full, the others shorter and those that stand at the same place together. */
 import type { Thread } from "../contract/report.ts";
 import { stackLines } from "./frames.ts";
+import { pageWidth, wrap } from "./layout.ts";
 import { safeCut } from "./safe-text.ts";
 
 const states: Readonly<Record<string, string>> = {
@@ -41,14 +42,15 @@ export function alike(threads: readonly Thread[]): readonly (readonly Thread[])[
 
 const namesShown = 8;
 
-function groupTitle(group: readonly Thread[]): string {
+function groupTitle(group: readonly Thread[]): readonly string[] {
   const [first] = group;
-  if (first === undefined) return "";
+  if (first === undefined) return [];
   const state = threadState(first);
   const about = state === "" ? "" : `: ${state}`;
-  if (group.length === 1) return `Thread ${threadName(first)}${about}`;
+  if (group.length === 1) return [`Thread ${threadName(first)}${about}`];
   const more = group.length > namesShown ? `, … ${group.length - namesShown} more` : "";
-  return `${group.length} threads alike${about}\n  ${group.slice(0, namesShown).map(threadName).join(", ")}${more}`;
+  const names = `${group.slice(0, namesShown).map(threadName).join(", ")}${more}`;
+  return [`${group.length} threads alike${about}`, ...wrap(names, pageWidth - 2).map((line) => `  ${line}`)];
 }
 
 function exceptionLines(thread: Thread): readonly string[] {
@@ -73,6 +75,6 @@ export function crashedThreadLines(thread: Thread): readonly string[] {
 export function otherThreadLines(threads: readonly Thread[]): readonly string[] {
   return alike(threads).flatMap((group) => {
     const [first] = group;
-    return first === undefined ? [] : ["", ...groupTitle(group).split("\n"), ...bodyLines(first, false)];
+    return first === undefined ? [] : ["", ...groupTitle(group), ...bodyLines(first, false)];
   });
 }

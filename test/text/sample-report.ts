@@ -1,0 +1,102 @@
+/** Reports and their parts for tests of the text, with only what a test names. */
+import type { Module, NativeFrame, PythonFrame, Report, Thread } from "../../services/contract/report.ts";
+
+export const nativeFrame = (name: string | null, some: Partial<NativeFrame> = {}): NativeFrame => ({
+  kind: "native",
+  pc: "0x7f98a4ac3528",
+  function: name,
+  file: null,
+  line: null,
+  module: "/usr/lib/x86_64-linux-gnu/libc.so.6",
+  build_id: "93ac61ec5a8eb1396f9fbd350e3169a558528a40",
+  offset: "0x15d8a1",
+  inlined: false,
+  arguments: [],
+  trust: "cfi",
+  ...some,
+});
+
+export const pythonFrame = (name: string, line: number, some: Partial<PythonFrame> = {}): PythonFrame => ({
+  kind: "python",
+  function: name,
+  qualname: null,
+  file: "/srv/app/main.py",
+  line,
+  end_line: null,
+  column: null,
+  end_column: null,
+  source_line: null,
+  locals: [],
+  entry: true,
+  status: "ok",
+  ...some,
+});
+
+export const thread = (lwp: number, some: Partial<Thread> = {}): Thread => ({
+  lwp,
+  name: null,
+  crashed: false,
+  python_thread_id: `0x7f98a4${lwp.toString(16).padStart(6, "0")}`,
+  interpreter_id: 0,
+  gil: "released",
+  state: null,
+  exception: null,
+  frames: some.python_frames ?? [],
+  native_frames: [],
+  python_frames: [],
+  truncated: false,
+  ...some,
+});
+
+export const module = (path: string, some: Partial<Module> = {}): Module => ({
+  path,
+  build_id: "93ac61ec5a8eb1396f9fbd350e3169a558528a40",
+  start: "0x7f98a4a00000",
+  end: "0x7f98a4c00000",
+  size: 0x20_0000,
+  found: "upload",
+  symbols: false,
+  debug_info: false,
+  ...some,
+});
+
+export const report = (some: Partial<Report> = {}): Report => ({
+  schema: 1,
+  job_id: "0193515a-7c1e-7000-8000-000000000001",
+  created_at: "2026-11-23T04:05:06.789Z",
+  engine: { gdb: "13.1", helpers: "1", layout_source: "table" },
+  warnings: [],
+  timings_ms: {},
+  process: {
+    executable: "/usr/bin/python3.11",
+    command_line: ["python3.11", "/srv/app/main.py", "--fast"],
+    pid: 4711,
+    uid: 1000,
+    signal: { number: 11, name: "SIGSEGV", code: "SEGV_MAPERR", address: "0x10", description: "segmentation fault: nothing is mapped there", sender_pid: null },
+    crashed_lwp: 4711,
+    started_by_gcore: false,
+  },
+  python: {
+    version: "3.11.2",
+    implementation: "CPython",
+    build: { debug: false, free_threaded: false, jit: false },
+    layout_source: "table",
+    debug_info: "none",
+    flags: { dev_mode: false, faulthandler: false, tracemalloc: false, malloc: "pymalloc" },
+    gil_holder_lwp: 4711,
+    gc: { collecting: false, enabled: true, counts: [], thresholds: [] },
+    finalizing: false,
+    interpreters: 1,
+    modules_imported: [],
+    extension_modules: [],
+  },
+  python_missing_reason: null,
+  threads: [],
+  suspended: [],
+  modules: [],
+  diagnoses: [],
+  signature: null,
+  registers: {},
+  disassembly: [],
+  ...some,
+});
