@@ -100,22 +100,26 @@ def message(image: Image, exception: int) -> Optional[str]:
         if len(items) == 1:
             return _argument(image, items[0], always_repr=name == "KeyError")
         if len(items) >= 2 and _is_os_error(image, exception):
-            return _os_error(image, items)
-        return image.values.repr(arguments)[1]
+            return _os_error(image, exception, items)
+        return image.values.repr(arguments).text
     except (MemoryFault, LayoutMissing):
         return None
 
 
 def _argument(image: Image, value: int, always_repr: bool) -> str:
     found = None if always_repr else text(image, value)
-    return found[:4096] if found is not None else image.values.repr(value)[1]
+    return found[:4096] if found is not None else image.values.repr(value).text
 
 
-def _os_error(image: Image, items: List[int]) -> str:
-    """``[Errno 2] No such file or directory: 'name'`` (OSError keeps two of its arguments and the file name)."""
-    number, reason = image.values.repr(items[0])[1], _argument(image, items[1], always_repr=False)
-    name = ": " + image.values.repr(items[2])[1] if len(items) > 2 else ""
-    return "[Errno %s] %s%s" % (number, reason, name)
+def _os_error(image: Image, exception: int, items: List[int]) -> str:
+    """``[Errno 2] No such file or directory: 'name'``. The file names are fields: ``args`` keeps the first two arguments only."""
+    struct = "PyOSErrorObject" if image.layouts.has("PyOSErrorObject") else "PyEnvironmentErrorObject"
+    out = "[Errno %s] %s" % (image.values.repr(items[0]).text, _argument(image, items[1], always_repr=False))
+    for separator, name in ((": ", "filename"), (" -> ", "filename2")):
+        value = image.optional_pointer(exception, struct, name)
+        if value and image.values.type_name(value) != "NoneType":
+            out += separator + image.values.repr(value).text
+    return out
 
 
 def _is_exception(image: Image, value: int) -> bool:

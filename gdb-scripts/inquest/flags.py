@@ -100,6 +100,8 @@ def _tracemalloc(image: Image, runtime: Any, interpreter: Any, symbol: Symbol) -
         address = symbol(name)
         if address and image.layouts.has("_Py_tracemalloc_config", "tracing"):
             return _truth(image.optional_integer(address, "_Py_tracemalloc_config", "tracing"))
+        if address:
+            return _truth(_static_word(image, lambda _, place=address: place + 4, name))  # an unnamed struct: initialized, tracing, …
     if _truth(_config(image, interpreter, "tracemalloc")):
         return True
     if interpreter.modules and not lookup(image, interpreter.modules, "tracemalloc"):

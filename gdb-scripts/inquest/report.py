@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional
 
 from . import VERSION
 from .core_file import open_core
@@ -68,13 +68,13 @@ def _where(error: BaseException) -> str:
     return "%s:%d" % (trace.tb_frame.f_code.co_filename.rsplit("/", 1)[-1], trace.tb_lineno)
 
 
-def python_answer(manifest: Mapping[str, Any], layouts_from_gdb: Optional[Callable[[], Any]] = None) -> Dict[str, Any]:
+def python_answer(manifest: Mapping[str, Any], layouts_from_gdb: Optional[LayoutsFromGdb] = None) -> Dict[str, Any]:
     """``PythonAnswer`` for a manifest. Raises only when there is no core to open."""
     with open_core(manifest) as core:
         return answer_from(core, manifest, layouts_from_gdb)
 
 
-def answer_from(core: Any, manifest: Mapping[str, Any], layouts_from_gdb: Optional[Callable[[], Any]] = None) -> Dict[str, Any]:
+def answer_from(core: Any, manifest: Mapping[str, Any], layouts_from_gdb: Optional[LayoutsFromGdb] = None) -> Dict[str, Any]:
     """As ``python_answer``, for a core that is open."""
     answer = _Answer()
     reader = Reader(core)

@@ -123,6 +123,9 @@ class SysFacts:
     def __init__(self, reader: Reader, layouts: Layouts, sysdict: int) -> None:
         found = lookup(reader, layouts, sysdict, "hexversion", "version", "abiflags", "gettotalrefcount", "maxunicode")
         self.hexversion = self._try(small_int, reader, layouts, found.get("hexversion"))
+        # At finalization the entries of sys are set to None one by one, and None read as an int is nonsense.
+        if self.hexversion is not None and self.hexversion >> 24 not in (2, 3):
+            self.hexversion = None
         self.maxunicode = self._try(small_int, reader, layouts, found.get("maxunicode"))
         self.version: Optional[str] = self._try(ascii_text, reader, layouts, found.get("version"))
         self.abiflags: Optional[str] = self._try(ascii_text, reader, layouts, found.get("abiflags"))
