@@ -16,6 +16,7 @@ from .sysdict import fields_of
 _DICT_SUBCLASS = 1 << 29
 _TYPE_SUBCLASS = 1 << 31
 _MOST_INTERPRETERS = 4096
+_MOST_DAMAGED_IN_A_ROW = 4
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,11 @@ def read_all(reader: Reader, layouts: Layouts, head: int, strict: bool = False) 
     """The list of interpreters from its head on (newest first), as far as each is one."""
     found: List[Interpreter] = []
     seen: Set[int] = set()
-    address = head
-    while address and address not in seen and len(found) < _MOST_INTERPRETERS:
+    address, damaged = head, 0
+    while address and address not in seen and len(found) < _MOST_INTERPRETERS and damaged <= _MOST_DAMAGED_IN_A_ROW:
         seen.add(address)
         interpreter = read_interpreter(reader, layouts, address, strict=strict)
+        damaged = 0 if interpreter is not None else damaged + 1
         if interpreter is not None:
             found.append(interpreter)
         try:

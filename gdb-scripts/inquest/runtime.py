@@ -70,6 +70,14 @@ def find_runtime(reader: Reader, core: CoreMemory, manifest: Mapping, layouts_fr
     return best
 
 
+def plausible(layouts: Layouts) -> bool:
+    """Whether a layout that came from a file can be one: no struct above a megabyte, no field outside its struct."""
+    return all(
+        struct.size <= 1 << 20 and all(0 <= field.offset and field.offset + field.size <= struct.size for field in struct.fields.values())
+        for struct in layouts.structs.values()
+    )
+
+
 class _Search:
     """One search: what it asks of memory, and what it tried, for the reason when it fails."""
 
@@ -83,7 +91,8 @@ class _Search:
 
     def from_gdb(self, hint: Tuple[int, ...]) -> Optional[Layouts]:
         if self._ask_gdb is not None:
-            self._gdb_layouts = self._ask_gdb(hint)
+            told = self._ask_gdb(hint)
+            self._gdb_layouts = told if told is not None and plausible(told) else None
             self._ask_gdb = None
         return self._gdb_layouts
 
@@ -226,7 +235,7 @@ class _Search:
         constants = dict(layouts.constants)
         if layouts.has("PyIntObject") and facts is not None and facts.maxunicode is not None:
             constants["sizeof_Py_UNICODE"] = 4 if facts.maxunicode > 0xFFFF else 2
-        layouts = replace(layouts, version=number, constants=constants)
+        layouts = replace(layouts, version=number, constants=constants, debug_build=debug)
         return Runtime(
             address=address,
             version=number,
