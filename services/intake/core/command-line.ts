@@ -9,8 +9,8 @@ import { fieldsOf } from "../elf/fields.ts";
 import type { AuxiliaryVector } from "./auxiliary-vector.ts";
 import type { CoreMemory } from "./core-memory.ts";
 
-/** The kernel allows a quarter of the stack's limit, 2 MiB as a rule, 6 MiB at most. */
-const MOST_STACK = 6 << 20;
+/** Bytes below the top: the second is what most command lines need, the last what the kernel allows at most (a quarter of the stack's limit). */
+const REACHES = [16 << 10, 256 << 10, 2 << 20, 6 << 20];
 const MOST_ARGUMENTS = 4096;
 const MOST_ARGUMENT_BYTES = 4096;
 const MOST_TOTAL_BYTES = 128 << 10;
@@ -19,15 +19,22 @@ export async function readCommandLine(memory: CoreMemory, auxv: AuxiliaryVector,
   const top = auxv.get("AT_EXECFN") ?? auxv.get("AT_PLATFORM") ?? auxv.get("AT_RANDOM");
   const stack = top === undefined ? null : memory.segmentAt(top);
   if (top === undefined || stack === null || auxvBytes === undefined) return null;
+  for (const reach of REACHES) {
+    const pointers = await findArguments(memory, stack.vaddr, top, reach, auxvBytes);
+    if (pointers !== null) return await readArguments(memory, pointers);
+  }
+  return null;
+}
+
+/** argv's pointers, looked for in the `reach` bytes below `top`. */
+async function findArguments(memory: CoreMemory, stackStart: bigint, top: bigint, reach: number, auxvBytes: Buffer): Promise<readonly bigint[] | null> {
   const word = memory.bits / 8;
-  const from = top - stack.vaddr > BigInt(MOST_STACK) ? top - BigInt(MOST_STACK) : stack.vaddr;
+  const from = top - stackStart > BigInt(reach) ? top - BigInt(reach) : stackStart;
   const start = from - (from % BigInt(word));
   const bytes = await memory.read(start, Number(top - start));
   if (bytes === null) return null;
   const at = bytes.lastIndexOf(auxvBytes.subarray(0, Math.max(4 * word, Math.floor(auxvBytes.length / 2))));
-  if (at < 0 || at % word !== 0) return null;
-  const pointers = argumentPointers(bytes.subarray(0, at), memory);
-  return pointers === null ? null : await readArguments(memory, pointers);
+  return at < 0 || at % word !== 0 ? null : argumentPointers(bytes.subarray(0, at), memory);
 }
 
 /** `stack` ends where auxv begins: back over envp's NULL and pointers, argv's NULL and pointers, to an argc that fits. */

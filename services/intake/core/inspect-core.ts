@@ -41,11 +41,11 @@ export async function inspectCore(source: ByteSource): Promise<CoreFacts> {
   const memory = coreMemory(source, header, loads);
   const auxv = parseAuxiliaryVector(notes.of(NT_AUXV)[0], header);
   const process = processFacts(notes, header);
-  const found = await moduleFacts(notes, memory, auxv, loads);
+  const found = await moduleFacts(notes, memory, auxv, loads, process.info?.name || null);
   const executable = found.modules.find((each) => each.kind === "executable")?.path ?? (await textOf(memory, auxv, "AT_EXECFN"));
   const argv = await readCommandLine(memory, auxv, notes.of(NT_AUXV)[0]);
   const missingBytes = Math.max(0, ...headers.map((each) => each.offset + each.filesz - source.size).filter(Number.isSafeInteger));
-  const madeBy = guessMaker(notes, header.shnum > 1);
+  const madeBy = guessMaker(notes, header.shnum > 1, found.modules);
   const facts: CoreFacts = {
     machine: machineName(header),
     bits: header.bits,
@@ -53,9 +53,9 @@ export async function inspectCore(source: ByteSource): Promise<CoreFacts> {
     size: source.size,
     madeBy,
     processAlive: process.signal === null || (madeBy === "gcore" && !isFatal(process.signal.number)),
-    pid: process.info?.pid ?? null,
-    uid: process.info?.uid ?? null,
-    gid: process.info?.gid ?? null,
+    pid: process.pid,
+    uid: process.uid,
+    gid: process.gid,
     name: process.info?.name || null,
     executable,
     executableName: executable?.split("/").at(-1) || process.info?.name || null,
@@ -86,7 +86,7 @@ async function readHeader(source: ByteSource): Promise<ElfHeader> {
 }
 
 function processFacts(notes: CoreNotes, header: ElfHeader) {
-  const info = notes.of(NT_PRPSINFO).map((desc) => parseProcessInfo(desc, header))[0] ?? null;
+  const written = notes.of(NT_PRPSINFO).map((desc) => parseProcessInfo(desc, header))[0] ?? null;
   const threads = notes.of(NT_PRSTATUS).flatMap((desc) => parseThread(desc, header) ?? []);
   const sent = notes.of(NT_SIGINFO).flatMap((desc) => parseSignalInfo(desc, header) ?? [])[0] ?? null;
   const [crashed] = threads;
@@ -95,17 +95,21 @@ function processFacts(notes: CoreNotes, header: ElfHeader) {
   // stops a live process, and its NT_SIGINFO tells of that stop.
   const matches = plain === null ? isFatal(sent?.number ?? 0) : plain.number === sent?.number;
   const signal = matches ? sent : plain;
-  return { info, threads, signal };
+  // valgrind leaves pid, uid and gid zero; of a single thread the LWP is the pid.
+  const known = written !== null && written.pid > 0;
+  const pid = known ? written.pid : threads.length === 1 && crashed !== undefined ? crashed.lwp : null;
+  return { info: written, pid, uid: known ? written.uid : null, gid: known ? written.gid : null, threads, signal };
 }
 
-async function moduleFacts(notes: CoreNotes, memory: CoreMemory, auxv: AuxiliaryVector, loads: readonly ProgramHeader[]) {
+/** `name` stands for the executable's path where nothing tells it. */
+async function moduleFacts(notes: CoreNotes, memory: CoreMemory, auxv: AuxiliaryVector, loads: readonly ProgramHeader[], name: string | null) {
   const mappings = parseMappedFiles(notes.of(NT_FILE)[0], memory);
   const vdso = await findVdso(auxv, memory);
   if (mappings.length > 0) {
     const { modules, otherFiles } = await findModules(mappings, memory);
     return { modules: withKinds([...modules, ...(vdso === null ? [] : [vdso])], auxv).map(withoutImage), otherFiles, modulesSource: "nt_file" as const };
   }
-  const linked = await walkLinkMap(memory, auxv, loads, await textOf(memory, auxv, "AT_EXECFN"));
+  const linked = await walkLinkMap(memory, auxv, loads, (await textOf(memory, auxv, "AT_EXECFN")) ?? name);
   const missed = vdso !== null && !linked.some((each) => each.start === vdso.start) ? [vdso] : [];
   const modules = withKinds([...linked, ...missed], auxv).map(withoutImage);
   return { modules, otherFiles: [], modulesSource: linked.length > 0 ? ("link_map" as const) : null };
@@ -144,7 +148,7 @@ function warningsOf(facts: CoreFacts, notes: CoreNotes, headersMissing: number):
   if (headersMissing > 0) warn("program_headers_missing", `${headersMissing} program headers could not be read`);
   if (!notes.whole) warn("notes_truncated", "the notes end early; threads and mapped files may be missing");
   if (facts.threads.length === 0) warn("threads_missing", "the core has no NT_PRSTATUS, so no thread is known");
-  if (facts.pid === null) warn("process_info_missing", "the core has no NT_PRPSINFO, so pid and name are not known from it");
+  if (notes.of(NT_PRPSINFO).length === 0) warn("process_info_missing", "the core has no NT_PRPSINFO, so its name and command line may not be known");
   if (facts.modulesSource === null) warn("mapped_files_missing", "the core has no NT_FILE and no readable link map, so the mapped files are not known");
   if (facts.modulesSource === "link_map") warn("mapped_files_from_link_map", "the core has no NT_FILE; the mapped files come from the dynamic linker's list");
   return warnings;

@@ -4,17 +4,16 @@
  * The executable's DT_DEBUG points to `struct r_debug`, whose `r_map` is a chain of `struct link_map` (link.h); glibc and
  * musl both keep it. Every pointer is the dead process's, so the walk is bounded and keeps a visited set.
  */
-import { fieldsOf } from "../elf/fields.ts";
 import { PT_LOAD, PT_PHDR, type ProgramHeader, parseProgramHeaders, programHeaderSize } from "../elf/program-headers.ts";
 import type { AuxiliaryVector } from "./auxiliary-vector.ts";
 import type { CoreMemory } from "./core-memory.ts";
+import { readLinkMapEntry, scanForList } from "./link-map-entry.ts";
 import { type ElfImage, readDynamic, readElfImage } from "./elf-image.ts";
 import { type FoundModule, moduleOf, pageCeil, pageFloor } from "./modules.ts";
 
 const DT_DEBUG = 21;
 const MOST_MODULES = 4096;
 const MOST_IMAGES_TRIED = 4096;
-const MOST_PATH = 4096;
 
 type Loaded = Pick<ElfImage, "programHeaders" | "bias">;
 
@@ -39,21 +38,6 @@ async function byProgramHeaders(memory: CoreMemory, auxv: AuxiliaryVector, addre
   return { programHeaders, bias: own === undefined ? 0n : BigInt.asUintN(memory.bits, address - own.vaddr) };
 }
 
-interface LinkMapEntry {
-  readonly bias: bigint;
-  readonly name: string;
-  readonly next: bigint;
-}
-
-async function readEntry(memory: CoreMemory, address: bigint): Promise<LinkMapEntry | null> {
-  const word = memory.bits / 8;
-  const bytes = await memory.read(address, 4 * word); // l_addr, l_name, l_ld, l_next
-  if (bytes === null) return null;
-  const fields = fieldsOf(bytes, memory);
-  const name = await memory.text(fields.word(word), MOST_PATH);
-  return { bias: fields.word(0), name: name ?? "", next: fields.word(3 * word) };
-}
-
 /** File-backed ranges as the program headers say them, for want of NT_FILE. */
 function rowsOf(loaded: Loaded, memory: CoreMemory) {
   return loaded.programHeaders
@@ -64,15 +48,45 @@ function rowsOf(loaded: Loaded, memory: CoreMemory) {
     });
 }
 
-async function toModule(memory: CoreMemory, entry: LinkMapEntry, path: string, executable: Loaded | null): Promise<FoundModule | null> {
-  const rows = executable === null ? [] : rowsOf(executable, memory);
-  const base = executable === null ? entry.bias : rows.find((row) => row.offset === 0)?.start;
-  const found = base === undefined ? null : await readElfImage(memory, base);
-  const image = found === "absent" ? null : found;
-  if (executable !== null) return moduleOf(path, rows, image);
+const presentImage = async (memory: CoreMemory, base: bigint) => {
+  const found = await readElfImage(memory, base);
+  return found === "absent" ? null : found;
+};
+
+async function toExecutable(memory: CoreMemory, auxv: AuxiliaryVector, path: string | null, executable: Loaded | null): Promise<FoundModule | null> {
+  if (path === null) return null;
+  const rows = executable === null ? rowAt(memory, auxv.get("AT_PHDR")) : rowsOf(executable, memory);
+  const base = rows.find((row) => row.offset === 0)?.start;
+  if (base === undefined) return null;
+  return { ...moduleOf(path, rows, await presentImage(memory, base)), kind: "executable" };
+}
+
+async function toLibrary(memory: CoreMemory, base: bigint, path: string): Promise<FoundModule | null> {
+  const image = await presentImage(memory, base);
   if (image !== null) return moduleOf(path, rowsOf(image, memory), image);
-  const segment = memory.segmentAt(entry.bias);
-  return segment === null ? null : moduleOf(path, [{ start: segment.vaddr, end: segment.vaddr + segment.memsz, offset: 0 }], null);
+  const [row] = rowAt(memory, base);
+  return row === undefined ? null : moduleOf(path, [{ ...row, start: base }], null);
+}
+
+/** For want of headers: the segment that holds the address, which qemu notes even where it dumps nothing of it. */
+function rowAt(memory: CoreMemory, address: bigint | undefined) {
+  const segment = address === undefined ? null : memory.segmentAt(address);
+  return segment === null ? [] : [{ start: segment.vaddr, end: segment.vaddr + segment.memsz, offset: 0 }];
+}
+
+/** Where the list begins, and the executable's headers where they are dumped. */
+interface List {
+  readonly first: bigint;
+  readonly executable: Loaded | null;
+}
+
+async function findList(memory: CoreMemory, auxv: AuxiliaryVector, loads: readonly ProgramHeader[]): Promise<List | null> {
+  const executable = await findExecutable(memory, auxv, loads);
+  const debug = executable === null ? undefined : (await readDynamic(memory, executable)).get(DT_DEBUG);
+  const first = debug === undefined || debug === 0n ? null : await memory.word(debug + BigInt(memory.bits / 8)); // r_map
+  if (first !== null && first !== 0n) return { first, executable };
+  const scanned = await scanForList(memory, loads);
+  return scanned === null ? null : { first: scanned, executable };
 }
 
 /** Modules in the linker's order, the executable first. `executablePath` names the first entry, whose own name is empty. */
@@ -82,19 +96,20 @@ export async function walkLinkMap(
   loads: readonly ProgramHeader[],
   executablePath: string | null,
 ): Promise<readonly FoundModule[]> {
-  const executable = await findExecutable(memory, auxv, loads);
-  if (executable === null) return [];
-  const debug = (await readDynamic(memory, executable)).get(DT_DEBUG);
-  let address = debug === undefined || debug === 0n ? null : await memory.word(debug + BigInt(memory.bits / 8)); // r_map
+  const list = await findList(memory, auxv, loads);
   const modules: FoundModule[] = [];
   const visited = new Set<bigint>();
-  while (address !== null && address !== 0n && !visited.has(address) && visited.size < MOST_MODULES) {
-    const first = visited.size === 0;
+  let address = list?.first ?? 0n;
+  while (address !== 0n && !visited.has(address) && visited.size < MOST_MODULES) {
+    const isFirst = visited.size === 0;
     visited.add(address);
-    const entry = await readEntry(memory, address);
+    const entry = await readLinkMapEntry(memory, address);
     if (entry === null) break;
-    const path = entry.name !== "" ? entry.name : first ? executablePath : null;
-    const module = path === null ? null : await toModule(memory, entry, path, first ? executable : null);
+    const module = isFirst
+      ? await toExecutable(memory, auxv, entry.name || executablePath, list?.executable ?? null)
+      : entry.name === ""
+        ? null
+        : await toLibrary(memory, entry.bias, entry.name);
     if (module !== null) modules.push(module);
     address = entry.next;
   }

@@ -102,7 +102,7 @@ const holds = (module: CoreModule, address: bigint | undefined) =>
 export function withKinds(modules: readonly FoundModule[], auxv: AuxiliaryVector): FoundModule[] {
   const executable = modules.find((each) => holds(each, auxv.get("AT_ENTRY"))) ?? modules.find((each) => holds(each, auxv.get("AT_PHDR")));
   return modules.map((module) => {
-    if (module === executable) return { ...module, kind: "executable" };
+    if (module === executable || module.kind === "executable") return { ...module, kind: "executable" };
     if (module.path === VDSO_NAME || holds(module, auxv.get("AT_SYSINFO_EHDR"))) return { ...module, kind: "vdso" };
     const base = auxv.get("AT_BASE");
     return { ...module, kind: base !== undefined && base !== 0n && holds(module, base) ? "interpreter" : "library" };

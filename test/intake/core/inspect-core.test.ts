@@ -103,6 +103,26 @@ describe("the signal", () => {
   });
 });
 
+describe("the maker", () => {
+  const info = processInfo(form, { pid: 0, uid: 0, gid: 0, name: "a", psargs: "" });
+  const status = processStatus(form, 7, 11);
+  const auxv = note(form, "CORE", 6, auxiliaryVector(form, { 6: 4096n }));
+  const files = mappedFiles(form, [{ path: "/a", start: 0x1000n, end: 0x2000n, offset: 0 }]);
+
+  test.each([
+    ["kernel", [status, info, auxv, files]],
+    ["gcore", [info, status, auxv, files, note(form, "GDB", 0xff000000, Buffer.from("<target/>"))]],
+    ["qemu", [status, info, auxv]],
+    ["unknown", [status]],
+  ])("%s is told by the notes that it writes", async (maker, notes) => {
+    expect((await inspect(buildCore(form, X86_64, notes, []))).madeBy).toBe(maker);
+  });
+
+  test("that leaves the pid zero, as valgrind does, leaves it to the only thread", async () => {
+    expect(await inspect(buildCore(form, X86_64, [info, status], []))).toMatchObject({ pid: 7, uid: null, gid: null, name: "a" });
+  });
+});
+
 describe("modules", () => {
   const id = (byte: number) => Buffer.alloc(20, byte).toString("hex");
   const row = (path: string, start: bigint, pages: number, offset: number) => ({ path, start, end: start + BigInt(pages * page), offset });

@@ -10,7 +10,7 @@ const PT_PHDR = 6;
 const DT_DEBUG = 21;
 
 /** A core without NT_FILE: an executable at 0x10000, two libraries, and the linker's list in a page of data at 0x50000. */
-function core(form: Form, next: (index: number) => bigint): Buffer {
+function core(form: Form, next: (index: number) => bigint, dumped = true): Buffer {
   const { word } = encoder(form);
   const size = form.bits / 8;
   const data = Buffer.alloc(page);
@@ -25,7 +25,7 @@ function core(form: Form, next: (index: number) => bigint): Buffer {
   const entryAt = (index: number) => 0x200 + index * 0x80;
   const names = [text(0x800, ""), text(0x810, "/lib/libpython3.13.so.1.0"), text(0x840, "/lib/libc.so.6")];
   const bases = [0x10000n, 0x20000n, 0x30000n];
-  for (const [index, base] of bases.entries()) put(entryAt(index), base, names[index] ?? 0n, 0n, next(index));
+  for (const [index, base] of bases.entries()) put(entryAt(index), index === 0 ? 0n : base, names[index] ?? 0n, index === 0 ? dataAt : 0n, next(index));
   text(0x900, "/usr/bin/python3.13");
 
   const phdrAt = form.bits === 64 ? 64 : 52;
@@ -39,7 +39,7 @@ function core(form: Form, next: (index: number) => bigint): Buffer {
     AARCH64,
     [processStatus(form, 9, 11), note(form, "CORE", 6, auxv)],
     [
-      { vaddr: 0x10000n, bytes: executable, flags: 5 },
+      { vaddr: 0x10000n, bytes: dumped ? executable : Buffer.alloc(0), memsz: BigInt(page), flags: 5 },
       { vaddr: 0x20000n, bytes: firstPage(form, AARCH64, "bb".repeat(20), 1), flags: 5 },
       { vaddr: 0x30000n, bytes: Buffer.alloc(page), flags: 5 },
       { vaddr: dataAt, bytes: data },
@@ -63,6 +63,16 @@ describe.each<Form>([
       ["/lib/libc.so.6", null, "library"],
     ]);
     expect(facts.warnings.map((warning) => warning.code)).toContain("mapped_files_from_link_map");
+  });
+
+  test("and without the executable's pages, as qemu leaves it, finds that list by a scan", async () => {
+    const facts = await inspectCore(bufferSource(core(form, (index) => (index < 2 ? entry(index + 1) : 0n), false)));
+    expect(facts.madeBy).toBe("unknown");
+    expect(facts.modules.map(({ path, buildId, kind, start }) => [path, buildId, kind, start])).toEqual([
+      ["/usr/bin/python3.13", null, "executable", "0x10000"],
+      ["/lib/libpython3.13.so.1.0", "bb".repeat(20), "library", "0x20000"],
+      ["/lib/libc.so.6", null, "library", "0x30000"],
+    ]);
   });
 
   test("whose list runs in a circle ends, each module once", async () => {
