@@ -53,10 +53,10 @@ async function placeBlob(input: GatherInput, blob: BlobKey, to: string): Promise
 async function placeBinary(input: GatherInput, file: StoredBinary, path: string): Promise<PlacedFile | null> {
   const wanted = sysrootPath(path);
   for (const place of [wanted, `${besideSysroot}/${file.sha256}`]) {
-    if (place === null || !(await placeBlob(input, file.blob, join(input.folder, "sysroot", place)))) continue;
-    const facts = await inspectBinaryFile(join(input.folder, "sysroot", place));
-    const isWanted = place === wanted;
-    return { path: place, soname: isWanted ? facts.soname : null, interpreter: facts.interpreter, isInterpreter: false };
+    // Beside the sysroot a file has its digest for a name: what is there already is the same.
+    if (place === null || (!(await placeBlob(input, file.blob, join(input.folder, "sysroot", place))) && place === wanted)) continue;
+    const { soname, interpreter } = await inspectBinaryFile(join(input.folder, "sysroot", place));
+    return { path: place, soname: place === wanted ? soname : null, interpreter, isInterpreter: false };
   }
   return null;
 }

@@ -5,7 +5,7 @@ import type { Choice } from "./choose-binaries.ts";
 import { baseName } from "./sysroot-path.ts";
 
 /** `python3.11`, `python`, `libpython3.12.so.1.0`, `libpython3.13d.so`, `pypy` is none. */
-const pythonName = /^(lib)?python(\d+(\.\d+)*)?[a-z]{0,3}(\.so[\d.]*)?$/;
+const pythonName = /^(lib)?python(\d+(\.\d+)*[a-z]{0,3})?(\.so[\d.]*)?$/;
 
 /** The files that hold the interpreter: by name, else the executable itself (renamed, relocated or embedding statically). */
 export function interpreterPaths(facts: CoreFacts): ReadonlySet<string> {
