@@ -103,7 +103,7 @@ async function readDebugLink(source: ByteSource, header: ElfHeader, section: Sec
 
 function warningsOf(source: ByteSource, header: ElfHeader, headers: readonly ProgramHeader[], promised: number, sections: readonly Section[]): Warning[] {
   const kept = sections.filter((each) => each.type !== SHT_NOBITS);
-  const end = Math.max(header.shoff, ...kept.map((each) => each.offset + each.size));
+  const end = kept.reduce((most, each) => Math.max(most, each.offset + each.size), header.shoff);
   const truncated = end > source.size || headers.length < promised || (header.shoff > 0 && sections.length === 0);
   return truncated ? [{ code: "truncated_binary", detail: "the file is shorter than its headers promise" }] : [];
 }

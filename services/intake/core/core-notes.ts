@@ -18,6 +18,7 @@ export const NT_SIGINFO = 0x53494749;
 
 /** Beyond this the notes of a process with tens of thousands of threads are cut. */
 const MOST_NOTE_BYTES = 64 << 20;
+const MOST_NOTES = 500_000;
 
 export interface CoreNotes {
   /** Of owner CORE (and LINUX, GDB), in file order. */
@@ -36,7 +37,10 @@ export async function readCoreNotes(source: ByteSource, form: ElfForm, segments:
     const bytes = await readAll(source, segment.offset, Math.min(segment.filesz, left));
     left -= bytes.length;
     if (bytes.length < segment.filesz) whole = false;
-    all.push(...parseNotes(bytes, form));
+    for (const note of parseNotes(bytes, form)) {
+      if (all.length >= MOST_NOTES) whole = false;
+      else all.push(note);
+    }
   }
   return { all, whole, of: (type) => all.filter((note) => note.name === "CORE" && note.type === type).map((note) => note.desc) };
 }

@@ -44,7 +44,7 @@ export async function inspectCore(source: ByteSource): Promise<CoreFacts> {
   const found = await moduleFacts(notes, memory, auxv, loads, process.info?.name || null);
   const executable = found.modules.find((each) => each.kind === "executable")?.path ?? (await textOf(memory, auxv, "AT_EXECFN"));
   const argv = await readCommandLine(memory, auxv, notes.of(NT_AUXV)[0]);
-  const missingBytes = Math.max(0, ...headers.map((each) => each.offset + each.filesz - source.size).filter(Number.isSafeInteger));
+  const missingBytes = headers.reduce((most, each) => Math.max(most, beyond(each, source.size)), 0);
   const madeBy = guessMaker(notes, header.shnum > 1, found.modules);
   const facts: CoreFacts = {
     machine: machineName(header),
@@ -130,6 +130,12 @@ function commandLineFacts(argv: readonly string[] | null, psargs: string): Pick<
 
 /** Signals whose default is to end the process with a core. */
 const isFatal = (signal: number) => [3, 4, 6, 7, 8, 11, 24, 25, 31].includes(signal);
+
+/** Bytes of the segment that lie beyond the end of the file; 0 for a header that no file can keep. */
+function beyond(segment: ProgramHeader, size: number): number {
+  const bytes = segment.offset + segment.filesz - size;
+  return Number.isSafeInteger(bytes) ? bytes : 0;
+}
 
 const toSegment = (each: ProgramHeader): CoreSegment => ({
   start: hex(each.vaddr),

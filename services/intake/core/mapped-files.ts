@@ -10,6 +10,8 @@ export interface FileMapping {
 }
 
 const MOST_PATH = 4096;
+/** Linux maps at most 65,530 ranges by default; some systems raise it. */
+const MOST_ROWS = 131_072;
 
 /** `long count, page_size; struct { long start, end, file_ofs_in_pages; } [count]; char names[]`, each name with its NUL. Rows cut off are left out. */
 export function parseMappedFiles(desc: Buffer | undefined, form: ElfForm): readonly FileMapping[] {
@@ -22,7 +24,7 @@ export function parseMappedFiles(desc: Buffer | undefined, form: ElfForm): reado
   if (promised > fits) return [];
   const mappings: FileMapping[] = [];
   let nameAt = (2 + 3 * promised) * word;
-  for (let row = 0; row < promised && nameAt < desc.length; row += 1) {
+  for (let row = 0; row < Math.min(promised, MOST_ROWS) && nameAt < desc.length; row += 1) {
     const at = (2 + 3 * row) * word;
     const nul = desc.indexOf(0, nameAt);
     const nameEnd = nul < 0 ? desc.length : nul;

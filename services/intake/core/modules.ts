@@ -47,27 +47,36 @@ export async function findModules(mappings: readonly FileMapping[], memory: Core
   const otherFiles: OtherFile[] = [];
   for (const [path, rows] of Map.groupBy(mappings, (row) => row.path)) {
     for (let at = 0; at < rows.length; ) {
-      const { taken, module } = await nextModule(path, rows.slice(at), memory);
-      if (module === null) otherFiles.push(...rows.slice(at, at + taken).map((row) => ({ path, ...toMapping(row) })));
+      const { own, module } = await nextModule(path, rows, at, memory);
+      if (module === null) for (const row of own) otherFiles.push({ path, ...toMapping(row) });
       else modules.push(module);
-      at += taken;
+      at += own.length;
     }
   }
   modules.sort((a, b) => (BigInt(a.start) < BigInt(b.start) ? -1 : 1));
   return { modules, otherFiles };
 }
 
-/** How many of the rows, which belong to one path, are one module or one other file. */
-async function nextModule(path: string, rows: readonly FileMapping[], memory: CoreMemory): Promise<{ taken: number; module: FoundModule | null }> {
-  const [first] = rows;
-  if (first === undefined) return { taken: 1, module: null };
+/** The rows from `at` on, which belong to one path, that are one module or one other file. */
+async function nextModule(
+  path: string,
+  rows: readonly FileMapping[],
+  at: number,
+  memory: CoreMemory,
+): Promise<{ own: readonly FileMapping[]; module: FoundModule | null }> {
+  const [first] = rows.slice(at, at + 1);
+  if (first === undefined) return { own: [], module: null };
   const found = first.offset === 0 ? await readElfImage(memory, first.start) : "absent";
-  if (found === null) return { taken: 1, module: null };
-  const belongs = found === "absent" ? isNext(rows) : (row: FileMapping) => row.start < found.end;
-  const past = rows.findIndex((row, index) => index > 0 && !belongs(row, index));
-  const own = past < 0 ? rows : rows.slice(0, past);
+  if (found === null) return { own: [first], module: null };
+  let past = at + 1;
+  for (let before = first; past < rows.length; past += 1) {
+    const row = rows[past];
+    if (row === undefined || !(found === "absent" ? goesOn(before, row) : row.start < found.end)) break;
+    before = row;
+  }
+  const own = rows.slice(at, past);
   const isModule = isLoaded(own, memory) || (found !== "absent" && !found.hasCode);
-  return { taken: own.length, module: isModule ? moduleOf(path, own, found === "absent" ? null : found) : null };
+  return { own, module: isModule ? moduleOf(path, own, found === "absent" ? null : found) : null };
 }
 
 /**
@@ -79,11 +88,8 @@ function isLoaded(rows: readonly FileMapping[], memory: CoreMemory): boolean {
   return segments.some((each) => ((each?.flags ?? 0) & PF_X) !== 0) || (rows.length > 1 && segments.includes(null));
 }
 
-/** Without the file's own headers: the next row goes on where this one ends, or further into the file. */
-const isNext = (rows: readonly FileMapping[]) => (row: FileMapping, index: number) => {
-  const before = rows[index - 1];
-  return before !== undefined && (row.start === before.end || row.offset > before.offset);
-};
+/** Without the file's own headers: the next row begins where this one ends, or further into the file. */
+const goesOn = (before: FileMapping, row: FileMapping) => row.start === before.end || row.offset > before.offset;
 
 /** The kernel's own library, which no file holds. */
 export async function findVdso(auxv: AuxiliaryVector, memory: CoreMemory): Promise<FoundModule | null> {

@@ -222,10 +222,28 @@ describe("what goes wrong", () => {
   });
 
   test("more program headers than a header can count are all read", async () => {
-    const loads = Array.from({ length: 66_000 }, (_, index) => ({ vaddr: BigInt(index + 1) * 0x1000n, memsz: 0x1000n }));
+    const loads = Array.from({ length: 200_000 }, (_, index) => ({ vaddr: BigInt(index + 1) * 0x1000n, memsz: 0x1000n }));
     const facts = await inspect(buildCore(form, X86_64, [processStatus(form, 5, 11)], loads, { manyHeaders: true }));
-    expect(facts.segments).toHaveLength(66_000);
+    expect(facts.segments).toHaveLength(200_000);
     expect(facts.crashedLwp).toBe(5);
+  });
+
+  test("more mappings of one file than any system allows are read once each, up to a cap", async () => {
+    const rows = Array.from({ length: 140_000 }, (_, index) => ({
+      path: "/a",
+      start: BigInt(index) * 0x2000n,
+      end: BigInt(index) * 0x2000n + 0x1000n,
+      offset: 0,
+    }));
+    const facts = await inspect(buildCore(form, X86_64, [processStatus(form, 5, 11), mappedFiles(form, rows)], []));
+    expect(facts.modules.length + facts.otherFiles.length).toBe(131_072);
+  });
+
+  test("more notes than any process has are cut, with a warning", async () => {
+    const many = Buffer.concat(Array.from<Buffer>({ length: 600_000 }).fill(note(form, "CORE", 99, Buffer.alloc(0))));
+    const facts = await inspect(buildCore(form, X86_64, [processStatus(form, 5, 11), many], []));
+    expect(facts.crashedLwp).toBe(5);
+    expect(facts.warnings.map((warning) => warning.code)).toContain("notes_truncated");
   });
 
   test("an entry size of nothing does not hang", async () => {
