@@ -1,0 +1,83 @@
+/** Each finding with a case that gets it and look-alikes that must not. */
+import { describe, expect, test } from "vitest";
+import type { NativeFrame } from "../../../services/contract/report.ts";
+import type { CoreFacts } from "../../../services/intake/core/core-facts.ts";
+import { diagnose } from "../../../workers/pipeline/diagnose.ts";
+import { module, nativeFrame, thread } from "../../text/sample-report.ts";
+import { coreFacts, segfault } from "./sample-facts.ts";
+
+function codes(core: Partial<CoreFacts>, frames: readonly NativeFrame[] = [], modules: Parameters<typeof module>[1][] = []) {
+  const threads = [thread(4711, { crashed: true, native_frames: [...frames] })];
+  return diagnose({ core: coreFacts(core), threads, modules: modules.map((some) => module("/usr/lib/libc.so.6", some)), python: null, native: null }).map(
+    (each) => each.code,
+  );
+}
+
+const aborted = (some: Parameters<typeof segfault>[0] = {}) =>
+  segfault({ number: 6, name: "SIGABRT", code: "SI_TKILL", code_number: -6, address: null, sender_pid: 4711, ...some });
+const abortStack = ["__pthread_kill_implementation", "raise", "abort", "fatal_error_exit"].map((name) => nativeFrame(name));
+
+describe("null_dereference", () => {
+  test.each(["0x0", "0x8", "0xfff"])("is an unmapped access at %s", (address) => {
+    expect(codes({ signal: segfault({ address }) })).toEqual(["null_dereference"]);
+  });
+
+  test.each([
+    ["an address outside the first page", segfault({ address: "0x1000" })],
+    ["a non-canonical address, which the kernel reports as 0", segfault({ code: "SI_KERNEL", code_number: 128 })],
+    ["a page that is mapped and forbidden", segfault({ code: "SEGV_ACCERR", code_number: 2 })],
+    ["a signal that a process sent", segfault({ code: "SI_USER", code_number: 0, sender_pid: 4711 })],
+    ["a bus error", segfault({ number: 7, name: "SIGBUS", code: "BUS_ADRERR" })],
+    ["a core without siginfo", segfault({ code: null, code_number: null, address: null })],
+  ])("is not %s", (_what, signal) => {
+    expect(codes({ signal })).toEqual([]);
+  });
+});
+
+describe("sent_by_process", () => {
+  test("is a signal from another pid", () => {
+    expect(codes({ signal: segfault({ number: 15, name: "SIGTERM", code: "SI_USER", code_number: 0, address: null, sender_pid: 99 }) })).toEqual([
+      "sent_by_process",
+    ]);
+  });
+
+  test("is not a signal that the process sent to itself, nor one of the kernel's", () => {
+    expect(codes({ signal: aborted() })).toEqual([]);
+    expect(codes({ signal: segfault({ code: "SI_KERNEL", sender_pid: 0, address: null }) })).toEqual([]);
+    expect(codes({ pid: null, signal: segfault({ code: "SI_USER", sender_pid: 99, address: null }) })).toEqual([]);
+  });
+});
+
+describe("abort", () => {
+  test("names the function that called abort", () => {
+    const [finding] = diagnose({
+      core: coreFacts({ signal: aborted() }),
+      threads: [thread(4711, { crashed: true, native_frames: abortStack })],
+      modules: [],
+      python: null,
+      native: null,
+    });
+    expect(finding).toMatchObject({ code: "abort", evidence: { caller: "fatal_error_exit" } });
+  });
+
+  test("is not a SIGABRT without abort on the stack, nor one from outside", () => {
+    expect(codes({ signal: aborted() }, [nativeFrame("raise"), nativeFrame("my_check")])).toEqual([]);
+    expect(codes({ signal: aborted({ code: "SI_USER", sender_pid: 99 }) }, abortStack)).toEqual(["sent_by_process"]);
+    expect(codes({ signal: segfault({ address: "0x5000" }) }, abortStack)).toEqual([]);
+  });
+});
+
+describe("binary_mismatch and truncated_core", () => {
+  test("are told from the evidence alone", () => {
+    expect(codes({ signal: null }, [], [{ found: "mismatch" }, { found: "mismatch" }])).toEqual(["binary_mismatch"]);
+    expect(codes({ signal: null, missingBytes: 10 })).toEqual(["truncated_core"]);
+  });
+
+  test("are not told of a missing binary, nor of a whole core", () => {
+    expect(codes({ signal: null }, [], [{ found: "missing" }, { found: "upload" }])).toEqual([]);
+  });
+
+  test("come after what says why the process died", () => {
+    expect(codes({ missingBytes: 1 }, [], [{ found: "mismatch" }])).toEqual(["null_dereference", "binary_mismatch", "truncated_core"]);
+  });
+});
