@@ -57,10 +57,10 @@ const succeeding: RunJobParts["analyse"] = async (job, onProgress) => {
   return { report: newReport(job.id), missingBinaries: [{ build_id: "abcd", path: "/x", needed_for: "symbols" }] };
 };
 const failing =
-  (error: unknown): RunJobParts["analyse"] =>
+  (fault: unknown): RunJobParts["analyse"] =>
   async () => {
     await Promise.resolve();
-    throw error;
+    throw fault;
   };
 
 const job = async () => (await jobs.get(defaultProject, id))?.job;
