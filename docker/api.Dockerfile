@@ -18,4 +18,4 @@ COPY services services
 USER inquest
 ENV INQUEST_DATA_DIR=/var/lib/inquest/data
 EXPOSE 8080
-CMD ["node_modules/.bin/node", "--import", "tsx", "services/server.ts"]
+CMD ["node_modules/.bin/node", "--max-semi-space-size=2", "services/server.ts"]

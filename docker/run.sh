@@ -8,4 +8,5 @@ case "$1" in
   *) part=all ;;
 esac
 sh docker/setup.sh "$part"
-exec node_modules/.bin/node --import tsx "$@"
+# Node strips the types itself. The small young generation keeps a server's memory flat while gigabytes stream through it.
+exec node_modules/.bin/node --max-semi-space-size=2 "$@"

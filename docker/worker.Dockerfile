@@ -18,4 +18,4 @@ COPY workers workers
 COPY gdb-scripts gdb-scripts
 USER inquest
 ENV INQUEST_DATA_DIR=/var/lib/inquest/data
-CMD ["node_modules/.bin/node", "--import", "tsx", "workers/main.ts"]
+CMD ["node_modules/.bin/node", "--max-semi-space-size=2", "workers/main.ts"]

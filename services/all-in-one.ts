@@ -46,7 +46,7 @@ interface Family {
 
 function program(name: string, path: string, { environment, logger, onHopeless }: Family): Child {
   const file = fileURLToPath(new URL(path, import.meta.url));
-  const words = ["--import", "tsx", file];
+  const words = [...process.execArgv, file];
   return new Child({ name, command: process.execPath, arguments: words, environment, channel: true, graceMs: 20_000, logger, onHopeless });
 }
 
