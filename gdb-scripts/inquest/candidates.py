@@ -6,7 +6,7 @@ A ``Place`` is only a guess with its reason; ``runtime`` tries each. ``runtime_a
 
 from __future__ import annotations
 
-from typing import Iterator, List, NamedTuple, Optional, Tuple
+from typing import Iterator, List, NamedTuple, Optional
 
 from .core_file import CoreMemory, Segment
 from .layout.debug_offsets import COOKIE
@@ -29,17 +29,23 @@ class Place(NamedTuple):
 def likely_modules(core: CoreMemory) -> List[Module]:
     """The modules in the order worth trying: named python first, then every other file that is there, extension modules last."""
 
-    def rank(module: Module) -> Tuple[int, int]:
-        name = module.name.lower()
-        if name.startswith("libpython"):
-            return (0, 0)
-        if name.startswith("python"):
-            return (1, 0)
-        if "python" in name and ".cpython-" not in name:
-            return (2, 0)
-        return (4 if ".cpython-" in name else 3, 0)
+    return sorted(core.modules, key=_rank)
 
-    return sorted(core.modules, key=rank)
+
+def named_python(module: Optional[Module]) -> bool:
+    """Whether a module's name says that it is an interpreter."""
+    return module is not None and _rank(module) <= 2
+
+
+def _rank(module: Module) -> int:
+    name = module.name.lower()
+    if name.startswith("libpython"):
+        return 0
+    if name.startswith("python"):
+        return 1
+    if ".cpython-" in name:
+        return 4
+    return 2 if "python" in name else 3
 
 
 def by_symbol(core: CoreMemory) -> Iterator[Place]:

@@ -78,6 +78,10 @@ def plausible(layouts: Layouts) -> bool:
     )
 
 
+def _whole(runtime: Optional[Runtime]) -> bool:
+    return runtime is not None and bool(runtime.main.sysdict and runtime.main.modules)
+
+
 class _Search:
     """One search: what it asks of memory, and what it tried, for the reason when it fails."""
 
@@ -111,16 +115,19 @@ class _Search:
 
     def by_places(self, places: Iterator[Place]) -> Optional[Runtime]:
         """The best of the runtimes at some places: the first with a sound main interpreter, else the first that is one at all."""
-        fallback: Optional[Runtime] = None
+        best: Optional[Runtime] = None
         for place in places:
-            if len(self._tried) >= 256:
+            # Once one is found, only modules that are plainly another interpreter are asked.
+            if len(self._tried) >= 256 or (_whole(best) and not candidates.named_python(place.module)):
                 break
             self._tried.append(place)
             found = self._at(place)
-            if found is not None and found.main.sysdict and found.main.modules:
-                return found
-            fallback = fallback or found
-        return fallback
+            if best is None or (_whole(found) and not _whole(best)):
+                best = found or best
+            elif found is not None and _whole(found) and found.main.address != best.main.address:
+                text = "The process holds a second interpreter, of Python %s in %s, which this report leaves out."
+                best.warnings.append(text % (found.version_text, found.module))
+        return best
 
     def _at(self, place: Place) -> Optional[Runtime]:
         if place.kind == "runtime":
