@@ -38,11 +38,35 @@ def keep_ends(keys: Sequence[Hashable], limit: int) -> List[Union[int, Fold]]:
     gap = total - limit
     cycle = period(keys[inner : total - outer])
     if cycle is not None:
-        # A fold of whole cycles: what is left of the last one is left out too, with the frames before it.
+        # Whole cycles: what is left of the last one is left out too, when the frames behind it go on in the same way.
         whole = -(-gap // cycle)
         if inner + whole * cycle <= total and _repeats(keys, inner, whole * cycle, cycle):
             return [*range(inner), Fold(cycle, whole), *range(inner + whole * cycle, total)]
     return [*range(inner), Fold(gap, 1), *range(total - outer, total)]
+
+
+def keep_ends_around(keys: Sequence[Hashable], limit: int, gap_index: int, gap: Fold) -> List[Union[int, Fold]]:
+    """The same for a stack whose frames miss ``gap`` before ``gap_index``: cycles at both sides of it join the fold until ``limit`` is
+    kept, give or take a cycle at each side. A side that does not repeat stays whole up to its half, and is cut there."""
+    outer = limit // 2
+    inner = limit - outer
+    left = gap_index
+    right = gap_index
+    count = gap.count
+    while left - gap.cycle >= inner and _alike(keys, left - gap.cycle, gap_index, gap.cycle):
+        left -= gap.cycle
+        count += 1
+    while len(keys) - right - gap.cycle >= outer and _alike(keys, right, gap_index, gap.cycle):
+        right += gap.cycle
+        count += 1
+    before: List[Union[int, Fold]] = list(keep_ends(keys[:left], limit))
+    after: List[Union[int, Fold]] = [item if isinstance(item, Fold) else item + right for item in keep_ends(keys[right:], limit)]
+    return [*before, Fold(gap.cycle, count), *after]
+
+
+def _alike(keys: Sequence[Hashable], start: int, reference: int, cycle: int) -> bool:
+    """Whether the cycle at ``start`` is the one at ``reference``."""
+    return list(keys[start : start + cycle]) == list(keys[reference : reference + cycle])
 
 
 def _repeats(keys: Sequence[Hashable], start: int, length: int, cycle: int) -> bool:

@@ -8,7 +8,7 @@ from typing import Dict, List, Optional
 import gdb
 
 from inquest import native_machine
-from inquest.folding import Fold, keep_ends
+from inquest.folding import Fold
 from inquest.native_frames import FrameTeller
 from inquest.native_modules import ModuleMap
 from inquest.native_walk import Clock, Walk, walk_thread
@@ -31,7 +31,8 @@ def native_answer(manifest: dict) -> dict:
     started = time.perf_counter()
     chosen = _choose_threads(manifest, warnings)
     clock = Clock(_WALK_SECONDS)
-    threads = [_thread(thread, manifest, modules, clock, warnings) for thread in chosen]
+    teller = FrameTeller(modules)
+    threads = [_thread(thread, manifest, teller, clock, warnings) for thread in chosen]
     timings["native_threads"] = _since(started)
 
     started = time.perf_counter()
@@ -73,20 +74,19 @@ def _choose_threads(manifest: dict, warnings: List[dict]) -> List["gdb.InferiorT
     return threads[:limit]
 
 
-def _thread(thread: "gdb.InferiorThread", manifest: dict, modules: ModuleMap, clock: Clock, warnings: List[dict]) -> dict:
+def _thread(thread: "gdb.InferiorThread", manifest: dict, teller: FrameTeller, clock: Clock, warnings: List[dict]) -> dict:
     """One ``HelperNativeThread``. A thread that gdb cannot follow keeps the frames told so far."""
     lwp = _lwp(thread)
-    walk = Walk([], [], True, None)
+    walk = Walk()
     frames: List[dict] = []
     try:
         thread.switch()
         walk = walk_thread(manifest["frames_per_thread"], clock)
-        teller = FrameTeller(walk, modules)
-        for item in keep_ends(walk.pcs, manifest["frames_per_thread"]):
+        for item in walk.told(manifest["frames_per_thread"]):
             if isinstance(item, Fold):
                 frames.append({"kind": "folded", "cycle": item.cycle, "count": item.count})
             else:
-                frames.append(teller.tell(item, lwp == manifest.get("crashed_lwp") and len(frames) < _FRAMES_WITH_ARGUMENTS))
+                frames.append(teller.tell(walk, item, lwp == manifest.get("crashed_lwp") and len(frames) < _FRAMES_WITH_ARGUMENTS))
     except (gdb.error, RuntimeError) as error:
         warnings.append({"code": "thread_unreadable", "detail": "LWP %s: %s" % (lwp, type(error).__name__)})
         return {"lwp": lwp, "frames": frames, "truncated": True, "stop_reason": walk.stop_reason}

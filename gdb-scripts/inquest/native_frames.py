@@ -8,11 +8,11 @@ so gdb guessed from the code or the stack. The innermost frame comes from the re
 from __future__ import annotations
 
 import re
-from typing import List, Optional
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import gdb
 
-from inquest.native_modules import ModuleMap
+from inquest.native_modules import ModuleMap, Place
 from inquest.native_walk import Walk
 
 _SUFFIX = r"(\.(cold|constprop|isra|part|lto_priv|llvm)(\.\d+)*)*"
@@ -73,51 +73,70 @@ def arguments(frame: "gdb.Frame") -> List[dict]:
     return rows
 
 
+class Code(NamedTuple):
+    """What depends on the code alone, so it is asked once for each place in it."""
+
+    name: Optional[str]
+    described: bool
+    file: Optional[str]
+    line: Optional[int]
+    place: Optional[Place]
+
+
 class FrameTeller:
-    """Turns the frames of one walk into answers."""
+    """Turns the frames of walks into answers. Lives as long as the report: a thousand threads stand at the same few places."""
 
-    def __init__(self, walk: Walk, modules: ModuleMap) -> None:
-        self._walk = walk
+    def __init__(self, modules: ModuleMap) -> None:
         self._modules = modules
+        self._codes: Dict[Tuple[int, int, int], Code] = {}
 
-    def tell(self, index: int, with_arguments: bool) -> dict:
-        frame, pc = self._walk.frames[index], self._walk.pcs[index]
-        kind = frame.type()
-        name = frame.name()
-        function = frame.function()
-        trampoline = kind == gdb.SIGTRAMP_FRAME
+    def code(self, walk: Walk, index: int) -> Code:
+        """gdb looks up a caller's line one byte before its pc, and the pc itself in the innermost frame and right above a signal handler."""
+        exact = index == 0 or walk.types[index - 1] == gdb.SIGTRAMP_FRAME
+        inlined = 0
+        while index > inlined and walk.types[index - inlined - 1] == gdb.INLINE_FRAME:
+            inlined += 1
+        key = (walk.pcs[index], inlined, exact)
+        found = self._codes.get(key)
+        if found is None:
+            found = self._codes[key] = self._look_up(walk.frames[index], walk.pcs[index])
+        return found
+
+    def _look_up(self, frame: "gdb.Frame", pc: int) -> Code:
+        described = frame.function() is not None
         file: Optional[str] = None
         line: Optional[int] = None
-        if function is not None:
+        if described:
             place = frame.find_sal()
             if place.symtab is not None and place.line > 0:
                 file, line = place.symtab.filename, place.line
-        module = self._modules.at(pc)
+        return Code(frame.name(), described, file, line, self._modules.at(pc))
+
+    def tell(self, walk: Walk, index: int, with_arguments: bool) -> dict:
+        frame, pc, kind = walk.frames[index], walk.pcs[index], walk.types[index]
+        code = self.code(walk, index)
+        trampoline = kind == gdb.SIGTRAMP_FRAME
+        younger = self.code(walk, index - 1) if index > 0 else None
         return {
             "kind": "native",
             "pc": hexadecimal(pc),
-            "function": "<signal handler called>" if trampoline and name is None else name,
-            "file": file,
-            "line": line,
-            "module": module.module.path if module is not None else None,
-            "build_id": module.module.build_id if module is not None else None,
-            "offset": hexadecimal(pc - module.bias) if module is not None else None,
+            "function": "<signal handler called>" if trampoline and code.name is None else code.name,
+            "file": code.file,
+            "line": code.line,
+            "module": code.place.module.path if code.place is not None else None,
+            "build_id": code.place.module.build_id if code.place is not None else None,
+            "offset": hexadecimal(pc - code.place.bias) if code.place is not None else None,
             "inlined": kind == gdb.INLINE_FRAME,
-            "arguments": arguments(frame) if with_arguments and function is not None else [],
-            "trust": self._trust(index, name, trampoline),
+            "arguments": arguments(frame) if with_arguments and code.described else [],
+            "trust": _trust(code, younger, walk.types[index - 1] if index > 0 else None, trampoline),
             "sp": hexadecimal(stack_pointer(frame)),
-            "evaluator": is_evaluator(name, self._name(index - 1)),
+            "evaluator": is_evaluator(code.name, younger.name if younger is not None else None),
             "signal_trampoline": trampoline,
         }
 
-    def _name(self, index: int) -> Optional[str]:
-        return self._walk.frames[index].name() if index >= 0 else None
 
-    def _trust(self, index: int, name: Optional[str], trampoline: bool) -> str:
-        if index > 0:
-            younger = self._walk.frames[index - 1]
-            if younger.type() not in (gdb.INLINE_FRAME, gdb.SIGTRAMP_FRAME):
-                module = self._modules.at(self._walk.pcs[index - 1])
-                if module.module.file is None if module is not None else younger.name() is None:
-                    return "scan"
-        return "symbol" if name is not None or trampoline else "cfi"
+def _trust(code: Code, younger: Optional[Code], younger_type: Optional[int], trampoline: bool) -> str:
+    if younger is not None and younger_type not in (gdb.INLINE_FRAME, gdb.SIGTRAMP_FRAME):
+        if younger.place.module.file is None if younger.place is not None else younger.name is None:
+            return "scan"
+    return "symbol" if code.name is not None or trampoline else "cfi"

@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 import time
-from typing import List, NamedTuple, Optional
+from typing import List, Optional, Union
 
 import gdb
 
+from inquest.folding import Fold, keep_ends, keep_ends_around
+from inquest.native_skip import Gap, Jump, arrived, find_jump, skipping
+
 _MOST_FRAMES = 4_000_000
 _CHECK_EVERY = 256
+_DEEP = 2_048
 
 
-class Walk(NamedTuple):
-    """``frames`` and ``pcs``, innermost first. ``truncated``: there is more, the budget was spent."""
+class Walk:
+    """``frames``, their ``pcs`` and their types, innermost first, without those of the ``gap``.
 
-    frames: List["gdb.Frame"]
-    pcs: List[int]
-    truncated: bool
-    stop_reason: Optional[str]
+    ``truncated``: there is more, the budget was spent. ``stop_reason``: why there is no more, when that is not the regular end.
+    """
+
+    def __init__(self) -> None:
+        self.frames: List[gdb.Frame] = []
+        self.pcs: List[int] = []
+        self.types: List[int] = []
+        self.gap: Optional[Gap] = None
+        self.truncated = False
+        self.stop_reason: Optional[str] = None
+
+    def told(self, limit: int) -> List[Union[int, Fold]]:
+        """Which frames the report tells."""
+        if self.gap is None:
+            return keep_ends(self.pcs, limit)
+        return keep_ends_around(self.pcs, limit, self.gap.index, Fold(self.gap.cycle, self.gap.count))
 
 
 class Clock:
@@ -33,28 +49,63 @@ class Clock:
 
 def walk_thread(limit: int, clock: Clock) -> Walk:
     """The stack of the selected thread. Unwinding errors end the walk and become its ``stop_reason``; ``KeyboardInterrupt`` passes."""
-    frames: List[gdb.Frame] = []
-    pcs: List[int] = []
     deadline = clock.deadline()
+    walk = Walk()
+    deep = max(_DEEP, 2 * limit)
     frame: Optional[gdb.Frame] = gdb.newest_frame()
     while frame is not None:
+        frame = _extend(walk, frame, deep, limit, deadline)
+        if frame is None:
+            break
+        jump = find_jump(walk.frames, walk.pcs, walk.types, limit)
+        if jump is not None:
+            with skipping(jump):
+                jumped = _walk_over(jump, limit, deadline)
+            if jumped is not None:
+                return jumped
+            # The frames of this walk are stale: once more, without looking for a jump.
+            walk = Walk()
+            frame = _extend(walk, gdb.newest_frame(), _MOST_FRAMES, limit, deadline)
+            break
+        deep *= 2
+    walk.truncated = frame is not None
+    return walk
+
+
+def _walk_over(jump: Jump, limit: int, deadline: float) -> Optional[Walk]:
+    """The walk from its begin with the jump in place; None when it did not get over the gap."""
+    walk = Walk()
+    frame: Optional[gdb.Frame] = gdb.newest_frame()
+    while frame is not None and len(walk.frames) <= jump.gap.index:
+        frame = _extend(walk, frame, jump.gap.index + 1, limit, deadline)
+    if len(walk.frames) <= jump.gap.index or not arrived(jump, walk.frames[jump.gap.index]):
+        return None
+    walk.gap = jump.gap
+    if frame is not None:
+        frame = _extend(walk, frame, _MOST_FRAMES, limit, deadline)
+    walk.truncated = frame is not None
+    return walk
+
+
+def _extend(walk: Walk, frame: "gdb.Frame", most: int, limit: int, deadline: float) -> Optional["gdb.Frame"]:
+    """Adds frames from ``frame`` on until there are ``most`` or the time is up; returns the next one, None at the end of the stack."""
+    while True:
         try:
-            pcs.append(frame.pc())
-            frames.append(frame)
+            pc, kind = frame.pc(), frame.type()
+            walk.frames.append(frame)
+            walk.pcs.append(pc)
+            walk.types.append(kind)
             older = frame.older()
         except (gdb.error, RuntimeError) as error:
-            return Walk(frames, pcs[: len(frames)], False, _plain(error))
+            walk.stop_reason = str(error).encode("ascii", "replace").decode()[:200]
+            return None
         if older is None:
-            return Walk(frames, pcs, False, _stop_reason(frame))
+            walk.stop_reason = _stop_reason(frame)
+            return None
         frame = older
-        count = len(frames)
-        if count >= _MOST_FRAMES or (count >= limit and count % _CHECK_EVERY == 0 and time.monotonic() > deadline):
-            return Walk(frames, pcs, True, None)
-    return Walk(frames, pcs, False, None)
-
-
-def _plain(error: Exception) -> str:
-    return str(error).encode("ascii", "replace").decode()[:200]
+        count = len(walk.frames)
+        if count >= most or (count >= limit and count % _CHECK_EVERY == 0 and time.monotonic() > deadline):
+            return frame
 
 
 def _stop_reason(outermost: "gdb.Frame") -> Optional[str]:

@@ -63,7 +63,9 @@ export async function runInquest(session: MiSession, name: HelperName, manifest:
 const knownWarnings: readonly (readonly [RegExp, string | null])[] = [
   [/\.reg-xstate/, null],
   [/truncated|extending past end of file|not at the end|Unexpected size of section/i, "core_truncated"],
-  [/core file may not match|exec file is newer|build-id|does not match/i, "binary_mismatch"],
+  // By names and times, which say nothing of a file that was uploaded; build-ids were compared before.
+  [/core file may not match|exec file is newer/i, null],
+  [/build-id|does not match/i, "binary_mismatch"],
   [/during file-backed mapping note processing|Could not load shared library symbols|shared librar|\.debug_info|separate debug/i, null],
   [/libthread_db|thread debugging|Unable to find dynamic linker|Error reading shared library/i, null],
   [/DWARF|\.debug_|abbrev|CU at offset|DIE at/i, "debug_info_unreadable"],

@@ -27,13 +27,14 @@ test("tells a truncated core and a mismatched file by code, drops what the repor
   const log = [
     "warning: /job/core: core file is truncated: expected at least 20 bytes\n",
     "warning: core file may not match specified executable file.\n",
+    "warning: the build-id of x does not match\n",
     "warning: Can't open file /tmp/x during file-backed mapping note processing\n",
     'warning: Could not load shared library symbols for 3 libraries, e.g. /lib/x.so.\nUse the "info sharedlibrary" command\n',
     "warning: something new about /job/sysroot/usr/bin/python3\n",
   ];
   expect(fileWarnings({ log })).toEqual([
     { code: "core_truncated", detail: "/job/core: core file is truncated: expected at least 20 bytes" },
-    { code: "binary_mismatch", detail: "core file may not match specified executable file." },
+    { code: "binary_mismatch", detail: "the build-id of x does not match" },
     { code: "gdb_warning", detail: "something new about /usr/bin/python3" },
   ]);
 });
