@@ -12,7 +12,7 @@ from .frames.image import Image
 from .frames.namespace import text
 from .layout.model import LayoutMissing
 from .memory import MemoryFault
-from .objects.types import EXCEPTION_SUBCLASS, TYPE_SUBCLASS
+from .objects.type_info import EXCEPTION_SUBCLASS, TYPE_SUBCLASS
 
 _LONGEST_CHAIN = 20
 _DEEPEST_STACK = 1000

@@ -12,7 +12,7 @@ from .frames.image import Image
 from .frames.namespace import lookup, module_globals, named_items
 from .layout.model import LayoutMissing
 from .memory import MemoryFault
-from .objects.types import HEAP_TYPE, TYPE_SUBCLASS
+from .objects.type_info import HEAP_TYPE, TYPE_SUBCLASS
 
 # Second names of one type, which must not win.
 _ALIASES = frozenset(("EnvironmentError", "IOError", "WindowsError", "LambdaType", "BuiltinMethodType", "SocketType", "__loader__", "__class__"))

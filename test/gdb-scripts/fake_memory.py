@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 import struct
 import sys
-from dataclasses import replace
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "gdb-scripts"))
 
-from inquest.layout.model import Field, Layouts, StructLayout  # noqa: E402
+from inquest.layout.model import Field, Layouts  # noqa: E402
+from inquest.layout.variants import with_trace_refs  # noqa: E402
 from inquest.layout.tables import load_named  # noqa: E402
 from inquest.memory import MemoryFault  # noqa: E402
 
@@ -21,16 +21,16 @@ _PAGE = 4096
 
 
 class FakeMemory:
-    """Little-endian, 8-byte pointers. ``reads`` counts what was read."""
+    """Little-endian. ``reads`` counts what was read."""
 
-    pointer_size = 8
     byte_order = "little"
 
-    def __init__(self) -> None:
+    def __init__(self, pointer_size: int = 8) -> None:
+        self.pointer_size = pointer_size
         self.pages: Dict[int, bytearray] = {}
         self.reads = 0
         self.bytes = 0
-        self._next = 0x7F0000001000
+        self._next = 0x7F0000001000 if pointer_size == 8 else 0x50001000
 
     def read(self, address: int, size: int) -> bytes:
         self.reads += 1
@@ -60,31 +60,25 @@ class FakeMemory:
         return address
 
 
-def free_threaded(layouts: Layouts) -> Layouts:
-    """The same interpreter built without the GIL, as its debug offsets over the plain table tell it: only the header is known to have grown."""
-    grown = StructLayout("PyObject", 32, {"ob_tid": Field(0, 8), "ob_refcnt": Field(16, 8), "ob_type": Field(24, 8)})
-    var = StructLayout("PyVarObject", 40, {"ob_base": Field(0, 32), "ob_base.ob_refcnt": Field(16, 8), "ob_base.ob_type": Field(24, 8), "ob_size": Field(32, 8)})
-    return replace(layouts, structs={**layouts.structs, "PyObject": grown, "PyVarObject": var}, free_threaded=True)
-
-
 def all_layouts() -> List[Tuple[str, Layouts]]:
-    """Every version's plain table, and 3.13 and 3.14 without the GIL."""
-    names = ["2.7", *("3.%d" % minor for minor in range(6, 16))]
+    """The plain table of every version, those with ``Py_TRACE_REFS`` (debug builds of old), without the GIL, and of 32-bit machines."""
+    names = ["2.7", *("3.%d" % minor for minor in range(6, 16)), "3.13-t", "3.14-t", "3.15-t", "2.7-i386", "3.9-arm", "3.11-i386", "3.13-arm", "3.15-i386"]
     plain = [(name, load_named(name)) for name in names]
-    return plain + [(name + "t", free_threaded(load_named(name))) for name in ("3.13", "3.14")]
+    return plain + [(name + " with trace refs", with_trace_refs(load_named(name))) for name in ("2.7", "3.7")]
 
 
 # Py_TPFLAGS_* of Include/object.h.
 HEAP, MANAGED, INLINE = 1 << 9, 1 << 4, 1 << 2
 SUBCLASS_BITS = {"long": 24, "list": 25, "tuple": 26, "bytes": 27, "unicode": 28, "dict": 29, "BaseException": 30, "type": 31}
-DUMMY_HASH = (1 << 64) - 1
+DUMMY_HASH = -1
 
 
 class Builder:
     """Writes objects; every method answers the address of one."""
 
     def __init__(self, layouts: Layouts) -> None:
-        self.memory = FakeMemory()
+        self.word = layouts.pointer_size
+        self.memory = FakeMemory(self.word)
         self.layouts = layouts
         self.version = layouts.version[:2]
         self.old = self.version[0] == 2
@@ -100,31 +94,29 @@ class Builder:
 
     def place(self, structure: str, *names: str) -> Field:
         fields = self.layouts.struct(structure).fields
-        field = next(fields[name] for name in names if name in fields)
-        tail_of = 16 if self.header > 16 and structure not in ("PyObject", "PyVarObject") and self._is_object(structure) else 0
-        return replace(field, offset=field.offset + tail_of)
-
-    def _is_object(self, structure: str) -> bool:
-        fields = self.layouts.struct(structure).fields
-        return any(path.split(".")[-1] == "ob_refcnt" and not place.offset for path, place in fields.items())
+        return next(fields[name] for name in names if name in fields)
 
     def struct_size(self, structure: str) -> int:
-        return self.layouts.size(structure) + (16 if self.header > 16 and self._is_object(structure) else 0)
+        return self.layouts.size(structure)
 
     def put(self, address: int, structure: str, names: Any, value: int) -> None:
         field = self.place(structure, *(names if isinstance(names, tuple) else (names,)))
-        size = field.size if field.size in (1, 2, 4, 8) else 8
+        size = field.size if field.size in (1, 2, 4, 8) else self.word
         if field.bits:
             old = int.from_bytes(self.memory.read(address + field.offset, size), "little")
             value = old | value << field.bit
         self.memory.write(address + field.offset, (value & ((1 << 8 * size) - 1)).to_bytes(size, "little"))
 
     def words(self, address: int, words: Sequence[int]) -> None:
-        self.memory.write(address, b"".join((word & ((1 << 64) - 1)).to_bytes(8, "little") for word in words))
+        mask = (1 << 8 * self.word) - 1
+        self.memory.write(address, b"".join((word & mask).to_bytes(self.word, "little") for word in words))
+
+    def word_at(self, address: int) -> int:
+        return int.from_bytes(self.memory.read(address, self.word), "little")
 
     def new(self, kind: int, size: int, items: Optional[int] = None) -> int:
         address = self.memory.allocate(size)
-        self.put(address, "PyObject", "ob_refcnt", 1)
+        self.put(address, "PyObject", ("ob_refcnt", "ob_ref_shared"), 1)
         self.put(address, "PyObject", "ob_type", kind)
         if items is not None:
             self.put(address, "PyVarObject", "ob_size", items)
@@ -150,7 +142,7 @@ class Builder:
         if name == "int" and self.old:
             flags |= 1 << 23
         self.put(address, "PyTypeObject", "tp_name", self.c_string(name))
-        self.put(address, "PyTypeObject", "tp_basicsize", basicsize or self.header + 8)
+        self.put(address, "PyTypeObject", "tp_basicsize", basicsize or self.header + self.word)
         self.put(address, "PyTypeObject", "tp_itemsize", itemsize)
         self.put(address, "PyTypeObject", "tp_flags", flags | (HEAP if module else 0))
         self.put(address, "PyTypeObject", "tp_dictoffset", dictoffset)
@@ -165,8 +157,7 @@ class Builder:
         return address
 
     def _repr_of(self, base: int) -> int:
-        field = self.place("PyTypeObject", "tp_repr")
-        return int.from_bytes(self.memory.read(base + field.offset, 8), "little")
+        return self.word_at(base + self.place("PyTypeObject", "tp_repr").offset)
 
     # Texts.
 
@@ -196,10 +187,10 @@ class Builder:
             self.memory.write(data, raw)
             self.put(address, "PyUnicodeObject", "data.any", data)
         self.put(address, "PyASCIIObject", "length", len(value))
-        bits = width | (form == "compact") << 3 | ascii_only << 4 | 1 << 5
-        shift = 8 if self.header > 16 and self.version >= (3, 14) else 2
-        state = self.place("PyASCIIObject", "state").offset
-        self.memory.write(address + state, (bits << shift | 1).to_bytes(4, "little"))
+        self.put(address, "PyASCIIObject", "state.kind", width)
+        self.put(address, "PyASCIIObject", "state.compact", form == "compact")
+        self.put(address, "PyASCIIObject", "state.ascii", ascii_only)
+        self.put(address, "PyASCIIObject", "state.interned", 1)
         return address
 
     def text_2(self, value: str, wide: int) -> int:
@@ -226,7 +217,7 @@ class Builder:
         """An int (2.7: a long) of digits of 30 or 15 bits."""
         size = 4 if digit_bits == 30 else 2
         name = "long" if self.old else "int"
-        kind = self.type(name, basicsize=self.header + 8, itemsize=size)
+        kind = self.type(name, basicsize=self.header + self.word, itemsize=size)
         digits = []
         rest = abs(value)
         while rest:
@@ -255,15 +246,15 @@ class Builder:
     # Containers.
 
     def tuple(self, items: Sequence[int]) -> int:
-        kind = self.type("tuple", basicsize=self.header + 8, itemsize=8)
+        kind = self.type("tuple", basicsize=self.header + self.word, itemsize=self.word)
         start = self.place("PyTupleObject", "ob_item").offset
-        address = self.new(kind, start + 8 * len(items), len(items))
+        address = self.new(kind, start + self.word * len(items), len(items))
         self.words(address + start, items)
         return address
 
     def list(self, items: Sequence[int], spare: int = 3) -> int:
         address = self.new(self.type("list"), self.struct_size("PyListObject"), len(items))
-        data = self.memory.allocate(8 * (len(items) + spare))
+        data = self.memory.allocate(self.word * (len(items) + spare))
         self.words(data, items)
         self.put(address, "PyListObject", "ob_item", data)
         self.put(address, "PyListObject", "allocated", len(items) + spare)
@@ -284,10 +275,10 @@ class Builder:
 
     def _dict_2(self, address: int, pairs: Sequence[Tuple[int, int]], log2_size: int) -> None:
         size = 1 << log2_size
-        table = self.memory.allocate(24 * size)
+        table = self.memory.allocate(3 * self.word * size)
         step = max(1, size // (len(pairs) + 1))
         for at, (key, value) in enumerate(pairs):
-            self.words(table + 24 * at * step, [at, key, value])
+            self.words(table + 3 * self.word * at * step, [at, key, value])
         self.put(address, "PyDictObject", "ma_mask", size - 1)
         self.put(address, "PyDictObject", "ma_table", table)
 
@@ -298,7 +289,7 @@ class Builder:
         start = self.place("PyDictKeysObject", "dk_indices").offset
         modern = self.version >= (3, 11)
         words = 2 if modern and kind else 3
-        address = self.memory.allocate(start + size * width + 8 * words * max(1, size * 2 // 3))
+        address = self.memory.allocate(start + size * width + self.word * words * max(1, size * 2 // 3))
         if modern:
             self.put(address, "PyDictKeysObject", "dk_log2_size", log2_size)
             self.put(address, "PyDictKeysObject", "dk_log2_index_bytes", (size * width).bit_length() - 1)
@@ -308,7 +299,7 @@ class Builder:
         self.put(address, "PyDictKeysObject", "dk_nentries", len(pairs))
         for at, (key, value) in enumerate(pairs):
             row = [key, value] if words == 2 else [at + 1000, key, value]
-            self.words(address + start + size * width + 8 * words * at, row)
+            self.words(address + start + size * width + self.word * words * at, row)
         return address
 
     def set(self, items: Sequence[int], deleted: int = 0, frozen: bool = False) -> int:
@@ -316,11 +307,11 @@ class Builder:
         size = 8
         while size < 2 * (len(items) + deleted) + 1:
             size *= 2
-        table = self.memory.allocate(16 * size)
+        table = self.memory.allocate(2 * self.word * size)
         dummy = self.bytes(b"<dummy key>") if self.old else self.new(self.object_type, self.header)
         for at, item in enumerate([*items, *[dummy] * deleted]):
             row = [item, at + 5 if at < len(items) else DUMMY_HASH]
-            self.words(table + 32 * at, row[::-1] if self.old else row)
+            self.words(table + 4 * self.word * at, row[::-1] if self.old else row)
         self.put(address, "PySetObject", "used", len(items))
         self.put(address, "PySetObject", "fill", len(items) + deleted)
         self.put(address, "PySetObject", "mask", size - 1)
@@ -335,11 +326,11 @@ class Builder:
             self.put(address, "PyDictValues", name, value)
         first = address + self.place("PyDictValues", "values").offset
         self.words(first, [*values, *[0] * (capacity - len(values))])
-        self.memory.write(first + 8 * capacity, bytes(order))
+        self.memory.write(first + self.word * capacity, bytes(order))
 
     def prefixed_values(self, values: Sequence[int], order: Sequence[int]) -> int:
         """3.11's and 3.12's: sizes and order lie before the values, backwards."""
-        address = self.memory.allocate(8 * len(values) + 64)
+        address = self.memory.allocate(self.word * len(values) + 64)
         self.words(address, values)
         prefix = bytes([*reversed(order), len(order), (len(values) + 2 + 7) // 8 * 8])
         self.memory.write(address - len(prefix), prefix)
@@ -347,7 +338,7 @@ class Builder:
 
     def instance(self, class_name: str, names: Sequence[str], values: Sequence[int], order: Sequence[int], how: str) -> int:
         """An instance of a class of Python. ``how``: ``dict`` (a dict of its own), ``split`` (to 3.10 a split dict, then inline values)."""
-        size = self.header + 16
+        size = self.header + 2 * self.word
         if self.version < (3, 11):
             kind = self.type(class_name, basicsize=size, module="shop", dictoffset=self.header)
             address = self.new(kind, size)
@@ -357,8 +348,8 @@ class Builder:
             else:
                 namespace = self.dict([])
                 self.put(namespace, "PyDictObject", "ma_keys", self.keys([(key, 0) for key, _ in pairs], 2, 4))
-                self.put(namespace, "PyDictObject", "ma_values", self.memory.allocate(8 * len(pairs) + 8))
-                table = int.from_bytes(self.memory.read(namespace + self.place("PyDictObject", "ma_values").offset, 8), "little")
+                self.put(namespace, "PyDictObject", "ma_values", self.memory.allocate(self.word * (len(pairs) + 1)))
+                table = self.word_at(namespace + self.place("PyDictObject", "ma_values").offset)
                 self.words(table, [value for _, value in pairs])
             self.words(address + self.header, [namespace])
             return address
@@ -366,15 +357,15 @@ class Builder:
         kind = self.type(class_name, flags=MANAGED | (INLINE if modern else 0), basicsize=size, module="shop", dictoffset=-1)
         self.put(kind, "PyHeapTypeObject", "ht_cached_keys", self.keys([(self.text(name), 0) for name in names], 2, 5))
         capacity = len(names) + 2
-        address = self.new(kind, size + 16 + 9 * capacity)
-        managed = -8 if self.header > 16 else -24
+        address = self.new(kind, size + 16 + (self.word + 1) * capacity)
+        managed = -self.word if self.layouts.free_threaded else -3 * self.word
         if how == "dict":
             namespace = self.dict([(self.text(names[at]), values[at]) for at in order], unicode_keys=True)
             self.words(address + managed, [namespace])
         elif modern:
             self.split_values(address + size, values, order, capacity)
         elif self.version == (3, 12):
-            self.words(address - 24, [self.prefixed_values(values, order) - 1])
+            self.words(address - 3 * self.word, [self.prefixed_values(values, order) - 1])
         else:
-            self.words(address - 32, [self.prefixed_values(values, order), 0])
+            self.words(address - 4 * self.word, [self.prefixed_values(values, order), 0])
         return address

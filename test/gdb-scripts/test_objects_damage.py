@@ -69,7 +69,7 @@ class MarkedHoles(unittest.TestCase):
         builder = self.builder
         pairs = [(builder.int(number), builder.int(number)) for number in range(4)]
         victim = builder.dict(pairs)
-        keys = int.from_bytes(builder.memory.read(victim + builder.place("PyDictObject", "ma_keys").offset, 8), "little")
+        keys = builder.word_at(victim + builder.place("PyDictObject", "ma_keys").offset)
         builder.put(keys, "PyDictKeysObject", "dk_log2_size", 200)
         self.assertIn("dict keys whose size says 2**200", self.siblings_of(victim))
         builder.put(keys, "PyDictKeysObject", "dk_log2_size", 3)
@@ -82,7 +82,7 @@ class MarkedHoles(unittest.TestCase):
         builder = self.builder
         inner = builder.list([0])
         data = builder.place("PyListObject", "ob_item").offset
-        items = int.from_bytes(builder.memory.read(inner + data, 8), "little")
+        items = builder.word_at(inner + data)
         outer = builder.tuple([inner, builder.dict([(builder.int(1), inner)])])
         builder.words(items, [outer])
         self.assertEqual(self.values.repr(inner).text, "[([...], {1: [...]})]")

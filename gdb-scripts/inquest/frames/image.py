@@ -8,7 +8,7 @@ from typing import Any, Dict, Optional, Tuple
 from ..layout.model import LayoutMissing, Layouts
 from ..memory import MemoryFault, Reader
 from ..objects.text import read_bytes, read_str
-from ..objects.types import BYTES_SUBCLASS, UNICODE_SUBCLASS
+from ..objects.type_info import BYTES_SUBCLASS, UNICODE_SUBCLASS
 from ..objects.values import Values
 
 # Objects are aligned to 8 bytes at least; from 3.13 (free-threaded) and 3.14 on, the low bits of a _PyStackRef are tags.

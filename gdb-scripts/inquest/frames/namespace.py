@@ -7,7 +7,7 @@ from typing import Iterator, Optional, Tuple
 from ..layout.model import LayoutMissing
 from ..memory import MemoryFault
 from ..objects.mappings import iterate_dict
-from ..objects.types import DICT_SUBCLASS
+from ..objects.type_info import DICT_SUBCLASS
 from .image import Image
 
 MOST_ENTRIES = 20_000

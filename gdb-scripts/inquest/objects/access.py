@@ -6,7 +6,6 @@ from the order of their C declarations.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Dict, Optional, Tuple
 
 from ..layout.model import Field, LayoutMissing, Layouts
@@ -15,7 +14,6 @@ from .limits import Damaged
 from .shapes import Shapes
 
 _NO_FIELD = Field(-1, 0)
-_HEADER = frozenset(("ob_base", "ob_type", "ob_overflow", "ob_flags", "_aligner", "ob_tid", "ob_mutex", "ob_gc_bits"))
 
 
 class Access:
@@ -28,8 +26,8 @@ class Access:
         self.pointer_size = reader.pointer_size
         self._shapes = Shapes(layouts)
         self._fields: Dict[Tuple[str, str], Field] = {}
-        self._grown: Dict[str, Tuple[int, int]] = {}
-        self.refcount_offset = self.offset("PyObject", "ob_refcnt")
+        count = self.find("PyObject", "ob_refcnt")
+        self._count_offset = count.offset if count is not None else None
         self.type_offset = self.offset("PyObject", "ob_type")
         self.size_offset = self.offset("PyVarObject", "ob_size")
 
@@ -43,34 +41,10 @@ class Access:
 
     def _look_up(self, struct: str, name: str) -> Field:
         try:
-            field = self.layouts.field(struct, name)
+            return self.layouts.field(struct, name)
         except LayoutMissing:
             known = self.layouts.has(struct)
             return (None if known else self._shapes.field(struct, name)) or _NO_FIELD
-        first, by = self._growth(struct)
-        return replace(field, offset=field.offset + by) if by and field.offset >= first else field
-
-    def _growth(self, struct: str) -> Tuple[int, int]:
-        """(where the fields behind the object header begin in the layout, how much further they are here).
-
-        A free-threaded build has a larger header and is read with the plain build's table, in which only the structs that the
-        debug offsets tell have moved.
-        """
-        known = self._grown.get(struct)
-        if known is None:
-            known = self._grown[struct] = self._measure_growth(struct)
-        return known
-
-    def _measure_growth(self, struct: str) -> Tuple[int, int]:
-        if struct == "PyObject" or not self.layouts.has("PyObject"):
-            return 0, 0
-        fields = self.layouts.struct(struct).fields
-        header = self.layouts.size("PyObject")
-        if not any(_is_count(path) and not place.offset for path, place in fields.items()):
-            return 0, 0
-        behind = [place.offset for path, place in fields.items() if place.offset and not _in_header(path)]
-        first = min(behind, default=header)
-        return first, max(0, header - first)
 
     def has(self, struct: str, name: str) -> bool:
         return self.find(struct, name) is not None
@@ -89,11 +63,8 @@ class Access:
     def size(self, struct: str) -> int:
         """``sizeof(struct)`` in bytes."""
         if self.layouts.has(struct):
-            return self.layouts.size(struct) + self._growth(struct)[1]
-        computed = self._shapes.size(struct)
-        if computed is None:
-            raise Damaged(0, "no layout of %s" % struct)
-        return computed
+            return self.layouts.size(struct)
+        raise Damaged(0, "no layout of %s" % struct)
 
     def pointer(self, address: int, struct: str, *names: str) -> int:
         return self.reader.pointer(address + self.offset(struct, *names))
@@ -116,11 +87,11 @@ class Access:
 
         Without the GIL the count is in two parts, which tell nothing by themselves.
         """
-        if self.layouts.free_threaded:
+        if self.layouts.free_threaded or self._count_offset is None:
             return False
         # From 3.14 on the upper half of the word holds flags.
         size = 4 if self.version >= (3, 14) and self.pointer_size == 8 else self.pointer_size
-        count = self.reader.uint(address + self.refcount_offset, size)
+        count = self.reader.uint(address + self._count_offset, size)
         return count == 0 or (size == 8 and count >> 40 != 0)
 
     def type_pointer(self, address: int) -> int:
@@ -130,11 +101,3 @@ class Access:
     def var_size(self, address: int) -> int:
         """``Py_SIZE(address)``, which may be anything in damaged memory."""
         return self.reader.ssize(address + self.size_offset)
-
-
-def _is_count(path: str) -> bool:
-    return path.rpartition(".")[2].startswith("ob_ref")
-
-
-def _in_header(path: str) -> bool:
-    return _is_count(path) or path.rpartition(".")[2] in _HEADER

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Dict
 
 from .printer import Handler, Printer
-from .types import TypeInfo
+from .type_info import TypeInfo
 
 
 def _write_name(printer: Printer, address: int) -> None:

@@ -17,7 +17,8 @@ from .access import Access
 from .limits import Damaged
 from .mappings import Pair, iterate_dict, iterate_split, read_keys
 from .numbers import digit_count
-from .types import INLINE_VALUES, LONG_SUBCLASS, MANAGED_DICT, TypeInfo, Types
+from .type_info import INLINE_VALUES, LONG_SUBCLASS, MANAGED_DICT, TypeInfo
+from .types import Types
 
 _T_OBJECT, _T_OBJECT_EX = 6, 16
 _MOST_SLOTS = 1000

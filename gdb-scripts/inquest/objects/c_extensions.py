@@ -11,7 +11,7 @@ from typing import Dict
 from .limits import Damaged
 from .printer import Handler, Printer
 from .text import code_points
-from .types import TypeInfo
+from .type_info import TypeInfo
 
 _FORMATS = frozenset("bBhHiIlLqQfd")
 _FLAGS = (

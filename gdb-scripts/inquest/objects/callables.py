@@ -6,7 +6,7 @@ from typing import Dict
 
 from ..memory import MemoryFault
 from .printer import Handler, Printer
-from .types import TypeInfo
+from .type_info import TypeInfo
 
 
 def _print_function(printer: Printer, address: int, info: TypeInfo) -> None:

@@ -8,7 +8,7 @@ from ..memory import MemoryFault
 from . import mappings, sequences
 from .limits import Damaged
 from .printer import Handler, Printer
-from .types import TypeInfo
+from .type_info import TypeInfo
 
 
 def _print_deque(printer: Printer, address: int, info: TypeInfo) -> None:

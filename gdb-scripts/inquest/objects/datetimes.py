@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Dict, List
 
 from .printer import Handler, Printer
-from .types import TypeInfo
+from .type_info import TypeInfo
 
 
 def _data(printer: Printer, address: int, struct: str, size: int) -> bytes:

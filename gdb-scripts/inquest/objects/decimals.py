@@ -7,7 +7,7 @@ from typing import Dict
 
 from .limits import Damaged
 from .printer import Handler, Printer
-from .types import TypeInfo
+from .type_info import TypeInfo
 
 _NEGATIVE, _INFINITE, _NAN, _SIGNALING = 1, 2, 4, 8
 

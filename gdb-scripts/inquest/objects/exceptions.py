@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Dict
 
 from .printer import Handler, Printer
-from .types import TypeInfo
+from .type_info import TypeInfo
 
 
 def _print_exception(printer: Printer, address: int, info: TypeInfo) -> None:

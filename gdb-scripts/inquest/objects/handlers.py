@@ -4,16 +4,44 @@ from __future__ import annotations
 
 from typing import Dict
 
-from . import builtins, callables, exceptions, instances, namespaces, numpy_arrays, stdlib
+from . import (
+    aliases,
+    c_extensions,
+    callables,
+    classic,
+    collections_types,
+    containers,
+    datetimes,
+    decimals,
+    exceptions,
+    instances,
+    modules,
+    numpy_arrays,
+    pure_python,
+    references,
+    running,
+    scalars,
+)
 from .printer import Handler
 
-HANDLERS: Dict[str, Handler] = {
-    **builtins.HANDLERS,
-    **callables.HANDLERS,
-    **exceptions.HANDLERS,
-    **namespaces.HANDLERS,
-    **stdlib.HANDLERS,
-    **numpy_arrays.HANDLERS,
-}
+_FAMILIES = (
+    scalars,
+    containers,
+    callables,
+    exceptions,
+    modules,
+    running,
+    references,
+    classic,
+    aliases,
+    c_extensions,
+    collections_types,
+    datetimes,
+    decimals,
+    pure_python,
+    numpy_arrays,
+)
+
+HANDLERS: Dict[str, Handler] = {name: handler for family in _FAMILIES for name, handler in family.HANDLERS.items()}
 
 FALLBACK: Handler = instances.print_instance

@@ -8,7 +8,7 @@ from typing import Iterator, List, Tuple
 from ..memory import MemoryFault
 from .printer import Printer
 from .structured import print_structured
-from .types import TypeInfo
+from .type_info import TypeInfo
 
 
 def print_instance(printer: Printer, address: int, info: TypeInfo) -> None:
@@ -22,7 +22,7 @@ def print_instance(printer: Printer, address: int, info: TypeInfo) -> None:
 def print_attributes(printer: Printer, address: int, info: TypeInfo, title: str) -> None:
     """The title, and behind it the attributes in braces when there are any and the nesting allows it."""
     printer.write(title)
-    if printer.too_deep or len(printer._path) >= printer.limits.depth:
+    if printer.at_the_bottom:
         return
     attributes = printer.values.attributes.named(address, info)
     try:

@@ -12,7 +12,7 @@ from .access import Access
 from .limits import Damaged
 from .printer import CUT, Handler, Printer
 from .text import code_points
-from .types import TypeInfo
+from .type_info import TypeInfo
 
 _MOST_DIMENSIONS = 64
 

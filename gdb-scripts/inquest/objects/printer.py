@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Callable, Dict, Iterable, Iterator, List, Opti
 
 from ..memory import MemoryFault
 from .limits import AllowanceSpent, ReprLimits, hole, is_fill_pattern
-from .types import TypeInfo
+from .type_info import TypeInfo
 
 if TYPE_CHECKING:
     from .values import Values
@@ -115,6 +115,11 @@ class Printer:
     @property
     def too_deep(self) -> bool:
         return len(self._path) > self.limits.depth
+
+    @property
+    def at_the_bottom(self) -> bool:
+        """Whether a container that begins here would be too deep."""
+        return len(self._path) >= self.limits.depth
 
     def container(self, address: int, opening: str, closing: str, write_items: Callable[[], None], cycle: Optional[str] = None) -> None:
         """``opening``, the items, ``closing``; ``[...]`` for a cycle, ``[…]`` where the nesting is too deep.

@@ -10,7 +10,7 @@ from ..memory import MemoryFault
 from .instances import print_instance
 from .limits import Damaged
 from .printer import Handler, Printer
-from .types import TypeInfo
+from .type_info import TypeInfo
 
 
 def _attributes(printer: Printer, address: int, info: TypeInfo) -> Dict[str, int]:
@@ -18,7 +18,7 @@ def _attributes(printer: Printer, address: int, info: TypeInfo) -> Dict[str, int
 
 
 def print_enum_member(printer: Printer, address: int, info: TypeInfo) -> None:
-    """``<Color.RED: 1>`` by ``_name_`` and ``_value_``; a composite flag without a name ``<Perm: 3>``."""
+    """``<Color.RED: 1>`` by ``_name_`` and ``_value_``; up to 3.10 composite flags have no name of their own."""
     attributes = _attributes(printer, address, info)
     value = attributes.get("_value_")
     if not value:
@@ -27,8 +27,26 @@ def print_enum_member(printer: Printer, address: int, info: TypeInfo) -> None:
     try:
         name = "." + printer.values.str_value(attributes.get("_name_", 0), 500)
     except MemoryFault:
-        name = ""
+        name = _composite_name(printer, info, value)
     printer.container(address, "<%s%s: " % (info.name, name), ">", lambda: printer.value(value))
+
+
+def _composite_name(printer: Printer, info: TypeInfo, value: int) -> str:
+    """``.W|R``: the members that make up a flag, the largest first, as ``Flag.__repr__`` of 3.6 to 3.10 finds them."""
+    values = printer.values
+    try:
+        number = values.long_value(value, 64)
+        members = values.types.type_attribute(info, "_member_map_")
+        if number < 0 or members is None:
+            return ""
+        found = []
+        for key, member in values.dict_items(members, 200):
+            bits = values.read_int(values.attribute_dict(member).get("_value_", 0), 64)[0]
+            if bits and bits & number == bits:
+                found.append((bits, values.str_value(key, 200)))
+    except MemoryFault:
+        return ""
+    return "." + "|".join(name for _, name in sorted(found, reverse=True)) if found else ".%d" % number if values.access.version < (3, 11) else ""
 
 
 def _text_of(printer: Printer, address: Optional[int]) -> Optional[str]:

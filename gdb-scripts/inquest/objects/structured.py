@@ -6,7 +6,7 @@ from __future__ import annotations
 from ..memory import MemoryFault
 from .printer import Printer
 from .sequences import read_tuple
-from .types import TypeInfo
+from .type_info import TypeInfo
 
 
 def print_structured(printer: Printer, address: int, info: TypeInfo) -> bool:

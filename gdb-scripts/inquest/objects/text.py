@@ -23,16 +23,9 @@ def _length(address: int, length: int, what: str) -> int:
 
 def _state_bits(access: Access, address: int) -> Tuple[int, bool, bool]:
     """(kind, compact, ascii) of ``PyASCIIObject.state``. Kind is 1, 2 or 4; 0 is a string of ``wchar_t`` that is not ready (3.11 and older)."""
-    if access.has("PyASCIIObject", "state.kind") and not access.layouts.free_threaded:
-        kind = access.uint(address, "PyASCIIObject", "state.kind")
-        return kind, bool(access.uint(address, "PyASCIIObject", "state.compact")), bool(access.uint(address, "PyASCIIObject", "state.ascii"))
-    bits = access.uint(address, "PyASCIIObject", "state")
-    # ``interned`` is two bits, in 3.14 without the GIL a byte (whose place is empty in 3.13); ``kind`` follows.
-    for shift in (8, 2) if access.layouts.free_threaded else (2,):
-        kind = bits >> shift & 7
-        if kind in (1, 2, 4) or (kind == 0 and access.has("PyASCIIObject", "wstr")):
-            return kind, bool(bits >> (shift + 3) & 1), bool(bits >> (shift + 4) & 1)
-    raise Damaged(address, "str of unknown kind, state 0x%x" % bits)
+    kind, compact, ascii_only = (access.field("PyASCIIObject", "state." + name) for name in ("kind", "compact", "ascii"))
+    bits = access.reader.uint(address + kind.offset, 4)
+    return bits >> kind.bit & 7, bool(bits >> compact.bit & 1), bool(bits >> ascii_only.bit & 1)
 
 
 def code_points(raw: bytes, width: int, order: str) -> str:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Dict, Mapping, Optional, Tuple
 
 from ..memory import MemoryFault
@@ -14,54 +13,13 @@ from .limits import Damaged, Freed, is_fill_pattern
 from .mappings import iterate_dict
 from .sequences import read_tuple
 from .text import WideStrings, read_bytes, read_str
-
-# Include/object.h, Py_TPFLAGS_*.
-INLINE_VALUES = 1 << 2  # 3.13
-MANAGED_DICT = 1 << 4  # 3.11
-HEAP_TYPE = 1 << 9
-INT_SUBCLASS = 1 << 23  # 2.7
-LONG_SUBCLASS = 1 << 24
-LIST_SUBCLASS = 1 << 25
-TUPLE_SUBCLASS = 1 << 26
-BYTES_SUBCLASS = 1 << 27
-UNICODE_SUBCLASS = 1 << 28
-DICT_SUBCLASS = 1 << 29
-EXCEPTION_SUBCLASS = 1 << 30
-TYPE_SUBCLASS = 1 << 31
+from .type_info import BYTES_SUBCLASS, HEAP_TYPE, TYPE_SUBCLASS, UNICODE_SUBCLASS, TypeInfo
 
 _LONGEST_NAME = 512
 _MOST_BASES = 200
 _MOST_CACHED_TYPES = 100_000
 _MOST_CACHED_KEYS = 200_000
 _LONGEST_CHAIN = 8
-
-
-@dataclass(frozen=True)
-class TypeInfo:
-    """One type. ``name`` is ``__name__``, ``module`` ``builtins`` for 2.7's ``__builtin__`` too; ``mro_names`` are full names
-    (``module.qualname``), the type's own first; ``mro_addresses`` where they are. ``repr_slot`` is ``tp_repr``."""
-
-    address: int
-    name: str
-    module: str
-    qualname: str
-    c_name: str
-    flags: int
-    basicsize: int
-    itemsize: int
-    dictoffset: int
-    weaklistoffset: int
-    repr_slot: int
-    mro_addresses: Tuple[int, ...]
-    mro_names: Tuple[str, ...]
-
-    @property
-    def full_name(self) -> str:
-        return self.c_name if self.module == "builtins" else self.module + "." + self.qualname
-
-    @property
-    def is_heap(self) -> bool:
-        return bool(self.flags & HEAP_TYPE)
 
 
 class Types:

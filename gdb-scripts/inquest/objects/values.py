@@ -16,7 +16,8 @@ from .attributes import Attributes
 from .handlers import FALLBACK, HANDLERS
 from .limits import Allowance, AllowanceSpent, Damaged, Repr, ReprLimits, hole
 from .printer import CUT, Printer
-from .types import BYTES_SUBCLASS, INT_SUBCLASS, LONG_SUBCLASS, TypeInfo, Types
+from .type_info import BYTES_SUBCLASS, INT_SUBCLASS, LONG_SUBCLASS, TypeInfo
+from .types import Types
 
 DEFAULT_LIMITS = ReprLimits()
 _MOST_ITEMS = 100_000

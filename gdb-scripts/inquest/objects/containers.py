@@ -1,97 +1,14 @@
-"""Reprs of the plain builtin types: texts, numbers, containers, singletons."""
+"""Reprs of the builtin containers, of ranges, slices and views."""
 
 from __future__ import annotations
 
-from typing import Callable, Dict
+from typing import Dict
 
-from . import mappings, sequences, text
-from .limits import Damaged
-from .numbers import read_complex, read_float
+from . import mappings, sequences
+from .overridden import named_when_overridden
 from .printer import Handler, Printer
 from .structured import print_structured
-from .types import TypeInfo
-
-Plain = Callable[[Printer, int, TypeInfo], None]
-
-
-def _named_when_overridden(base: str, plain: Plain) -> Handler:
-    """A handler for types whose ``__repr__`` does not tell their name. When a subclass has its own, which cannot run here, the
-    name is told: ``module.Name(repr of the builtin part)``."""
-
-    def handler(printer: Printer, address: int, info: TypeInfo) -> None:
-        at = info.mro_names.index(base)
-        if at == 0 or info.repr_slot == printer.values.type_info(info.mro_addresses[at]).repr_slot:
-            plain(printer, address, info)
-        else:
-            printer.write(info.full_name + "(")
-            plain(printer, address, info)
-            printer.write(")")
-
-    return handler
-
-
-def _constant(written: str) -> Handler:
-    def handler(printer: Printer, address: int, info: TypeInfo) -> None:
-        printer.write(written)
-
-    return handler
-
-
-def print_str(printer: Printer, address: int, info: TypeInfo) -> None:
-    limit = printer.limits.string
-    found, length = printer.values.read_text(address, limit)
-    printer.write(text.quote_unicode_2(found) if printer.values.access.version[0] == 2 else repr(found))
-    if length > limit:
-        printer.cut()
-
-
-def print_bytes(printer: Printer, address: int, info: TypeInfo) -> None:
-    limit = printer.limits.string
-    found, length = text.read_bytes(printer.values.access, address, limit)
-    printer.write(repr(found)[1:] if printer.values.access.version[0] == 2 else repr(found))
-    if length > limit:
-        printer.cut()
-
-
-def _print_bytearray(printer: Printer, address: int, info: TypeInfo) -> None:
-    limit = printer.limits.string
-    found, length = text.read_bytearray(printer.values.access, address, limit)
-    name = info.name if printer.values.access.version >= (3, 8) else "bytearray"
-    printer.write("%s(%r" % (name, found))
-    if length > limit:
-        printer.cut()
-    printer.write(")")
-
-
-def print_int(printer: Printer, address: int, info: TypeInfo) -> None:
-    value, bits = printer.values.read_int(address, printer.limits.int_bits)
-    if value is None:
-        printer.truncated = True
-        printer.write("<int of %d bits>" % bits)
-        return
-    digits = str(value)
-    if len(digits) > printer.limits.string:
-        printer.write(digits[: printer.limits.string])
-        printer.cut()
-    else:
-        printer.write(digits)
-    if info.flags & (1 << 24) and printer.values.access.version[0] == 2:
-        printer.write("L")
-
-
-def _print_bool(printer: Printer, address: int, info: TypeInfo) -> None:
-    value, _ = printer.values.read_int(address, 64)
-    if value not in (0, 1):
-        raise Damaged(address, "bool of %s" % value)
-    printer.write("True" if value else "False")
-
-
-def _print_float(printer: Printer, address: int, info: TypeInfo) -> None:
-    printer.write(repr(read_float(printer.values.access, address)))
-
-
-def _print_complex(printer: Printer, address: int, info: TypeInfo) -> None:
-    printer.write(repr(read_complex(printer.values.access, address)))
+from .type_info import TypeInfo
 
 
 def print_tuple(printer: Printer, address: int, info: TypeInfo) -> None:
@@ -203,16 +120,7 @@ def _print_proxy(printer: Printer, address: int, info: TypeInfo) -> None:
     printer.call(name, address, lambda: printer.value(inner))
 
 
-_str = _named_when_overridden("builtins.str", print_str)
-_bytes = _named_when_overridden("builtins.bytes", print_bytes)
-_str_2 = _named_when_overridden("builtins.str", print_bytes)
-
-
-def _print_str_or_2(printer: Printer, address: int, info: TypeInfo) -> None:
-    (_str_2 if printer.values.access.version[0] == 2 else _str)(printer, address, info)
-
-
-_tuple = _named_when_overridden("builtins.tuple", print_tuple)
+_tuple = named_when_overridden("builtins.tuple", print_tuple)
 
 
 def _print_tuple_or_structured(printer: Printer, address: int, info: TypeInfo) -> None:
@@ -221,21 +129,9 @@ def _print_tuple_or_structured(printer: Printer, address: int, info: TypeInfo) -
 
 
 HANDLERS: Dict[str, Handler] = {
-    "builtins.str": _print_str_or_2,
-    "builtins.unicode": _named_when_overridden("builtins.unicode", print_str),
-    "builtins.bytes": _bytes,
-    "builtins.bytearray": _print_bytearray,
-    "builtins.int": _named_when_overridden("builtins.int", print_int),
-    "builtins.long": _named_when_overridden("builtins.long", print_int),
-    "builtins.bool": _print_bool,
-    "builtins.float": _named_when_overridden("builtins.float", _print_float),
-    "builtins.complex": _named_when_overridden("builtins.complex", _print_complex),
-    "builtins.NoneType": _constant("None"),
-    "builtins.ellipsis": _constant("Ellipsis"),
-    "builtins.NotImplementedType": _constant("NotImplemented"),
     "builtins.tuple": _print_tuple_or_structured,
-    "builtins.list": _named_when_overridden("builtins.list", print_list),
-    "builtins.dict": _named_when_overridden("builtins.dict", print_dict),
+    "builtins.list": named_when_overridden("builtins.list", print_list),
+    "builtins.dict": named_when_overridden("builtins.dict", print_dict),
     "builtins.frozendict": _print_frozendict,
     "builtins.set": _print_set,
     "builtins.frozenset": _print_set,
