@@ -14,6 +14,7 @@ _MAX_REGISTERS = 128
 _HANDLER_FRAMES = 64
 # SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV: the numbers are those of every Linux that CPython runs on but MIPS.
 _FAULTS = (4, 5, 7, 8, 11)
+_SIGABRT = 6
 
 
 class CrashSite(NamedTuple):
@@ -28,17 +29,18 @@ def crash_site(frame: "gdb.Frame") -> CrashSite:
     """Of the innermost frame of the crashed thread. What cannot be had is left out.
 
     When a signal handler runs on the thread (faulthandler's, which raises the signal again), ``facts`` tells the frame that it
-    interrupted the same way: ``interrupted`` with its ``pc``, ``registers``, ``instruction`` and ``memory_operands``.
+    interrupted the same way: ``interrupted`` with its ``pc``, ``registers``, ``disassembly``, ``instruction`` and ``memory_operands``.
     """
     registers, disassembly, facts = _site(frame)
     interrupted = _interrupted(frame)
     if interrupted is not None:
         inner = _site(interrupted)
-        facts["interrupted"] = {"pc": "0x%x" % interrupted.pc(), "registers": inner[0], **inner[2]}
+        facts["interrupted"] = {"pc": "0x%x" % interrupted.pc(), "registers": inner[0], "disassembly": inner[1], **inner[2]}
     siginfo = _siginfo()
     if siginfo:
         facts["siginfo"] = siginfo
-    message = _abort_message()
+    # Looking for the variable can cost as much as all threads.
+    message = _abort_message() if siginfo.get("signo") in (None, _SIGABRT) else None
     if message:
         facts["abort_message_address"] = "0x%x" % message
     return CrashSite(registers, disassembly, facts)

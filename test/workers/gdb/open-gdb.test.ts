@@ -111,6 +111,21 @@ test("tells what a signal handler interrupted", async () => {
   expect(answer.facts).toMatchObject({ siginfo: { signo: 11, pid: expect.any(Number) }, interrupted: { memory_operands: [{ address: "0x0" }] } });
 });
 
+test("reaches the outer end of a recursion that ended the stack, and folds its middle", async () => {
+  const program = join(scratch, "recursion.py");
+  await writeFile(program, "import sys\nsys.setrecursionlimit(10**6)\ndef f(n): return max([n], key=f)\nf(0)\n");
+  await using deep = await makeCore(await anyPython(), program, { environment: { PYTHONFAULTHANDLER: "" } });
+  const jobDir = join(scratch, "deep");
+  const made = await makeJobFolder(jobDir, deep.path);
+  const answer = await nativeAnswer({ jobDir }, { core: "/job/core", executable: made.executable });
+  const [thread] = answer.threads;
+  expect(thread).toMatchObject({ truncated: false, stop_reason: null });
+  const folds = thread?.frames.filter((frame) => frame.kind === "folded") ?? [];
+  expect(folds).toHaveLength(1);
+  expect((folds[0]?.cycle ?? 0) * (folds[0]?.count ?? 0)).toBeGreaterThan(5_000);
+  expect(thread?.frames.filter(isFrame).map((frame) => frame.function)).toContain("Py_RunMain");
+});
+
 test.each<Rung>(["dwarf", "readnever"])("names functions on the rung %s", async (rung) => {
   const answer = await nativeAnswer({ rung });
   const functions = answer.threads[0]?.frames.filter(isFrame).map((frame) => frame.function);
