@@ -1,7 +1,8 @@
 """The interpreters that the tests of frames run against, and answers about the cores of programs that die in them.
 
-``INQUEST_TEST_PYTHONS`` (executables, separated by colons) replaces those found on the machine. ``ROOT//usr/bin/python3.14``
-is an interpreter inside another system's root, run with chroot; its cores are made below ``ROOT/tmp``.
+By default these are the one that runs the tests and the system's own. ``INQUEST_TEST_PYTHONS`` names others: ``all`` for every
+interpreter of the machine, or executables separated by colons, where ``ROOT//usr/bin/python3.14`` is one inside another
+system's root, run with chroot; its cores are made below ``ROOT/tmp``.
 """
 
 from __future__ import annotations
@@ -84,6 +85,8 @@ class Death:
 
 def pythons() -> List[Python]:
     """Each once; at least the one that runs the tests."""
-    named = [path for path in os.environ.get("INQUEST_TEST_PYTHONS", "").split(":") if path]
-    found = list(dict.fromkeys(named or interpreters())) or [sys.executable]
+    told = os.environ.get("INQUEST_TEST_PYTHONS", "")
+    named = interpreters() if told == "all" else [path for path in told.split(":") if path]
+    usual = [path for path in (sys.executable, "/usr/bin/python3") if os.path.exists(path)]
+    found = list({os.path.realpath(path) if "//" not in path else path: path for path in named or usual}.values())
     return [Python("/" + path.split("//", 1)[1], path.split("//", 1)[0]) if "//" in path else Python(path) for path in found]

@@ -56,9 +56,15 @@ def thread_chain(image: Image, thread_state: int) -> Chain:
 
 def _frame_objects(image: Image, thread_state: int) -> Chain:
     """``PyFrameObject`` chain. 3.10 has one ``CFrame`` on the C stack for each evaluator call: the anchors."""
-    anchors = _cframes(image, thread_state)
+    chain = _follow_back(image, image.pointer(thread_state, "PyThreadState", "frame"))
+    for found, anchor in zip(chain.frames, _cframes(image, thread_state)):
+        found.anchor = anchor
+    return chain
+
+
+def _follow_back(image: Image, address: int) -> Chain:
+    """A ``PyFrameObject *`` up to 3.10 and those that ``f_back`` leads to."""
     chain = Chain([])
-    address = image.pointer(thread_state, "PyThreadState", "frame")
     visited = set()
     while address:
         if address in visited or len(chain.frames) >= MOST_FRAMES:
@@ -72,10 +78,16 @@ def _frame_objects(image: Image, thread_state: int) -> Chain:
             chain.broken = "frame at 0x%x: %s" % (address, fault)
             break
         found.entry = True
-        found.anchor = anchors[len(chain.frames)] if len(chain.frames) < len(anchors) else None
         chain.frames.append(found)
         address = back
     return chain
+
+
+def chain_of_frame_object(image: Image, address: int) -> Chain:
+    """A ``PyFrameObject *`` of any version and the frames outside it; raises ``MemoryFault`` or ``LayoutMissing``."""
+    if image.layouts.has("PyThreadState", "frame"):
+        return _follow_back(image, address)
+    return interpreter_frames(image, image.pointer(address, "PyFrameObject", "f_frame"))
 
 
 def frame_object(image: Image, address: int) -> RawFrame:

@@ -18,7 +18,7 @@ def suspended_work(image: Image, runtime: Any, states: Sequence[Any], chains: Ma
     """All of it: tasks first, then generators and coroutines that frames on the stacks hold, then greenlets."""
     allowance = LocalsAllowance(_MOST_LOCALS)
     seen: "set[int]" = set()
-    found = tasks(image, runtime, states, most_frames, allowance, seen)
+    found = tasks(image, runtime, states, chains, most_frames, allowance, seen)
     found += pending_generators(image, chains, most_frames, allowance, seen)
-    found += greenlets(image, runtime, most_frames, allowance)
+    found += greenlets(image, runtime, chains, most_frames, allowance)
     return found

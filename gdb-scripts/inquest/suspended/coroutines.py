@@ -153,7 +153,12 @@ def await_chain(image: Image, start: int) -> Tuple[List[RawFrame], int, List[int
             value = following
             continue
         if kind_of(image, value) is None:
-            return frames, value, passed
+            following = _behind_unnamed(image, value)
+            if not following:
+                return frames, value, passed
+            passed.append(value)
+            value = following
+            continue
         passed.append(value)
         try:
             found = standing(image, value)
@@ -163,6 +168,17 @@ def await_chain(image: Image, start: int) -> Tuple[List[RawFrame], int, List[int
             frames.append(found.frame)
         value = awaited(image, value)
     return frames, 0, passed
+
+
+def _behind_unnamed(image: Image, value: int) -> int:
+    """Where the interpreter's file is missing the wrappers have no name, but all of them begin with what they wrap."""
+    if type_name(image, value):
+        return 0
+    try:
+        first = image.reader.pointer(value + image.layouts.size("PyObject"))
+    except (MemoryFault, LayoutMissing):
+        return 0
+    return first if first and kind_of(image, first) is not None else 0
 
 
 def stack_values(image: Image, frame: RawFrame) -> List[int]:

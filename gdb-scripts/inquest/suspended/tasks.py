@@ -1,22 +1,25 @@
 """asyncio's tasks of every loop, with what each awaits and who awaits it.
 
 Where they are: from 3.14 linked lists in the thread states and the interpreter; from 3.12 ``asyncio.tasks._scheduled_tasks``
-and ``_eager_tasks``; from 3.7 ``asyncio.tasks._all_tasks``; in 3.6 ``Task._all_tasks``. All but the lists are weak sets.
+and ``_eager_tasks``; from 3.7 ``asyncio.tasks._all_tasks``; in 3.6 a static
+variable of ``_asyncio``, so there the heap is searched. All but the lists are weak sets.
 ``_asyncio.Task`` is a ``TaskObj`` (Modules/_asynciomodule.c); the pure Python class keeps the same under ``_coro``, ``_state`` and so on.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 
-from ..frames.chain import RawFrame
+from ..frames.chain import Chain, RawFrame
 from ..frames.describe import LocalsAllowance
 from ..frames.image import Image
-from ..frames.namespace import attribute, lookup, module_global, text
+from ..frames.namespace import attribute, module_global, text
 from ..layout.model import LayoutMissing
 from ..memory import MemoryFault
 from .coroutines import await_chain, kind_of, standing, type_name
+from .greenlets import seeds
+from .heap import instances
 from .pending import name_of, suspended_frames
 
 _MOST_TASKS = 10_000
@@ -43,11 +46,17 @@ class Task:
 
 
 def tasks(
-    image: Image, runtime: Any, states: Sequence[Any], most_frames: int, allowance: LocalsAllowance, seen: "set[int]"
+    image: Image,
+    runtime: Any,
+    states: Sequence[Any],
+    chains: Mapping[int, Chain],
+    most_frames: int,
+    allowance: LocalsAllowance,
+    seen: "set[int]",
 ) -> List[Dict[str, Any]]:
     """``Suspended`` entries of kind ``task``; the objects of their await chains are added to ``seen``."""
     found: Dict[int, Task] = {}
-    for address in _addresses(image, runtime, states):
+    for address in _addresses(image, runtime, states, chains):
         if address not in found:
             task = _read(image, address, seen)
             if task is not None:
@@ -65,7 +74,7 @@ def tasks(
     ]
 
 
-def _addresses(image: Image, runtime: Any, states: Sequence[Any]) -> Iterator[int]:
+def _addresses(image: Image, runtime: Any, states: Sequence[Any], chains: Mapping[int, Chain]) -> Iterator[int]:
     for state in states:
         if image.layouts.has("_PyThreadStateImpl", "asyncio_tasks_head"):
             yield from _linked(image, state.address + image.layouts.offset("_PyThreadStateImpl", "asyncio_tasks_head"))
@@ -76,8 +85,9 @@ def _addresses(image: Image, runtime: Any, states: Sequence[Any]) -> Iterator[in
             continue
         for name in ("_scheduled_tasks", "_eager_tasks", "_all_tasks"):
             yield from _members(image, module_global(image, interpreter.modules, "asyncio.tasks", name))
-        if image.version == (3, 6):
-            yield from _members(image, _of_task_class(image, interpreter.modules))
+        task_class = module_global(image, interpreter.modules, "asyncio.tasks", "Task") if image.version == (3, 6) else 0
+        if task_class:
+            yield from instances(image, task_class, seeds(image, interpreter, chains))
 
 
 def _linked(image: Image, head: int) -> Iterator[int]:
@@ -106,13 +116,6 @@ def _members(image: Image, collection: int) -> Iterator[int]:
             yield image.pointer(item, "PyWeakReference", "wr_object") if "weakref" in type_name(image, item) else item
     except (MemoryFault, LayoutMissing):
         return
-
-
-def _of_task_class(image: Image, modules: int) -> int:
-    """3.6: the class attribute ``asyncio.tasks.Task._all_tasks``."""
-    task_class = module_global(image, modules, "asyncio.tasks", "Task")
-    namespace = image.optional_pointer(task_class, "PyTypeObject", "tp_dict") if task_class else 0
-    return lookup(image, namespace, "_all_tasks") if namespace else 0
 
 
 def _read(image: Image, address: int, seen: "set[int]") -> Optional[Task]:

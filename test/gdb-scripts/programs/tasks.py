@@ -1,0 +1,59 @@
+"""Dies inside one asyncio task while others wait; 3.6 and later."""
+import asyncio
+import ctypes
+
+
+def numbers():
+    yield 1
+    yield 2
+
+
+async def ticks():
+    for each in range(3):
+        await asyncio.sleep(0)
+        yield each
+        await asyncio.sleep(100)
+
+
+async def leaf(number):
+    marker = "leaf %d" % number
+    await asyncio.sleep(1000)
+
+
+async def middle(number):
+    await leaf(number)
+
+
+async def iterates():
+    async for each in ticks():
+        pass
+
+
+async def waits_for(task):
+    await task
+
+
+async def gathers():
+    await asyncio.gather(middle(10), middle(11))
+
+
+async def crash():
+    pending = numbers()
+    next(pending)
+    never_begun = numbers()
+    for each in numbers():
+        for _ in range(5):
+            await asyncio.sleep(0.02)
+        ctypes.string_at(0)
+
+
+async def main():
+    first = asyncio.ensure_future(middle(1))
+    if hasattr(first, "set_name"):
+        first.set_name(u"n\u0416me")
+    kept = [first, asyncio.ensure_future(waits_for(first)), asyncio.ensure_future(iterates()), asyncio.ensure_future(gathers())]
+    await crash()
+
+loop = asyncio.new_event_loop()
+asyncio.set_event_loop(loop)
+loop.run_until_complete(main())
