@@ -32,6 +32,12 @@ function signalDetails(report: Report): string {
 
 const innermostPython = (thread: Thread): PythonFrame | null => thread.python_frames.find((frame): frame is PythonFrame => frame.kind === "python") ?? null;
 
+/** The innermost frame, or the one that a signal handler interrupted: the handler's own frames say nothing. */
+function faultingFrame({ frames }: Thread): Thread["frames"][number] | undefined {
+  const handler = frames.findIndex((frame) => frame.kind === "native" && frame.function === "<signal handler called>");
+  return frames[handler + 1];
+}
+
 function* places(thread: Thread): Generator<string> {
   const python = innermostPython(thread);
   if (python !== null) {
@@ -39,7 +45,7 @@ function* places(thread: Thread): Generator<string> {
     yield* labelled("in Python", `${pythonName(python)}${place === "" ? "" : `  at ${place}`}`);
     if (python.source_line !== null) yield* labelled("", safeCut(python.source_line.trim(), pageWidth - 11));
   }
-  const native = thread.frames[0];
+  const native = faultingFrame(thread);
   if (native?.kind === "native") yield* labelled("in C", `${nativeName(native)}  ${nativePlace(native)}`.trimEnd());
   const state = threadState(thread);
   yield* labelled("in thread", `${threadName(thread)}${state === "" ? "" : `, ${state}`}`);

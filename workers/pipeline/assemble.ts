@@ -1,4 +1,6 @@
 /** Assemble: what the stages found becomes one report. Nothing that one half lacks takes from the other. */
+import { Type } from "typebox";
+import { Compile } from "typebox/compile";
 import type { Module, ProcessInfo, PythonInfo, Report, Signal, Warning } from "../../services/contract/report.ts";
 import type { CoreFacts, CoreSignal } from "../../services/intake/core/core-facts.ts";
 import { assembleThreads } from "./assemble-threads.ts";
@@ -6,12 +8,15 @@ import type { Debugged } from "./debug.ts";
 import { bytesAreKnown } from "./executable-memory.ts";
 import { diagnose } from "./diagnose.ts";
 import type { Gathered } from "./gather.ts";
-import type { NativeAnswer } from "./helper-answer.ts";
+import { NativeAnswer } from "./helper-answer.ts";
+import type { HandledSignal } from "./signal-frame.ts";
 
 export interface AssembleInput {
   readonly jobId: string;
   readonly createdAt: Date;
   readonly core: CoreFacts;
+  /** What a handler that raised its signal again was called for; null when none did. */
+  readonly handledSignal: HandledSignal | null;
   readonly gathered: Pick<Gathered, "choices" | "warnings">;
   readonly debugged: Debugged;
   readonly mostThreads: number;
@@ -51,6 +56,15 @@ function modulesOf({ choices }: Pick<Gathered, "choices">, native: NativeAnswer 
   }));
 }
 
+const Interrupted = Compile(Type.Object({ registers: NativeAnswer.properties.registers, disassembly: NativeAnswer.properties.disassembly }));
+
+/** Registers and code where the thread was when it was interrupted: a handler's own say nothing. */
+function crashSite(native: NativeAnswer | null): Pick<Report, "registers" | "disassembly"> {
+  if (native === null) return { registers: {}, disassembly: [] };
+  const interrupted = native.facts["interrupted"];
+  return Interrupted.Check(interrupted) ? { registers: interrupted.registers, disassembly: interrupted.disassembly } : native;
+}
+
 function whyNoPython({ python, gdb }: Debugged): string | null {
   if (python?.python != null) return null;
   if (python !== null) return python.python_missing_reason ?? "no CPython was found in the core";
@@ -65,11 +79,19 @@ function withHolder(python: PythonInfo | null, threads: Report["threads"]): Pyth
 }
 
 export function assemble(input: AssembleInput): Report {
-  const { core, gathered, debugged, mostThreads } = input;
+  const { gathered, debugged, mostThreads, handledSignal } = input;
   const { python, native } = debugged;
+  const core = handledSignal === null ? input.core : { ...input.core, signal: handledSignal.signal };
   const warnings: Warning[] = [...core.warnings, ...gathered.warnings, ...debugged.warnings, ...(python?.warnings ?? []), ...(native?.warnings ?? [])];
+  if (handledSignal !== null) {
+    warnings.push({
+      code: "signal_raised_again",
+      detail: "a signal handler ran and raised the signal again, as faulthandler's does; told is the signal that it was called for",
+    });
+  }
   const threads = assembleThreads({ core, python, native, mostThreads }, warnings);
   const modules = modulesOf(gathered, native);
+  const site = crashSite(native);
   return {
     schema: reportSchema,
     job_id: input.jobId,
@@ -83,11 +105,11 @@ export function assemble(input: AssembleInput): Report {
     threads,
     suspended: python?.suspended ?? [],
     modules,
-    diagnoses: diagnose({ core, threads, modules, python, native }),
+    diagnoses: diagnose({ core, handledSignal, threads, modules, python, native }),
     // Filled by the triage of services/triage once it exists; until then a job has no group.
     signature: null,
-    registers: native?.registers ?? {},
-    disassembly: (native?.disassembly ?? []).filter(({ address }) => bytesAreKnown(core, gathered.choices, address)),
+    registers: site.registers,
+    disassembly: site.disassembly.filter(({ address }) => bytesAreKnown(core, gathered.choices, address)),
   };
 }
 

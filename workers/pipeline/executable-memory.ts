@@ -1,4 +1,4 @@
-/** What the core's segments say of code: where it is, and whether its bytes are known. Pure. */
+/** What the core's segments say of an address: mapped, writable, code, and whether its bytes are known. Pure. */
 import type { CoreFacts } from "../../services/intake/core/core-facts.ts";
 import type { Choice } from "./choose-binaries.ts";
 
@@ -10,6 +10,11 @@ export function isExecutable(core: Pick<CoreFacts, "segments">, address: string)
   const executable = core.segments.filter((segment) => segment.executable);
   return executable.length === 0 || executable.some((segment) => within(at, segment));
 }
+
+export const isMapped = (core: Pick<CoreFacts, "segments">, address: string): boolean => core.segments.some((segment) => within(BigInt(address), segment));
+
+export const isWritable = (core: Pick<CoreFacts, "segments">, address: string): boolean =>
+  core.segments.some((segment) => segment.writable && within(BigInt(address), segment));
 
 /** Whether the bytes at this address are known: dumped, or in a file that was found. gdb shows zeros where they are not. */
 export function bytesAreKnown(core: Pick<CoreFacts, "segments">, choices: readonly Choice[], address: string): boolean {

@@ -1,4 +1,5 @@
 /** The pipeline: inspect, gather, debug, assemble (which diagnoses). One job, one folder, one report. */
+import { join } from "node:path";
 import { Failure } from "../../services/contract/failure.ts";
 import type { JobStage, MissingBinary } from "../../services/contract/job.ts";
 import type { Limits } from "../../services/contract/limits.ts";
@@ -11,6 +12,7 @@ import { debug } from "./debug.ts";
 import { gather } from "./gather.ts";
 import { inspect } from "./inspect.ts";
 import { makeJobFolder } from "./job-folder.ts";
+import { signalBehindHandler } from "./signal-frame.ts";
 
 export interface PipelineParts {
   readonly blobs: Pick<BlobStore, "localFile">;
@@ -63,9 +65,10 @@ export async function runPipeline(parts: PipelineParts, job: PipelineJob, onProg
   const debugged = await stage("debug", 30, () =>
     debug({ folder: folder.path, machine: manifest.machine, gdb: parts.gdb, core: manifest.core, executable, limits, signal, openGdb: parts.openGdb }),
   );
-  const report = await stage("assemble", 90, () =>
-    Promise.resolve(assemble({ jobId: job.id, createdAt: new Date(), core, gathered, debugged, mostThreads: limits.threads, timings_ms: timings })),
-  );
+  const report = await stage("assemble", 90, async () => {
+    const handledSignal = await signalBehindHandler(core, debugged.native, join(folder.path, "core"));
+    return assemble({ jobId: job.id, createdAt: new Date(), core, handledSignal, gathered, debugged, mostThreads: limits.threads, timings_ms: timings });
+  });
   return { report: { ...report, timings_ms: { ...report.timings_ms, ...timings } }, missingBinaries: gathered.missing };
 }
 

@@ -8,9 +8,14 @@ import { coreFacts, segfault } from "./sample-facts.ts";
 
 function codes(core: Partial<CoreFacts>, frames: readonly NativeFrame[] = [], modules: Parameters<typeof module>[1][] = []) {
   const threads = [thread(4711, { crashed: true, native_frames: [...frames] })];
-  return diagnose({ core: coreFacts(core), threads, modules: modules.map((some) => module("/usr/lib/libc.so.6", some)), python: null, native: null }).map(
-    (each) => each.code,
-  );
+  return diagnose({
+    core: coreFacts(core),
+    threads,
+    modules: modules.map((some) => module("/usr/lib/libc.so.6", some)),
+    handledSignal: null,
+    python: null,
+    native: null,
+  }).map((each) => each.code);
 }
 
 const aborted = (some: Parameters<typeof segfault>[0] = {}) =>
@@ -41,6 +46,14 @@ describe("sent_by_process", () => {
     ]);
   });
 
+  test("is a signal without an exception that a handler raised again, whoever sent it", () => {
+    const signal = segfault({ code: null, code_number: null, address: null });
+    const base = { core: coreFacts({ signal }), threads: [thread(4711, { crashed: true })], modules: [], python: null, native: null };
+    expect(diagnose({ ...base, handledSignal: { origin: "sent", signal } })).toMatchObject([{ code: "sent_by_process", confidence: "likely" }]);
+    expect(diagnose({ ...base, handledSignal: { origin: "fault", signal } })).toEqual([]);
+    expect(diagnose({ ...base, handledSignal: null })).toEqual([]);
+  });
+
   test("is not a signal that the process sent to itself, nor one of the kernel's", () => {
     expect(codes({ signal: aborted() })).toEqual([]);
     expect(codes({ signal: segfault({ code: "SI_KERNEL", sender_pid: 0, address: null }) })).toEqual([]);
@@ -54,6 +67,7 @@ describe("abort", () => {
       core: coreFacts({ signal: aborted() }),
       threads: [thread(4711, { crashed: true, native_frames: abortStack })],
       modules: [],
+      handledSignal: null,
       python: null,
       native: null,
     });

@@ -24,18 +24,34 @@ export const nullDereference: Finding = ({ core }) => {
 /** si_code of kill, sigqueue and tkill: the kernel vouches that a process sent it. */
 const sentCodes: ReadonlySet<string> = new Set(["SI_USER", "SI_QUEUE", "SI_TKILL"]);
 
-export const sentByProcess: Finding = ({ core }) => {
+export const sentByProcess: Finding = ({ core, handledSignal }) => {
   const { signal, pid } = core;
-  if (signal?.code == null || !sentCodes.has(signal.code) || signal.sender_pid === null || signal.sender_pid <= 0) return null;
-  if (pid === null || signal.sender_pid === pid) return null;
-  const by = signal.sender_uid === null ? "" : ` (uid ${signal.sender_uid})`;
+  if (signal === null) return null;
+  const name = signal.name ?? `Signal ${signal.number}`;
+  const evidence = { signal: signal.name, code: signal.code, sender_pid: signal.sender_pid, sender_uid: signal.sender_uid };
+  const consequence = "and not from a fault of this process: its stacks show where it was, not what went wrong.";
+  const known =
+    signal.code !== null && sentCodes.has(signal.code) && signal.sender_pid !== null && signal.sender_pid > 0 && pid !== null && signal.sender_pid !== pid;
+  if (known) {
+    const by = signal.sender_uid === null ? "" : ` (uid ${signal.sender_uid})`;
+    return {
+      code: "sent_by_process",
+      title: `Process ${signal.sender_pid} sent the signal`,
+      detail: `${name} came from process ${signal.sender_pid}${by} ${consequence}`,
+      confidence: "certain",
+      lwp: core.crashedLwp,
+      evidence,
+      links: [],
+    };
+  }
+  if (handledSignal?.origin !== "sent" || signal.sender_pid !== null) return null;
   return {
     code: "sent_by_process",
-    title: `Process ${signal.sender_pid} sent the signal`,
-    detail: `${signal.name ?? `Signal ${signal.number}`} came from process ${signal.sender_pid}${by} and not from a fault of this process: its stacks show where it was, not what went wrong.`,
-    confidence: "certain",
+    title: "Another process sent the signal",
+    detail: `${name} was handled and raised again, so its sender is not recorded; but the processor had reported no exception to this thread: the signal was sent ${consequence}`,
+    confidence: "likely",
     lwp: core.crashedLwp,
-    evidence: { signal: signal.name, code: signal.code, sender_pid: signal.sender_pid, sender_uid: signal.sender_uid },
+    evidence: { ...evidence, exception: null },
     links: [],
   };
 };
