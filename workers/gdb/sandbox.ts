@@ -3,11 +3,13 @@
  *
  * gdb reads hostile files and is expected to be taken over by one some day. So it sees no network, no process, no device and no
  * file but itself, its libraries and the job; it has no capability, may fork no child, and lives within resource limits.
- * User namespaces must be allowed; where they are not, `probeSandbox` says why and the worker takes no job.
+ * How it is built with and without user namespaces is told in confinement.ts; where neither can be, `probeSandbox` says why and the
+ * worker takes no job.
  */
 import { existsSync, lstatSync, readlinkSync, realpathSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { Failure } from "../../services/contract/failure.ts";
+import { confinement } from "./confinement.ts";
 
 export interface SandboxLimits {
   /** Address space and private memory in bytes; the first one includes mapped files. */
@@ -87,6 +89,7 @@ export function debuggerFolders(gdb: string): (readonly [string, string])[] {
 /** The whole command line: `prlimit` around `bwrap` around the command. */
 export function sandboxCommand(plan: SandboxPlan): readonly [string, ...string[]] {
   const { limits } = plan;
+  const { launcher, namespaces, programs, prefix } = confinement();
   return [
     requireProgram("prlimit", "sandbox_unavailable"),
     `--as=${limits.addressSpace}`,
@@ -95,20 +98,14 @@ export function sandboxCommand(plan: SandboxPlan): readonly [string, ...string[]
     `--fsize=${limits.fileSize}`,
     "--nofile=256",
     "--core=0",
+    ...launcher,
     requireProgram("bwrap", "sandbox_unavailable"),
-    "--unshare-all",
-    "--unshare-user",
-    "--uid",
-    "65534",
-    "--gid",
-    "65534",
+    ...namespaces,
     "--hostname",
     "inquest",
     "--die-with-parent",
     "--new-session",
     "--as-pid-1",
-    "--cap-drop",
-    "ALL",
     "--clearenv",
     "--setenv",
     "PATH",
@@ -123,6 +120,7 @@ export function sandboxCommand(plan: SandboxPlan): readonly [string, ...string[]
     String(plan.infoFd),
     ...(plan.seccompFd === null ? [] : ["--seccomp", String(plan.seccompFd)]),
     ...systemFolders(),
+    ...programs.flatMap((path) => ["--ro-bind", path, path]),
     "--size",
     "16777216",
     "--tmpfs",
@@ -142,6 +140,7 @@ export function sandboxCommand(plan: SandboxPlan): readonly [string, ...string[]
     "--chdir",
     "/tmp",
     "--",
+    ...prefix,
     ...plan.command,
   ];
 }

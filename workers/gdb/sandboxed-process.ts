@@ -1,7 +1,9 @@
 /** Starts a command in the sandbox: the descriptors that bubblewrap speaks over, and the filter. */
 import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { chownSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { Failure } from "../../services/contract/failure.ts";
+import { confinement } from "./confinement.ts";
 import { type SandboxPlan, sandboxCommand } from "./sandbox.ts";
 import { machineOf, seccompFilter } from "./seccomp.ts";
 import { readDebuggerPid, signalProcess } from "./debugger-pid.ts";
@@ -18,6 +20,8 @@ const seccompFd = 4;
 
 export function startSandboxed(plan: Omit<SandboxPlan, "infoFd" | "seccompFd">): SandboxedProcess {
   const machine = machineOf(process.arch);
+  const { owner } = confinement();
+  if (owner !== null) for (const [host] of plan.writable) chownSync(host, owner, owner);
   const [program, ...rest] = sandboxCommand({ ...plan, infoFd, seccompFd: machine === null ? null : seccompFd });
   // A process group of its own, so that `killSandboxed` also reaches bubblewrap's child before that has asked to die with its parent.
   const child = spawn(program, rest, { stdio: ["pipe", "pipe", "pipe", "pipe", "pipe"], env: {}, cwd: "/", detached: true });
