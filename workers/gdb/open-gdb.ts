@@ -11,8 +11,9 @@ import { gdbVersion, loadCore, loadExecutable, runInquest, sourceHelpers } from 
 import { gdbArguments } from "./gdb-arguments.ts";
 import { readAnswer } from "./read-answer.ts";
 import { helperScripts } from "./helper-scripts.ts";
-import { debuggerFolders, hiddenFolders, requireProgram } from "./sandbox.ts";
-import { startSandboxed } from "./sandboxed-process.ts";
+import { requireProgram } from "../../services/sandbox/sandbox.ts";
+import { debuggerFolders, hiddenFolders } from "./debugger-folders.ts";
+import { startSandboxed } from "../../services/sandbox/sandboxed-process.ts";
 import { MiSession } from "./session.ts";
 import { withoutDwarf } from "./without-dwarf.ts";
 

@@ -9,8 +9,9 @@ import { join } from "node:path";
 import { Failure } from "../../services/contract/failure.ts";
 import { gdbArguments } from "./gdb-arguments.ts";
 import { compiledHelpers, helperScripts } from "./helper-scripts.ts";
-import { debuggerFolders, hiddenFolders, requireProgram } from "./sandbox.ts";
-import { type SandboxedProcess, startSandboxed } from "./sandboxed-process.ts";
+import { requireProgram } from "../../services/sandbox/sandbox.ts";
+import { debuggerFolders, hiddenFolders } from "./debugger-folders.ts";
+import { type SandboxedProcess, startSandboxed } from "../../services/sandbox/sandboxed-process.ts";
 import { describeExit, scrubStderr } from "./session.ts";
 
 export interface ProbeOptions {

@@ -7,10 +7,10 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Failure } from "../../services/contract/failure.ts";
-import { isRunning, signalProcess } from "./debugger-pid.ts";
+import { isRunning, signalProcess } from "../../services/sandbox/child-pid.ts";
 import { LineSplitter } from "./lines.ts";
 import { type MiRecord, type MiTuple, parseRecord } from "./mi-parser.ts";
-import { killSandboxed, type SandboxedProcess } from "./sandboxed-process.ts";
+import { killSandboxed, type SandboxedProcess } from "../../services/sandbox/sandboxed-process.ts";
 
 export interface SessionOptions {
   /** Bytes of one record. */
@@ -135,7 +135,7 @@ export class MiSession implements AsyncDisposable {
 
   /** Asks gdb to stop what it does, as Ctrl-C would. False when it cannot be reached. */
   async interrupt(): Promise<boolean> {
-    const pid = await this.#process.debuggerPid;
+    const pid = await this.#process.commandPid;
     return pid !== null && !this.#gone && signalProcess(pid, "SIGINT");
   }
 
@@ -154,7 +154,7 @@ export class MiSession implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.end(new Failure("debugger_died", "the session was closed"));
     await this.#exited;
-    const pid = await this.#process.debuggerPid;
+    const pid = await this.#process.commandPid;
     // bubblewrap's child dies with it; this only waits for the kernel to have done so. Whoever reaps orphans may take its time.
     for (let tries = 0; pid !== null && tries < 200 && isRunning(pid); tries += 1) await sleep(5);
   }

@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { probeSandbox } from "../../../workers/gdb/probe-sandbox.ts";
-import { debuggerFolders, hiddenFolders, requireProgram } from "../../../workers/gdb/sandbox.ts";
-import { startSandboxed } from "../../../workers/gdb/sandboxed-process.ts";
+import { requireProgram } from "../../../services/sandbox/sandbox.ts";
+import { debuggerFolders, hiddenFolders } from "../../../workers/gdb/debugger-folders.ts";
+import { startSandboxed } from "../../../services/sandbox/sandboxed-process.ts";
 
 let folder: string;
 

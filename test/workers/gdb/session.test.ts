@@ -2,10 +2,11 @@ import { mkdtemp, mkdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { isRunning } from "../../../workers/gdb/debugger-pid.ts";
+import { isRunning } from "../../../services/sandbox/child-pid.ts";
 import { gdbArguments } from "../../../workers/gdb/gdb-arguments.ts";
-import { debuggerFolders, hiddenFolders, requireProgram } from "../../../workers/gdb/sandbox.ts";
-import { startSandboxed } from "../../../workers/gdb/sandboxed-process.ts";
+import { requireProgram } from "../../../services/sandbox/sandbox.ts";
+import { debuggerFolders, hiddenFolders } from "../../../workers/gdb/debugger-folders.ts";
+import { startSandboxed } from "../../../services/sandbox/sandboxed-process.ts";
 import { MiSession, scrubStderr } from "../../../workers/gdb/session.ts";
 
 let folder: string;
@@ -34,7 +35,7 @@ function start(lineCap = 1 << 20) {
 const python = (code: string) => `-interpreter-exec console "python ${code}"`;
 
 async function processOf(sandboxed: ReturnType<typeof startSandboxed>): Promise<number> {
-  const pid = await sandboxed.debuggerPid;
+  const pid = await sandboxed.commandPid;
   if (pid === null) throw new Error("the sandbox did not tell its process");
   return pid;
 }

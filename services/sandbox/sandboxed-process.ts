@@ -2,17 +2,17 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { chownSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
-import { Failure } from "../../services/contract/failure.ts";
+import { Failure } from "../contract/failure.ts";
 import { confinement } from "./confinement.ts";
 import { type SandboxPlan, sandboxCommand } from "./sandbox.ts";
 import { machineOf, seccompFilter } from "./seccomp.ts";
-import { readDebuggerPid, signalProcess } from "./debugger-pid.ts";
+import { readChildPid, signalProcess } from "./child-pid.ts";
 
 export interface SandboxedProcess {
   /** The outer process; bubblewrap's child dies with it. */
   readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
   /** The host's pid of the command itself, once bubblewrap has told it; null when it never does. */
-  readonly debuggerPid: Promise<number | null>;
+  readonly commandPid: Promise<number | null>;
 }
 
 const infoFd = 3;
@@ -30,7 +30,7 @@ export function startSandboxed(plan: Omit<SandboxPlan, "infoFd" | "seccompFd">):
   if (!isReadable(info) || !isWritable(filter)) throw new Failure("sandbox_unavailable", "the sandbox has no pipes");
   filter.on("error", () => undefined);
   filter.end(machine === null ? undefined : seccompFilter(machine));
-  return { child, debuggerPid: readDebuggerPid(info) };
+  return { child, commandPid: readChildPid(info) };
 }
 
 /** Ends all of it at once, however far it has come. */

@@ -1,14 +1,13 @@
 /**
- * The bubblewrap sandbox that gdb runs in.
+ * The bubblewrap sandbox that programs run in which read hostile files: gdb, and those that inflate.
  *
- * gdb reads hostile files and is expected to be taken over by one some day. So it sees no network, no process, no device and no
- * file but itself, its libraries and the job; it has no capability, may fork no child, and lives within resource limits.
- * How it is built with and without user namespaces is told in confinement.ts; where neither can be, `probeSandbox` says why and the
- * worker takes no job.
+ * Such a program is expected to be taken over some day. So it sees no network, no process, no device and no file but itself, its
+ * libraries and what the plan binds; it has no capability, may fork no child, and lives within resource limits. How the sandbox is
+ * built with and without user namespaces is told in confinement.ts.
  */
-import { existsSync, lstatSync, readlinkSync, realpathSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
-import { Failure } from "../../services/contract/failure.ts";
+import { existsSync, lstatSync, readlinkSync } from "node:fs";
+import { resolve } from "node:path";
+import { Failure } from "../contract/failure.ts";
 import { confinement } from "./confinement.ts";
 
 export interface SandboxLimits {
@@ -61,29 +60,6 @@ function systemFolders(): string[] {
     if (existsSync(path) && !lstatSync(path).isSymbolicLink()) options.push("--ro-bind", path, path);
   }
   return options;
-}
-
-/** `PREFIX` of `PREFIX/bin/gdb`. */
-function prefixOf(gdb: string): string {
-  return dirname(dirname(realpathSync(gdb)));
-}
-
-/**
- * What gdb's Python would import at its start and nobody needs here: the CLI commands and convenience functions written in
- * Python, and the packages (and `.pth` files) that happen to be installed on this host. Saves 15 of 70 ms.
- */
-export function hiddenFolders(gdb: string): string[] {
-  const scripts = join(prefixOf(gdb), "share/gdb/python/gdb");
-  const folders = [join(scripts, "command"), join(scripts, "function"), join(scripts, "printer"), "/usr/lib/python3"];
-  return folders.filter((path) => existsSync(path));
-}
-
-/** gdb itself, and its prefix's data and libraries. */
-export function debuggerFolders(gdb: string): (readonly [string, string])[] {
-  const binary = realpathSync(gdb);
-  const prefix = prefixOf(gdb);
-  const data = [`${prefix}/share/gdb`, ...(prefix === "/usr" ? [] : [`${prefix}/lib`, `${prefix}/lib64`, "/usr/share/gdb"])];
-  return [[binary, binary], ...data.filter((path) => existsSync(path)).map((path) => [path, path] as const)];
 }
 
 /** The whole command line: `prlimit` around `bwrap` around the command. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { seccompFilter } from "../../../workers/gdb/seccomp.ts";
-import { clone3Call, cloneCall, deniedCalls, type Machine } from "../../../workers/gdb/syscalls.ts";
+import { seccompFilter } from "../../services/sandbox/seccomp.ts";
+import { clone3Call, cloneCall, deniedCalls, type Machine } from "../../services/sandbox/syscalls.ts";
 
 const arch = { x64: 0xc000003e, arm64: 0xc00000b7 };
 const allowed = 0x7fff0000;

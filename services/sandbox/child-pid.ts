@@ -6,7 +6,7 @@ import type { Readable } from "node:stream";
 const mostBytes = 1_000;
 
 /** Reads `{"child-pid": N}` from bubblewrap's `--info-fd`; null when it ends without. */
-export async function readDebuggerPid(stream: Readable): Promise<number | null> {
+export async function readChildPid(stream: Readable): Promise<number | null> {
   let text = "";
   stream.on("data", (chunk: Buffer) => {
     text = (text + chunk.toString("latin1")).slice(0, mostBytes);
