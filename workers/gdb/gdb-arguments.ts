@@ -38,6 +38,8 @@ const settings = [
   "set height 0",
   "set history size 0",
   "maint set worker-threads 0",
+  // When it crashes it is to do so at once, and not to spend seconds on its own symbols.
+  "maint set backtrace-on-fatal-signal off",
 ];
 
 export function gdbArguments(rung: Rung): readonly string[] {
