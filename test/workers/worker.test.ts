@@ -25,7 +25,8 @@ afterAll(async () => {
 
 const inDebug = (job: { status: string; progress: { stage: string } }) => job.status === "running" && job.progress.stage === "debug";
 
-describe("a worker", () => {
+// Each test starts workers, and a lost lock takes 20 s to be noticed.
+describe("a worker", { timeout: 180_000 }, () => {
   test("turns a queued core into a report and leaves no job folder", async () => {
     const worker = house.startWorker();
     const id = await house.submit(core.path, binaries);
@@ -78,6 +79,20 @@ describe("a worker", () => {
     expect(await house.until(next, hasEnded)).toMatchObject({ status: "succeeded" });
     expect(await house.job(id)).toMatchObject({ status: "cancelled" });
     expect(await house.reports.get(id)).toBeNull();
+    await worker.end("SIGTERM");
+    expect(await house.jobFolders()).toEqual([]);
+  });
+
+  test("ends its job well when Redis dies in mid-job, and goes on when it is back", async () => {
+    const worker = house.startWorker();
+    const id = await house.submit(core.path, binaries);
+    const gdb = await worker.freezeDebugger();
+    await house.redis.stop();
+    process.kill(gdb, "SIGCONT");
+    expect(await house.until(id, hasEnded)).toMatchObject({ status: "succeeded", attempts: 1 });
+    await house.redis.start();
+    const next = await house.submit(core.path, binaries);
+    expect(await house.until(next, hasEnded)).toMatchObject({ status: "succeeded", attempts: 1 });
     await worker.end("SIGTERM");
     expect(await house.jobFolders()).toEqual([]);
   });

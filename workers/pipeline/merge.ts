@@ -51,12 +51,15 @@ export function toPythonFrame({ address: _address, anchor: _anchor, ...frame }: 
 /** Ties by address. Both stacks grow the same way, so a tie that would cross an earlier one is damage and is passed over. */
 function tiesByAnchor(blocks: readonly Block[], segments: readonly Segment[]): readonly Tie[] {
   const ties: Tie[] = [];
+  const end = blocks.reduce((most, { range }) => (range !== null && range.to > most ? range.to : most), 0n);
   let next = 0;
   segments.forEach(({ anchor }, segment) => {
-    if (anchor === null) return;
+    if (anchor === null || anchor >= end) return;
     for (let block = next; block < blocks.length; block += 1) {
       const range = blocks[block]?.range ?? null;
-      if (range === null || anchor < range.from || anchor >= range.to) continue;
+      if (range === null || anchor >= range.to) continue;
+      // Further out the stack only goes up.
+      if (anchor < range.from) return;
       ties.push({ block, segment });
       next = block + 1;
       return;
