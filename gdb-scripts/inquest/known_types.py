@@ -82,7 +82,7 @@ def _named_types(image: Image, interpreter: Any) -> Iterator[Tuple[int, str]]:
     for name, value in named_items(image, builtins) if builtins else ():
         if name in _SINGLETONS:
             yield image.values.access.type_pointer(value), _SINGLETONS[name]
-        elif name not in _ALIASES:
+        elif name not in _ALIASES and not (name == "bytes" and image.version[0] == 2):
             prefix = "exceptions." if image.version[0] == 2 and name.endswith(("Error", "Exception", "Exit", "Iteration", "Interrupt", "Warning")) else ""
             yield value, prefix + name
     for name, prefix in (("types", None), *_MODULES.items()):

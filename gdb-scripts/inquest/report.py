@@ -181,6 +181,21 @@ class _Process:
             self.symbols[name] = find_symbol(self.core.modules, name)
         return self.symbols[name]
 
+    def _current_interpreter(self) -> Any:
+        """That of the thread that holds a GIL, the crashed one's before others; else the main one."""
+        holders = [state for state in self.states if self.holders.get(state.address)]
+        holders.sort(key=lambda state: state.lwp != self.manifest["crashed_lwp"])
+        by_address = {interpreter.address: interpreter for interpreter in self.runtime.interpreters}
+        return by_address.get(holders[0].interpreter, self.runtime.main) if holders else self.runtime.main
+
+    def _extension_modules(self) -> List[Dict[str, Any]]:
+        """Of all interpreters, each once; the main one's first."""
+        found: Dict[Any, Dict[str, Any]] = {}
+        for interpreter in reversed(self.runtime.interpreters):
+            for module in extension_modules(self.image, interpreter.modules) if interpreter.modules else []:
+                found.setdefault((module["name"], module["path"]), module)
+        return list(found.values())
+
     def _jit(self) -> Optional[bool]:
         """Whether the interpreter runs with its JIT (3.13+; the field is ``jit`` from 3.14)."""
         if self.image.version < (3, 13):
@@ -221,11 +236,11 @@ class _Process:
             out["flags"] = flags(image, runtime, main, self._symbol)
             out["finalizing"] = finalizing(image, runtime, main, self._symbol)
         with section("gc"):
-            out["gc"] = gc_state(image, runtime, main, self._symbol)
+            out["gc"] = gc_state(image, runtime, self._current_interpreter(), self._symbol)
         with section("imports"):
             out["modules_imported"] = modules_being_imported(image, main.modules, self.chains.values())
         with section("extension_modules"):
-            out["extension_modules"] = extension_modules(image, main.modules) if main.modules else []
+            out["extension_modules"] = self._extension_modules()
         return out
 
 

@@ -41,7 +41,7 @@ class Suspended(unittest.TestCase):
 
     def stacks(self, suspended, kind):
         """Functions of each entry, innermost first, without asyncio's own."""
-        own = [[f["function"] for f in each["frames"] if not f["file"].endswith("tasks.py") or "program" in f["file"]] for each in suspended if each["kind"] == kind]
+        own = [[f["function"] for f in each["frames"] if "asyncio/" not in f["file"]] for each in suspended if each["kind"] == kind]
         return sorted(own)
 
     def test_every_task_is_told_with_its_await_chain(self):
@@ -50,7 +50,7 @@ class Suspended(unittest.TestCase):
                 self.assertEqual(
                     self.stacks(suspended, "task"),
                     sorted(
-                        [["main"], ["gathers"], ["waits_for"], ["leaf", "middle"], ["leaf", "middle"], ["leaf", "middle"], ["ticks", "iterates"]]
+                        [["main"], ["gathers"], ["waits_for"], ["leaf", "middle"], ["leaf", "middle"], ["leaf", "middle"], ["leaf"], ["leaf"], ["groups"], ["ticks", "iterates"]]
                     ),
                 )
 
@@ -75,6 +75,14 @@ class Suspended(unittest.TestCase):
                     self.assertIsNone(first[0]["name"])
                     self.assertEqual([each["awaited_by"] for each in gathered], [["gathers"]] * 2)
                 self.assertEqual(len(first[0]["awaited_by"]), 1)
+
+    def test_members_of_a_task_group_are_awaited_by_its_owner(self):
+        for what, version, suspended, _ in self.each():
+            with self.subTest(what=what):
+                tasks = [each for each in suspended if each["kind"] == "task" and each["frames"][-1]["function"] == "leaf"]
+                owner = next(each["name"] for each in suspended if each["kind"] == "task" and each["frames"][-1]["function"] == "groups")
+                self.assertEqual(len(tasks), 2)
+                self.assertEqual([each["awaited_by"] for each in tasks], [[owner or "groups"]] * 2)
 
     def test_suspended_frames_show_their_lines_and_variables(self):
         lines = PROGRAM.split("\n")

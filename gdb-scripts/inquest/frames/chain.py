@@ -221,7 +221,16 @@ def interpreter_frames(image: Image, top: int, cframe: int = 0) -> Chain:
 
 def _hidden(image: Image, found: RawFrame) -> bool:
     """True for the trampoline below an inlined ``__init__`` (3.12+): a code object without a file, which CPython shows nobody."""
-    if found.owner == _OWNED_BY_GENERATOR:
+    if found.owner == _OWNED_BY_GENERATOR or image.version < (3, 12):
         return False
     code = read_code(image, found.code)
-    return code.intact and code.first_traceable > 0 and found.offset is not None and found.offset < code.first_traceable and code.name in ("<shim>", "__init__") and not code.names
+    if not code.intact:
+        return _is_constant(image, found.code)
+    return 0 < code.first_traceable and found.offset is not None and found.offset < code.first_traceable and code.name in ("<shim>", "__init__") and not code.names
+
+
+def _is_constant(image: Image, code: int) -> bool:
+    """From 3.13 the trampoline's code is a constant of the interpreter's file; every other code object is written to."""
+    segment_at = getattr(image.reader.memory, "segment_at", None)
+    segment = segment_at(code) if segment_at is not None else None
+    return segment is not None and not segment.writable

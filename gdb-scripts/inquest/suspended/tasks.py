@@ -18,6 +18,7 @@ from ..frames.namespace import attribute, module_global, text
 from ..layout.model import LayoutMissing
 from ..memory import MemoryFault
 from .coroutines import await_chain, kind_of, standing, type_name
+from .awaiting import held_by_asyncio
 from .greenlets import seeds
 from .heap import instances
 from .pending import name_of, suspended_frames
@@ -180,10 +181,34 @@ def _state(image: Image, coroutine: int) -> str:
 def _tell_who_waits(image: Image, found: Dict[int, Task]) -> None:
     """Fills ``awaited_by`` with names: of who awaits the task itself, or a ``gather`` that it belongs to."""
     for waiting in found.values():
-        targets = [waiting.waits_for] if waiting.waits_for in found else _children(image, waiting.waits_for)
+        targets = [waiting.waits_for] if waiting.waits_for in found else _children(image, waiting.waits_for) + held_by_asyncio(image, waiting.frames)
         for target in targets:
             if target in found and waiting.label not in found[target].awaited_by:
                 found[target].awaited_by.append(waiting.label)
+    if image.layouts.has("FutureObj", "fut_awaited_by"):
+        for task in found.values():
+            for waiting in _recorded_waiters(image, task.address, found):
+                if waiting.label not in task.awaited_by:
+                    task.awaited_by.append(waiting.label)
+
+
+def _recorded_waiters(image: Image, address: int, found: Dict[int, Task]) -> Iterator[Task]:
+    """3.14+: ``awaited_by`` of a task or future, which also knows task groups: one object or a set; futures lead on to tasks."""
+    pending, visited = [address], set()
+    while pending and len(visited) < _MOST_CHILDREN:
+        current = pending.pop()
+        if current in visited:
+            continue
+        visited.add(current)
+        if current != address and current in found:
+            yield found[current]
+            continue
+        try:
+            waiter = image.pointer(current, "FutureObj", "fut_awaited_by")
+            several = image.integer(current, "FutureObj", "fut_awaited_by_is_set", signed=False)
+            pending += image.values.set_items(waiter, _MOST_CHILDREN) if several and waiter else [waiter] if waiter else []
+        except (MemoryFault, LayoutMissing):
+            continue
 
 
 def _children(image: Image, future: int) -> List[int]:

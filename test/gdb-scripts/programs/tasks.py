@@ -47,11 +47,20 @@ async def crash():
         ctypes.string_at(0)
 
 
+async def groups():
+    if hasattr(asyncio, "TaskGroup"):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(leaf(20))
+            group.create_task(leaf(21))
+    else:
+        await asyncio.wait([asyncio.ensure_future(leaf(20)), asyncio.ensure_future(leaf(21))])
+
+
 async def main():
     first = asyncio.ensure_future(middle(1))
     if hasattr(first, "set_name"):
         first.set_name(u"n\u0416me")
-    kept = [first, asyncio.ensure_future(waits_for(first)), asyncio.ensure_future(iterates()), asyncio.ensure_future(gathers())]
+    kept = [first, asyncio.ensure_future(waits_for(first)), asyncio.ensure_future(iterates()), asyncio.ensure_future(gathers()), asyncio.ensure_future(groups())]
     await crash()
 
 loop = asyncio.new_event_loop()
