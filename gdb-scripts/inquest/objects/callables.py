@@ -110,8 +110,7 @@ def _print_partial(printer: Printer, address: int, info: TypeInfo) -> None:
             printer.write(", ")
             printer.named((printer.values.str_value(key, 200), value) for key, value in pairs)
 
-    name = info.full_name if not info.is_heap or info.full_name == "functools.partial" else info.full_name
-    printer.call(name, address, write_items, "...")
+    printer.call(info.full_name, address, write_items, "...")
 
 
 HANDLERS: Dict[str, Handler] = {

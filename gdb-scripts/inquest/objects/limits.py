@@ -91,8 +91,6 @@ def hole(fault: MemoryFault, address: int) -> str:
     """The text that stands where the object at ``address`` could not be read."""
     if isinstance(fault, Freed):
         return "<freed memory 0x%x>" % address
-    if isinstance(fault, Damaged) and fault.address == address:
-        return "<unreadable 0x%x: %s>" % (address, fault.why)
     if fault.address == address:
         return "<unreadable 0x%x: %s>" % (address, fault.why)
     return "<unreadable 0x%x: %s at 0x%x>" % (address, fault.why, fault.address)

@@ -25,13 +25,12 @@ _LONGEST_TEXT = 1 << 20
 
 
 class Values:
-    """Readers of Python objects. ``symbols`` is not needed by any of them and is kept for whoever passes it."""
+    """Readers of Python objects. No symbol of any binary is needed: types tell themselves by their flags and names."""
 
-    def __init__(self, reader: Reader, layouts: Layouts, symbols: Any = None) -> None:
+    def __init__(self, reader: Reader, layouts: Layouts) -> None:
         self._allowance = Allowance(reader.budget)
         self.reader = Reader(reader.memory, self._allowance)
         self.layouts = layouts
-        self.symbols = symbols
         self.access = Access(self.reader, layouts)
         self.types = Types(self.access)
         self.attributes = Attributes(self.access, self.types)
