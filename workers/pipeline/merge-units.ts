@@ -43,8 +43,9 @@ function stackRange(items: readonly NativeItem[], index: number): Block["range"]
   const evaluator = items[index];
   const from = evaluator?.kind === "native" ? toAddress(evaluator.sp) : null;
   if (from === null) return null;
-  for (const outer of items.slice(index + 1, index + 65)) {
-    if (outer.kind === "folded") break;
+  for (let at = index + 1; at < index + 65; at += 1) {
+    const outer = items[at];
+    if (outer === undefined || outer.kind === "folded") break;
     const sp = toAddress(outer.sp);
     if (sp !== null && sp > from) return { from, to: sp };
   }

@@ -40,12 +40,15 @@ interface Region {
   readonly outerEndShared: boolean;
 }
 
-export function toNativeFrame({ sp: _sp, evaluator: _evaluator, signal_trampoline: _trampoline, ...frame }: HelperNativeFrame): NativeFrame {
-  return frame;
+/** Field by field: a report has up to millions of frames, and a rest pattern costs ten times as much. */
+export function toNativeFrame(frame: HelperNativeFrame): NativeFrame {
+  const { kind, pc, function: name, file, line, module, build_id, offset, inlined, trust } = frame;
+  return { kind, pc, function: name, file, line, module, build_id, offset, inlined, arguments: frame.arguments, trust };
 }
 
-export function toPythonFrame({ address: _address, anchor: _anchor, ...frame }: HelperPythonFrame): PythonFrame {
-  return frame;
+export function toPythonFrame(frame: HelperPythonFrame): PythonFrame {
+  const { kind, function: name, qualname, file, line, end_line, column, end_column, source_line, locals, entry, status } = frame;
+  return { kind, function: name, qualname, file, line, end_line, column, end_column, source_line, locals, entry, status };
 }
 
 /** Ties by address. Both stacks grow the same way, so a tie that would cross an earlier one is damage and is passed over. */
@@ -73,6 +76,7 @@ function tiesByOrder(blocks: readonly Block[], segments: readonly Segment[], reg
   const [blockFrom, blockTo] = region.blocks;
   const [segmentFrom, segmentTo] = region.segments;
   const most = Math.min(blockTo - blockFrom, segmentTo - segmentFrom);
+  if (most <= 0) return [];
   const gapAt = (block: number, segment: number) => blocks[block]?.afterGap === true || segments[segment]?.afterGap === true;
   const inner: Tie[] = [];
   const outer: Tie[] = [];

@@ -53,12 +53,26 @@ export const plumbingRules: readonly PlumbingRule[] = [
 /** What GCC and Clang append to the clones of a function: `.cold`, `.constprop.0`, `.isra.3`, `.part.1`, `.lto_priv.2`, `.llvm.123`. */
 const compilerSuffix = /(\.(cold|constprop|isra|part|lto_priv|llvm|localalias|\d+)(\.\d+)*)+$/;
 
-export const plainName = (name: string): string => name.replace(compilerSuffix, "");
+export const plainName = (name: string): string => (name.includes(".") ? name.replace(compilerSuffix, "") : name);
+
+/** Stacks repeat a few hundred names; the patterns are tried once for each. Cleared before a hostile core makes it large. */
+const seen = new Map<string, readonly PlumbingRule[]>();
+const mostSeen = 20_000;
+
+function rulesFor(name: string): readonly PlumbingRule[] {
+  const known = seen.get(name);
+  if (known !== undefined) return known;
+  const rules = plumbingRules.filter((rule) => rule.functions.test(plainName(name)));
+  if (seen.size >= mostSeen) seen.clear();
+  seen.set(name, rules);
+  return rules;
+}
 
 /** The first rule that folds `frame`, given the frame it directly called; null when the frame is to be shown. */
 export function plumbingRule(frame: Pick<HelperNativeFrame, "function">, callee: Pick<HelperNativeFrame, "function"> | null): PlumbingRule | null {
   if (frame.function === null) return null;
-  const name = plainName(frame.function);
+  const rules = rulesFor(frame.function);
+  if (rules.length === 0) return null;
   const calleeName = callee?.function == null ? "" : plainName(callee.function);
-  return plumbingRules.find((rule) => rule.functions.test(name) && (rule.calling === undefined || rule.calling.test(calleeName))) ?? null;
+  return rules.find((rule) => rule.calling === undefined || rule.calling.test(calleeName)) ?? null;
 }
