@@ -4,21 +4,21 @@
  * Nothing is kept until the caller commits it, and whatever goes wrong (a refusal, a client that goes away, a full disk)
  * leaves no partial file. A refusal comes as soon as its bytes are there; the rest of the body is left unread and paused.
  */
-import type { IncomingMessage } from "node:http";
 import { Failure } from "../contract/failure.ts";
 import type { Labels } from "../contract/common.ts";
 import type { WhenMissing } from "../contract/job.ts";
 import type { Limits } from "../contract/limits.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
-import { cleanFileName } from "./multipart/header-parameters.ts";
-import { boundaryOf, type Part, PartReader } from "./multipart/part-reader.ts";
-import { type ChunkSource, RequestChunks } from "./multipart/request-chunks.ts";
+import { cleanFileName } from "./multipart/file-names.ts";
+import { formParts, type FormRequest, type Part } from "./multipart/form-parts.ts";
+import { type ChunkSource, withHead } from "./receive/chunk-source.ts";
 import { fieldBytes, parseLabels, parseWhenMissing, readField } from "./receive/form-fields.ts";
 import { ReceivedParts } from "./receive/received-parts.ts";
+import { requestChunks } from "./receive/stream-chunks.ts";
 import type { ReceivedBinaries, ReceivedUpload } from "./received-upload.ts";
 
 export interface ReceiveOptions {
-  readonly request: IncomingMessage;
+  readonly request: FormRequest;
   readonly blobs: BlobStore;
   readonly limits: Limits;
 }
@@ -29,22 +29,29 @@ export interface ReceiveRawOptions extends ReceiveOptions {
 }
 
 /** Reads the body with `read` and hands over what came; disposes it all when that fails. */
-async function receive({ request, blobs, limits }: ReceiveOptions, read: (body: RequestChunks, parts: ReceivedParts) => Promise<void>): Promise<ReceivedParts> {
+async function receive({ request, blobs, limits }: ReceiveOptions, read: (parts: ReceivedParts) => Promise<void>): Promise<ReceivedParts> {
   const parts = new ReceivedParts(blobs, limits);
-  const body = new RequestChunks(request);
   try {
     await parts.requireRoom(Number(request.headers["content-length"] ?? 0));
-    await read(body, parts);
+    await read(parts);
     return parts;
   } catch (error) {
     await parts[Symbol.asyncDispose]();
     throw error;
+  }
+}
+
+/** Reads a body that is one file. */
+async function wholeBody({ raw }: FormRequest, take: (body: ChunkSource) => Promise<void>): Promise<void> {
+  const body = requestChunks(raw);
+  try {
+    await take(body);
   } finally {
     body.release();
   }
 }
 
-const isMultipart = (request: IncomingMessage) => /^multipart\/form-data\s*(?:;|$)/i.test(request.headers["content-type"] ?? "");
+const isMultipart = ({ headers }: FormRequest) => /^multipart\/form-data\s*(?:;|$)/i.test(headers["content-type"] ?? "");
 const shown = (name: string) => JSON.stringify(name.slice(0, 100));
 
 function requireFile(part: Part): void {
@@ -55,21 +62,8 @@ function requireFile(part: Part): void {
 async function optionalFile(part: Part): Promise<ChunkSource | null> {
   requireFile(part);
   if (part.filename !== null) return part.body;
-  let first = await part.body.next();
-  if (first === null) return null;
-  return {
-    next: async () => {
-      const chunk = first ?? (await part.body.next());
-      first = null;
-      return chunk;
-    },
-  };
-}
-
-/** Hands each part to `take`, which reads it to its end. */
-async function eachPart(request: IncomingMessage, body: RequestChunks, take: (part: Part) => Promise<void>): Promise<void> {
-  const reader = new PartReader(body, boundaryOf(request.headers["content-type"] ?? ""));
-  for (let part = await reader.next(); part !== null; part = await reader.next()) await take(part);
+  const first = await part.body.next();
+  return first === null ? null : withHead([first], part.body);
 }
 
 interface Fields {
@@ -115,9 +109,9 @@ async function takeJobPart(part: Part, parts: ReceivedParts, fields: Fields, lim
 export async function receiveUpload(options: ReceiveRawOptions): Promise<ReceivedUpload> {
   const { request, limits, filename } = options;
   const fields: Fields = { labels: null, whenMissing: null };
-  const parts = await receive(options, async (body, received) => {
-    if (isMultipart(request)) await eachPart(request, body, (part) => takeJobPart(part, received, fields, limits));
-    else await received.addCore(body, cleanFileName(filename));
+  const parts = await receive(options, async (received) => {
+    if (isMultipart(request)) for await (const part of formParts(request)) await takeJobPart(part, received, fields, limits);
+    else await wholeBody(request, (body) => received.addCore(body, cleanFileName(filename)));
     if (received.core === null) throw new Failure("core_missing", "the request has no part named `core`");
   });
   const { core, binaries, attachments } = parts;
@@ -136,12 +130,12 @@ export async function receiveUpload(options: ReceiveRawOptions): Promise<Receive
 
 /** `POST /v1/binaries`: multipart/form-data with one or more parts named `binary`. */
 export async function receiveBinaries(options: ReceiveOptions): Promise<ReceivedBinaries> {
-  const parts = await receive(options, async (body, received) => {
-    await eachPart(options.request, body, async (part) => {
+  const parts = await receive(options, async (received) => {
+    for await (const part of formParts(options.request)) {
       if (part.name !== "binary") throw new Failure("unknown_part", `the part ${shown(part.name)} is not known`, { hint: "The parts are all named binary." });
       const file = await optionalFile(part);
       if (file !== null) await received.addBinary(file, part.filename);
-    });
+    }
     if (received.binaries.length === 0) throw new Failure("invalid_body", "the request has no part named `binary`", { hint: "Send curl -F binary=@PATH …" });
   });
   return { binaries: parts.binaries, [Symbol.asyncDispose]: () => parts[Symbol.asyncDispose]() };
@@ -149,6 +143,6 @@ export async function receiveBinaries(options: ReceiveOptions): Promise<Received
 
 /** `PUT /v1/binaries/{build_id}`: one raw file. */
 export async function receiveBinary(options: ReceiveRawOptions): Promise<ReceivedBinaries> {
-  const parts = await receive(options, (body, received) => received.addBinary(body, cleanFileName(options.filename)));
+  const parts = await receive(options, (received) => wholeBody(options.request, (body) => received.addBinary(body, cleanFileName(options.filename))));
   return { binaries: parts.binaries, [Symbol.asyncDispose]: () => parts[Symbol.asyncDispose]() };
 }

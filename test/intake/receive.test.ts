@@ -3,6 +3,7 @@ import { buffer } from "node:stream/consumers";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Limits } from "../../services/contract/limits.ts";
 import { receiveBinaries, receiveBinary, receiveUpload } from "../../services/intake/receive.ts";
+import { requestChunks } from "../../services/intake/receive/stream-chunks.ts";
 import type { BlobStore } from "../../services/storage/blob-store.ts";
 import { buildCore, buildIdNote, processInfo, processStatus } from "./support/core-builder.ts";
 import { buildElf, type Form } from "./support/elf-builder.ts";
@@ -238,8 +239,7 @@ describe("memory", () => {
     let held = 0;
     let most = 0;
     receiver = await startReceiver(async (received) => {
-      const { RequestChunks } = await import("../../services/intake/multipart/request-chunks.ts");
-      const chunks = new RequestChunks(received.request);
+      const chunks = requestChunks(received.request.raw);
       for (let chunk = await chunks.next(); chunk !== null; chunk = await chunks.next()) {
         held += chunk.length;
         most = Math.max(most, chunks.peak);

@@ -2,6 +2,7 @@
 import { type Static, Type } from "typebox";
 import { Binary } from "../../contract/binary.ts";
 import { Failure } from "../../contract/failure.ts";
+import { acceptUploads } from "../../intake/multipart/accept-uploads.ts";
 import { receiveBinaries, receiveBinary } from "../../intake/receive.ts";
 import type { App } from "../app-type.ts";
 import type { Dependencies } from "../dependencies.ts";
@@ -36,8 +37,7 @@ export function binaryUploadRoutes(app: App, dependencies: Dependencies, metrics
   const { blobs, limits } = dependencies;
 
   // The stream is read by intake, not by Fastify.
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser("*", (_request, _payload, done) => done(null, null));
+  acceptUploads(app);
 
   app.post(
     "/v1/binaries",
@@ -62,7 +62,7 @@ export function binaryUploadRoutes(app: App, dependencies: Dependencies, metrics
     async (request, reply): Promise<Static<typeof BinaryList>> => {
       await requireRoom(blobs, limits, request.headers);
       sendContinue(request, reply);
-      await using upload = await receiveBinaries({ request: request.raw, blobs, limits });
+      await using upload = await receiveBinaries({ request, blobs, limits });
       const kept = await keepBinaries(dependencies, request.caller.project, upload.binaries);
       for (const { writer } of upload.binaries) metrics.uploadBytes.inc({ kind: "binary" }, writer.size);
       request.log.info({ binaries: kept.length, created: kept.filter(({ created }) => created).length }, "binaries_stored");
@@ -94,7 +94,7 @@ export function binaryUploadRoutes(app: App, dependencies: Dependencies, metrics
       const { build_id: buildId } = request.params;
       await requireRoom(blobs, limits, request.headers);
       sendContinue(request, reply);
-      await using upload = await receiveBinary({ request: request.raw, filename: request.query.filename ?? null, blobs, limits });
+      await using upload = await receiveBinary({ request, filename: request.query.filename ?? null, blobs, limits });
       const own = upload.binaries[0]?.facts.buildId ?? null;
       if (own !== buildId) throw new Failure("build_id_mismatch", `The path says ${buildId}, the file ${own === null ? "has no build-id" : `says ${own}`}.`);
       const [kept] = await keepBinaries(dependencies, request.caller.project, upload.binaries);

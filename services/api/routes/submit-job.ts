@@ -4,10 +4,10 @@
  * Everything that the request's head tells is checked before its body is asked for; the body then streams to the blob
  * store, and the first bytes of each part decide whether it is taken.
  */
-import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import { Failure } from "../../contract/failure.ts";
 import { Job, WhenMissing } from "../../contract/job.ts";
+import { acceptUploads } from "../../intake/multipart/accept-uploads.ts";
 import { receiveUpload } from "../../intake/receive.ts";
 import type { App } from "../app-type.ts";
 import type { Dependencies } from "../dependencies.ts";
@@ -33,16 +33,13 @@ const Form = Type.Object({
   when_missing: Type.Optional(WhenMissing),
 });
 
-const noBody = (_request: FastifyRequest, _payload: unknown, done: (error: null, body: null) => void) => done(null, null);
-
 export function submitJobRoute(app: App, dependencies: Dependencies, metrics: Metrics): void {
   const { jobs, blobs, limits, queue, changes } = dependencies;
   /** Project and key of uploads that are being received by this process. */
   const receiving = new Set<string>();
 
   // The stream is read by intake, not by Fastify.
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser("*", noBody);
+  acceptUploads(app);
 
   app.post(
     "/v1/jobs",
@@ -115,7 +112,7 @@ export function submitJobRoute(app: App, dependencies: Dependencies, metrics: Me
       try {
         await requireRoom(blobs, limits, request.headers);
         sendContinue(request, reply);
-        await using upload = await receiveUpload({ request: request.raw, filename: request.query.filename ?? null, blobs, limits });
+        await using upload = await receiveUpload({ request, filename: request.query.filename ?? null, blobs, limits });
         const { job, created } = await keepUpload(dependencies, project, upload);
         metrics.uploadBytes.inc({ kind: "core" }, upload.core.writer.size);
         for (const { writer } of upload.binaries) metrics.uploadBytes.inc({ kind: "binary" }, writer.size);

@@ -3,7 +3,7 @@ import type { Labels } from "../../contract/common.ts";
 import { Failure } from "../../contract/failure.ts";
 import type { WhenMissing } from "../../contract/job.ts";
 import type { Limits } from "../../contract/limits.ts";
-import type { ChunkSource } from "../multipart/request-chunks.ts";
+import type { ChunkSource } from "./chunk-source.ts";
 
 type LabelLimits = Pick<Limits, "labels_per_job" | "label_bytes">;
 

@@ -4,7 +4,7 @@ import type { Writable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { Failure } from "../../contract/failure.ts";
 import type { BlobStore, BlobWriter } from "../../storage/blob-store.ts";
-import type { ChunkSource } from "../multipart/request-chunks.ts";
+import type { ChunkSource } from "./chunk-source.ts";
 import { FirstBytes, type Judge } from "./first-bytes.ts";
 import type { RoomWatch } from "./room-watch.ts";
 

@@ -5,7 +5,7 @@ import type { BlobStore, BlobWriter } from "../../storage/blob-store.ts";
 import { inspectBinaryFile } from "../binary/inspect-binary.ts";
 import { inspectCoreFile } from "../core/inspect-core.ts";
 import { parseCoreFileName } from "../core-file-name.ts";
-import type { ChunkSource } from "../multipart/request-chunks.ts";
+import type { ChunkSource } from "./chunk-source.ts";
 import type { ReceivedAttachment, ReceivedBinary, ReceivedCore } from "../received-upload.ts";
 import { requireBinary, requireCore, requireText } from "../sniff.ts";
 import { type FileRules, receiveFile } from "./receive-file.ts";

@@ -1,12 +1,14 @@
 /** A listening HTTP server that receives uploads into a store of its own, and a client that writes what it wants to a socket. */
 import { once } from "node:events";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { createServer, type IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import Fastify from "fastify";
 import { readConfig } from "../../../services/config/environment.ts";
 import type { Limits } from "../../../services/contract/limits.ts";
+import { acceptUploads } from "../../../services/intake/multipart/accept-uploads.ts";
+import type { FormRequest } from "../../../services/intake/multipart/form-parts.ts";
 import { openFileBlobStore } from "../../../services/storage/file-blob-store.ts";
 import type { BlobStore } from "../../../services/storage/blob-store.ts";
 
@@ -21,7 +23,7 @@ export interface Receiver<T> extends AsyncDisposable {
 }
 
 export interface Received {
-  readonly request: IncomingMessage;
+  readonly request: FormRequest;
   readonly blobs: BlobStore;
   readonly limits: Limits;
 }
@@ -39,21 +41,19 @@ export async function startReceiver<T>(
     outcomes.push(outcome);
     for (const each of waiting.splice(0)) each();
   };
-  const server = createServer((request, response) => {
-    receive({ request, blobs, limits: { ...readConfig({}).limits, free_disk_bytes: 0, ...limits } }).then(
-      (result) => {
-        settle(result);
-        response.end("{}");
-      },
-      (error: unknown) => {
-        settle(error instanceof Error ? error : new Error(String(error)));
-        response.writeHead(400, { connection: "close" }).end();
-      },
-    );
+  const app = Fastify();
+  acceptUploads(app);
+  app.post("/", async (request, reply) => {
+    try {
+      settle(await receive({ request, blobs, limits: { ...readConfig({}).limits, free_disk_bytes: 0, ...limits } }));
+      return {};
+    } catch (error) {
+      settle(error instanceof Error ? error : new Error(String(error)));
+      return reply.code(400).header("connection", "close").send({});
+    }
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
+  await app.listen({ host: "127.0.0.1", port: 0 });
+  const address = app.server.address();
   if (address === null || typeof address === "string") throw new Error("no port");
   let seen = 0;
   return {
@@ -69,8 +69,8 @@ export async function startReceiver<T>(
     },
     partials: () => readdir(join(folder, "tmp")),
     [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
+      app.server.closeAllConnections();
+      await app.close();
       await rm(folder, { recursive: true, force: true });
     },
   };
