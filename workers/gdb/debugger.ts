@@ -8,7 +8,10 @@
 import type { Limits } from "../../services/contract/limits.ts";
 import type { Warning } from "../../services/contract/report.ts";
 
-/** The ladder: with DWARF; symbols and call frame information only; no file is shown to gdb at all, it only runs the Python helper. */
+/**
+ * The ladder: with DWARF; with symbols and call frame information only (no inlined frames, no lines, no arguments, see
+ * `without-dwarf.ts`); no file is shown to gdb at all, it only runs the Python helper.
+ */
 export type Rung = "dwarf" | "readnever" | "python-only";
 
 export type HelperName = "python" | "native";

@@ -11,7 +11,7 @@ import { gdbVersion, loadCore, loadExecutable, runInquest, sourceHelpers } from 
 import { gdbArguments } from "./gdb-arguments.ts";
 import { readAnswer } from "./read-answer.ts";
 import { helperScripts } from "./helper-scripts.ts";
-import { requireProgram } from "../../services/sandbox/sandbox.ts";
+import { findProgram, requireProgram } from "../../services/sandbox/sandbox.ts";
 import { debuggerFolders, hiddenFolders } from "./debugger-folders.ts";
 import { startSandboxed } from "../../services/sandbox/sandboxed-process.ts";
 import { MiSession } from "./session.ts";
@@ -22,9 +22,14 @@ const MiB = 1 << 20;
 /** This machine, in the manifest's words. */
 const hostMachines: Readonly<Record<string, readonly string[]>> = { x64: ["x86_64", "i386"], arm64: ["aarch64", "arm"], ia32: ["i386"], arm: ["arm"] };
 
-function chooseGdb(options: OpenGdbOptions): string {
-  const native = options.machine === undefined || (hostMachines[process.arch] ?? []).includes(options.machine);
-  return requireProgram(native || options.gdb !== "gdb" ? options.gdb : "gdb-multiarch", "debugger_missing");
+/** A foreign machine's core needs `gdb-multiarch`; where it is missing, plain gdb still runs the Python helper, which reads the core itself. */
+function chooseGdb({ gdb, machine, rung }: OpenGdbOptions): string {
+  const native = machine === undefined || (hostMachines[process.arch] ?? []).includes(machine);
+  if (native || gdb !== "gdb") return requireProgram(gdb, "debugger_missing");
+  const multiarch = findProgram("gdb-multiarch");
+  if (multiarch !== null) return multiarch;
+  if (rung === "python-only") return requireProgram(gdb, "debugger_missing");
+  throw new Failure("debugger_command", `the core is of ${machine}, which needs gdb-multiarch, and that is not installed on the worker`);
 }
 
 /** Room for the core twice (gdb's view and the helpers' own), and for the binaries, beside what gdb needs itself. */

@@ -221,6 +221,11 @@ test("an absent gdb is named as such", async () => {
   await expect(openGdb(options({ gdb: "/nowhere/gdb" }))).rejects.toMatchObject({ code: "debugger_missing" });
 });
 
+test("a foreign core's Python half needs no other gdb", async () => {
+  await using gdb = await openGdb(options({ machine: "s390x", rung: "python-only" }));
+  expect((await gdb.runHelper("native")).answer).toMatchObject({ threads: [] });
+});
+
 test("memory beyond the limit ends gdb or its command, and nothing else", async () => {
   await expect(nativeAnswer({ limits: { debug_seconds: 60, debug_memory_bytes: 24 * 2 ** 20 } })).rejects.toMatchObject({ stage: "debug" });
   await sleep(10);
