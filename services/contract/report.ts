@@ -79,6 +79,8 @@ export const NativeFrame = Type.Object({
   kind: Type.Literal("native"),
   pc: Nullable(Address),
   function: nullableString,
+  /** The exported symbol that covers pc, told for the crashed thread: unlike `function` the same with and without debug info. */
+  exported: nullableString,
   file: nullableString,
   line: nullableInteger,
   /** Path of the module as the crashed process mapped it. */
@@ -191,7 +193,12 @@ export type Diagnosis = Static<typeof Diagnosis>;
 export const Signature = Type.Object({
   hash: Type.String(),
   title: Type.String(),
+  /** Of the rules that made it. */
   version: Type.Integer(),
+  /** The same without the native functions: what crashes have in common whose native side could not be seen. */
+  broad_hash: Type.String(),
+  /** True when the native side could not be seen, so that native functions may be lacking. */
+  partial: Type.Boolean(),
   frames: Type.Array(Type.Object({ key: Type.String(), kept: Type.Boolean(), why: Type.String() })),
 });
 export type Signature = Static<typeof Signature>;

@@ -337,6 +337,7 @@ export function storeContract(openEmpty: () => Promise<Database>): void {
         build_id: null,
         offset: null,
         inlined: false,
+        exported: null,
         arguments: [],
         trust: "symbol" as const,
       };

@@ -11,6 +11,7 @@ export const nativeFrame = (name: string | null, some: Partial<NativeFrame> = {}
   build_id: "93ac61ec5a8eb1396f9fbd350e3169a558528a40",
   offset: "0x15d8a1",
   inlined: false,
+  exported: null,
   arguments: [],
   trust: "cfi",
   ...some,

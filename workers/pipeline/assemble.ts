@@ -106,7 +106,7 @@ export function assemble(input: AssembleInput): Report {
     suspended: python?.suspended ?? [],
     modules,
     diagnoses: diagnose({ core, handledSignal, threads, modules, python, native }),
-    // Filled by the triage of services/triage once it exists; until then a job has no group.
+    // Filled once the frames have the names that their files export (run-pipeline.ts).
     signature: null,
     registers: site.registers,
     disassembly: site.disassembly.filter(({ address }) => bytesAreKnown(core, gathered.choices, address)),

@@ -57,8 +57,10 @@ export const PythonAnswer = Type.Object({
 });
 export type PythonAnswer = Static<typeof PythonAnswer>;
 
+const { exported: _exported, ...nativeProperties } = NativeFrame.properties;
+
 export const HelperNativeFrame = Type.Object({
-  ...NativeFrame.properties,
+  ...nativeProperties,
   /** Stack pointer in this frame (its lowest address); null when unknown. Inlined frames share their caller's. */
   sp: Nullable(Address),
   /** True for a frame of the bytecode evaluator itself (its `.cold` part included, not for what is inlined into it). */

@@ -43,7 +43,8 @@ interface Region {
 /** Field by field: a report has up to millions of frames, and a rest pattern costs ten times as much. */
 export function toNativeFrame(frame: HelperNativeFrame): NativeFrame {
   const { kind, pc, function: name, file, line, module, build_id, offset, inlined, trust } = frame;
-  return { kind, pc, function: name, file, line, module, build_id, offset, inlined, arguments: frame.arguments, trust };
+  // Named later, from the file (exported-names.ts).
+  return { kind, pc, function: name, exported: null, file, line, module, build_id, offset, inlined, arguments: frame.arguments, trust };
 }
 
 export function toPythonFrame(frame: HelperPythonFrame): PythonFrame {

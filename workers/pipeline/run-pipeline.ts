@@ -8,7 +8,9 @@ import type { BinaryStore } from "../../services/storage/binary-store.ts";
 import type { BlobKey, BlobStore } from "../../services/storage/blob-store.ts";
 import type { GdbSession, OpenGdbOptions } from "../gdb/debugger.ts";
 import { assemble } from "./assemble.ts";
+import { signatureOf } from "../../services/triage/signature.ts";
 import { debug } from "./debug.ts";
+import { withExportedNames } from "./exported-names.ts";
 import { gather } from "./gather.ts";
 import { inspect } from "./inspect.ts";
 import { makeJobFolder } from "./job-folder.ts";
@@ -67,7 +69,9 @@ export async function runPipeline(parts: PipelineParts, job: PipelineJob, onProg
   );
   const report = await stage("assemble", 90, async () => {
     const handledSignal = await signalBehindHandler(core, debugged.native, join(folder.path, "core"));
-    return assemble({ jobId: job.id, createdAt: new Date(), core, handledSignal, gathered, debugged, mostThreads: limits.threads, timings_ms: timings });
+    const assembled = assemble({ jobId: job.id, createdAt: new Date(), core, handledSignal, gathered, debugged, mostThreads: limits.threads, timings_ms: timings });
+    const named = { ...assembled, threads: await withExportedNames(assembled.threads, manifest, folder.path) };
+    return { ...named, signature: signatureOf(named) };
   });
   return { report: { ...report, timings_ms: { ...report.timings_ms, ...timings } }, missingBinaries: gathered.missing };
 }

@@ -1,0 +1,69 @@
+/**
+ * The signature: what makes two crashes the same one. Pure, from the report alone, so that it can be made again.
+ *
+ * It is the class of the crash, the exported native functions between the crash and Python that are neither CPython's nor
+ * the C library's, and the innermost Python functions of the user. Nothing counts that another copy of the same software
+ * would not show: no address, no line, no name that stripping takes, no folder of the machine. docs/adr has the reasons.
+ */
+import { createHash } from "node:crypto";
+import type { Diagnosis, Report, Signature, Thread } from "../contract/report.ts";
+import type { KeyedFrame } from "./keyed-frame.ts";
+import { messageClass } from "./message-class.ts";
+import { nativeKeys } from "./native-keys.ts";
+import { pythonKeys } from "./python-keys.ts";
+
+/** Raised when the rules change: stored reports then get new signatures, and the old hashes lead to their groups. */
+export const signatureVersion = 1;
+
+const diagnosed = (report: Report, code: string): Diagnosis | null => report.diagnoses.find((diagnosis) => diagnosis.code === code) ?? null;
+
+/** What the process died of, in words that are the same for the same fault. */
+function classOf(report: Report): string {
+  const signal = report.process.signal;
+  if (diagnosed(report, "stack_overflow") !== null) return "stack overflow";
+  const message = messageClass(report.diagnoses);
+  const name = signal === null ? "no signal" : (signal.name ?? `signal ${signal.number}`);
+  return message === null ? name : `${name} ${message}`;
+}
+
+function titleOf(kind: string, native: readonly string[], python: readonly string[], recursion: boolean): string {
+  const where = [...native.slice(0, 1), ...python.slice(0, 1)];
+  const verb = recursion ? " in the recursion of " : " in ";
+  return where.length === 0 ? kind : `${kind}${verb}${where.join(", called by ")}`;
+}
+
+export function hashOf(kind: string, keys: readonly string[]): string {
+  return createHash("sha256")
+    .update([kind, ...keys].join("\n"))
+    .digest("hex")
+    .slice(0, 32);
+}
+
+const keysOf = (frames: readonly KeyedFrame[]) => frames.flatMap((frame) => (frame.kept ? [frame.key] : []));
+
+/** The native side ends in guesses, or at once: without the files nobody can say which functions were there. */
+function isPartial(thread: Thread): boolean {
+  const frames = thread.native_frames.filter((frame) => frame.kind === "native");
+  return frames.length <= 1 || frames.some((frame) => frame.trust === "scan");
+}
+
+/** Null where nothing died, or where nothing at all is known of the thread that did. */
+export function signatureOf(report: Report): Signature | null {
+  const crashed: Thread | undefined = report.threads.find((thread) => thread.crashed);
+  if (crashed === undefined || report.process.started_by_gcore) return null;
+  const kind = classOf(report);
+  const python = pythonKeys(report, crashed, kind === "stack overflow");
+  const pythonPart = keysOf(python.frames);
+  const all = nativeKeys(crashed.native_frames, pythonPart.length === 0);
+  const native = python.recursion ? all.map((frame) => (frame.kept ? { ...frame, kept: false, why: "a recursion is told by its cycle" } : frame)) : all;
+  const nativePart = keysOf(native);
+  if (nativePart.length + pythonPart.length === 0 && crashed.native_frames.length === 0) return null;
+  return {
+    hash: hashOf(kind, [...nativePart, "", ...pythonPart]),
+    title: titleOf(kind, nativePart, pythonPart, python.recursion),
+    version: signatureVersion,
+    broad_hash: hashOf(kind, ["", ...pythonPart]),
+    partial: !python.recursion && nativePart.length === 0 && isPartial(crashed),
+    frames: [{ key: kind, kept: true, why: "the class of the crash" }, ...native, ...python.frames],
+  };
+}

@@ -1,0 +1,71 @@
+/** The labelled crashes: equal labels are the same bug, different labels are different ones. */
+import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { corpus, type CorpusEntry } from "../corpus/manifest.ts";
+import { programsFolder } from "../corpus/make-core.ts";
+
+export interface Case {
+  readonly label: string;
+  /** The program's file. */
+  readonly program: string;
+  /** Handed to the program as `BUG`. */
+  readonly bug: string | null;
+  readonly from?: CorpusEntry["from"];
+  readonly to?: CorpusEntry["to"];
+}
+
+export const casesFolder = fileURLToPath(new URL("./programs", import.meta.url));
+
+const shop = [
+  "cart_total",
+  "cart_discount",
+  "order_total",
+  "cart_refund",
+  "walk",
+  "consume",
+  "produce",
+  "fold",
+  "descend",
+  "ping",
+  "release",
+  "load",
+  "save",
+  "copy",
+  "give_up",
+  "check",
+  "divide",
+  "trap",
+  "free_twice",
+  "os_abort",
+  "kill",
+  "fatal_stock",
+  "fatal_price",
+] as const;
+
+const site = ["orders", "orders_detail", "users", "async"] as const;
+
+/** On 3.14 and later the interpreter guards its own C stack and raises instead of overflowing. */
+const overflows: ReadonlySet<string> = new Set(["descend", "ping"]);
+
+const inFile = (file: string, bugs: readonly string[]): Case[] =>
+  bugs.map((bug) => ({
+    label: `${file}:${bug}`,
+    program: join(casesFolder, file),
+    bug,
+    from: [3, 8],
+    ...(overflows.has(bug) ? { to: [3, 13] as const } : {}),
+  }));
+
+export const cases: readonly Case[] = [
+  ...inFile("shop.py", shop),
+  ...inFile("site.py", site),
+  ...corpus
+    .filter((entry) => entry.gcore !== true && entry.heavy !== true)
+    .map(({ program, from, to }) => ({
+      label: program,
+      program: join(programsFolder, program),
+      bug: null,
+      ...(from === undefined ? {} : { from }),
+      ...(to === undefined ? {} : { to }),
+    })),
+];
