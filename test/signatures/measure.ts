@@ -1,49 +1,123 @@
-/** placeholder */
+/**
+ * Pair precision and recall of the signatures over a labelled corpus: many bugs, each in several variants and on every interpreter named.
+ * Prints them, and every bug that was split or mixed. Ends with status 1 when two bugs share a signature where the binaries were there.
+ *
+ *   npm run measure:signatures -- [--python PATH]… [--root DEBIAN_ROOT]… [--version 3.11]… [--label PREFIX]… [--cache FOLDER] [--from-cache]
+ *
+ * With `--cache` the reports are kept there, so that rules can be tried again (`--from-cache`) without making a core.
+ */
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
-import { gzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { signatureOf } from "../../services/triage/signature.ts";
+import type { Interpreter } from "../corpus/make-core.ts";
 import { interpretersFrom } from "../matrix/interpreters.ts";
 import { openAnalyst } from "./analyse.ts";
-import { cases, casesFolder } from "./cases.ts";
-import { collect, variants } from "./collect.ts";
+import { type Case, cases, casesFolder } from "./cases.ts";
+import { collect, type Sample, variants } from "./collect.ts";
+import { confusions, score } from "./score.ts";
 
 const { values } = parseArgs({
   options: {
     python: { type: "string", multiple: true, default: [] },
     root: { type: "string", multiple: true, default: [] },
-    label: { type: "string", multiple: true, default: [] },
     version: { type: "string", multiple: true, default: [] },
+    label: { type: "string", multiple: true, default: [] },
     cache: { type: "string" },
+    "from-cache": { type: "boolean", default: false },
   },
 });
-const interpreters = await interpretersFrom({ paths: values.python, pyenvRoot: null, roots: values.root, path: "" });
-const scratch = await mkdtemp(join(tmpdir(), "inquest-signatures-"));
-const library = join(scratch, "libinventory.so");
-await promisify(execFile)("gcc", ["-g", "-O1", "-shared", "-fPIC", "-Wl,--build-id", "-o", library, join(casesFolder, "inventory.c")]);
-const cache = values.cache ?? "/tmp/triage/cache";
-await mkdir(cache, { recursive: true });
-{
-  await using analyst = await openAnalyst();
-  for (const each of cases) {
-    if (values.label.length > 0 && !values.label.some((l) => each.label.startsWith(l))) continue;
-    for (const interpreter of interpreters) {
-      const [a, b] = interpreter.version;
-      if (values.version.length > 0 && !values.version.includes(`${a}.${b}`)) continue;
-      if (each.from && (a - each.from[0] || b - each.from[1]) < 0) continue;
-      if (each.to && (a - each.to[0] || b - each.to[1]) > 0) continue;
-      const t = Date.now();
-      try {
-        const samples = await collect({ analyst, library, scratch }, each, interpreter, variants);
-        for (const s of samples)
-          await writeFile(join(cache, `${s.label}@${s.interpreter.replaceAll("/", "_")}@${s.variant}.json.gz`), gzipSync(JSON.stringify(s)));
-        console.log(each.label, interpreter.version.join("."), samples.length, Date.now() - t);
-      } catch (e) {
-        console.log(each.label, interpreter.version.join("."), String(e).slice(0, 300));
-      }
-    }
+
+const print = (line: string) => process.stdout.write(`${line}\n`);
+const wanted = (each: Case) => values.label.length === 0 || values.label.some((label) => each.label.startsWith(label));
+const minor = ([first, second]: Interpreter["version"]) => `${first}.${second}`;
+const order = (one: readonly [number, number], [first, second]: Interpreter["version"]) => one[0] - first || one[1] - second;
+const runsOn = (each: Case, { version }: Interpreter) => order(each.from ?? [2, 7], version) <= 0 && order(each.to ?? [99, 0], version) >= 0;
+
+async function keep(folder: string, samples: readonly Sample[]): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  for (const sample of samples) {
+    const name = `${sample.label}@${sample.interpreter.replaceAll("/", "_")}@${sample.variant}.json.gz`;
+    await writeFile(join(folder, name), gzipSync(JSON.stringify(sample)));
   }
 }
-await rm(scratch, { recursive: true, force: true });
+
+async function kept(folder: string): Promise<Sample[]> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith(".json.gz")).sort();
+  const all: Sample[] = [];
+  for (const name of names) {
+    const sample: Sample = JSON.parse(gunzipSync(await readFile(join(folder, name))).toString());
+    all.push(sample);
+  }
+  return all;
+}
+
+async function made(): Promise<Sample[]> {
+  const interpreters = await interpretersFrom({
+    paths: values.python,
+    pyenvRoot: process.env["PYENV_ROOT"] ?? null,
+    roots: values.root,
+    path: process.env["PATH"] ?? "",
+  });
+  const scratch = await mkdtemp(join(tmpdir(), "inquest-signatures-"));
+  const library = join(scratch, "libinventory.so");
+  const all: Sample[] = [];
+  try {
+    await promisify(execFile)("gcc", ["-g", "-O1", "-shared", "-fPIC", "-Wl,--build-id", "-o", library, join(casesFolder, "inventory.c")]);
+    await using analyst = await openAnalyst();
+    for (const each of cases.filter(wanted)) {
+      for (const interpreter of interpreters.filter(
+        (one) => runsOn(each, one) && (values.version.length === 0 || values.version.includes(minor(one.version))),
+      )) {
+        const told = `${each.label} on ${interpreter.version.join(".")}`;
+        try {
+          const samples = await collect({ analyst, library, scratch }, each, interpreter, variants);
+          if (values.cache !== undefined) await keep(values.cache, samples);
+          all.push(...samples);
+          print(`${told}: ${samples.length} reports`);
+        } catch (error) {
+          print(`${told}: ${String(error).slice(0, 300)}`);
+        }
+      }
+    }
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+  return all;
+}
+
+const samples = values["from-cache"] && values.cache !== undefined ? await kept(values.cache) : await made();
+const labelled = samples.map(({ label, variant, version, interpreter, report }) => {
+  const signature = signatureOf(report);
+  const keys = signature?.frames.flatMap((frame) => (frame.kept ? [frame.key] : [])).join(" | ") ?? "none";
+  return { label, variant, version, interpreter, hash: signature?.hash ?? null, told: keys };
+});
+const ofMinor = ({ label, version }: (typeof labelled)[number]) => `${label} on ${version.split(".").slice(0, 2).join(".")}`;
+const withBinaries = labelled.filter(({ variant }) => variant !== "core-alone");
+const row = (chosen: typeof labelled) => {
+  const { precision, recall } = score(chosen);
+  return { crashes: chosen.length, bugs: new Set(chosen.map(({ label }) => label)).size, precision: precision.toFixed(4), recall: recall.toFixed(4) };
+};
+/** Each variant beside the same crash as it is. */
+const beside = variants
+  .slice(1)
+  .map((variant): [string, ReturnType<typeof row>] => [
+    `as-is and ${variant}`,
+    row(labelled.filter((each) => each.variant === "as-is" || each.variant === variant)),
+  ]);
+console.table({
+  "all variants": row(labelled),
+  "all but the core alone": row(withBinaries),
+  "within one minor version": row(
+    withBinaries.map((each) => ({ ...each, label: ofMinor(each), hash: `${each.hash} ${each.version.split(".").slice(0, 2).join(".")}` })),
+  ),
+  ...Object.fromEntries(beside),
+});
+for (const { what, key, among } of confusions(labelled)) {
+  print(`${what}: ${key}`);
+  for (const each of among) print(`    ${each}`);
+}
+process.exitCode = labelled.length > 0 && score(withBinaries).precision === 1 ? 0 : 1;
