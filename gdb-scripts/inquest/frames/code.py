@@ -19,6 +19,9 @@ KIND_CELL = 0x40
 KIND_FREE = 0x80
 KIND_LOCAL = 0x20
 
+_MOST_SLOTS = 4096
+_MOST_HOLES = 16
+
 
 @dataclass
 class Code:
@@ -106,22 +109,28 @@ def _read_instructions(image: Image, code: Code) -> None:
 
 def _read_slots(image: Image, code: Code) -> None:
     if image.layouts.has("PyCodeObject", "co_localsplusnames"):
-        code.names = _strings(image, image.pointer(code.address, "PyCodeObject", "co_localsplusnames"))
-        code.kinds = list(image.trusted_bytes(image.pointer(code.address, "PyCodeObject", "co_localspluskinds")))
+        kinds = list(image.trusted_bytes(image.pointer(code.address, "PyCodeObject", "co_localspluskinds"))[:_MOST_SLOTS])
+        code.names = _strings(image, code, "co_localsplusnames", len(kinds))
+        code.kinds = kinds
         return
     parts: Tuple[Tuple[str, int], ...] = (("co_varnames", KIND_LOCAL), ("co_cellvars", KIND_CELL), ("co_freevars", KIND_FREE))
     for field_name, kind in parts:
-        names = _strings(image, image.pointer(code.address, "PyCodeObject", field_name))
+        names = _strings(image, code, field_name, _MOST_SLOTS)
         code.names += names
         code.kinds += [kind] * len(names)
 
 
-def _strings(image: Image, address: int) -> List[str]:
-    """The strings of a tuple; a damaged one keeps its place as ``?``."""
-    out = []
-    for item in image.values.tuple_items(address):
+def _strings(image: Image, code: Code, field_name: str, most: int) -> List[str]:
+    """The strings of a tuple; a damaged one keeps its place as ``?``, and many of them end the list: it is no tuple of names."""
+    out: List[str] = []
+    holes = 0
+    for item in image.values.tuple_items(image.pointer(code.address, "PyCodeObject", field_name), most):
         try:
             out.append(image.trusted_text(item))
         except (MemoryFault, LayoutMissing):
             out.append("?")
+            holes += 1
+            code.intact = False
+            if holes > _MOST_HOLES:
+                break
     return out
