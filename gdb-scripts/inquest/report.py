@@ -12,6 +12,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional
 
 from . import VERSION
 from .core_file import open_core
+from .diagnose.gather import Context, facts_of_the_core, facts_of_the_interpreter
 from .exceptions import thread_exception
 from .flags import finalizing, flags
 from .frames.chain import Chain, thread_chain
@@ -89,6 +90,7 @@ def answer_from(core: Any, manifest: Mapping[str, Any], layouts_from_gdb: Option
         reason = "The search for CPython failed: %s." % type(error).__name__
         answer.warn("section_failed", "runtime: %s at %s" % (type(error).__name__, _where(error)))
     answer.timings["runtime"] = round(1000 * (time.perf_counter() - started), 3)
+    answer.facts.update(facts_of_the_core(core, manifest, answer.section))
     parts: Dict[str, Any] = {"python": None, "threads": [], "suspended": []}
     if runtime is not None:
         for text in runtime.warnings:
@@ -130,7 +132,10 @@ class _Process:
         with self.answer.section("suspended"):
             suspended = suspended_work(self.image, self.runtime, self.states, self.chains, self.manifest["frames_per_thread"])
         self.answer.facts["runtime"] = {"how": self.runtime.how, "address": _hex(self.runtime.address)}
-        return {"python": self._python(), "threads": threads, "suspended": suspended}
+        python = self._python()
+        context = Context(self.core, self.manifest, self.image, self.runtime, self.states, self.chains, self.holders, self._symbol)
+        self.answer.facts.update(facts_of_the_interpreter(context, self.answer.section))
+        return {"python": python, "threads": threads, "suspended": suspended}
 
     def _threads(self) -> None:
         image, answer = self.image, self.answer

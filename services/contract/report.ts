@@ -27,6 +27,8 @@ export const Signal = Type.Object({
   address: Nullable(Address),
   description: nullableString,
   sender_pid: nullableInteger,
+  /** Of the instruction that was interrupted. Below a signal handler that raised the signal again this is not the innermost frame's. */
+  pc: Nullable(Address),
 });
 export type Signal = Static<typeof Signal>;
 

@@ -1,5 +1,5 @@
 /** What a person asks first: what died, of what, where in Python, in which thread, and why. */
-import type { PythonFrame, Report, Thread } from "../contract/report.ts";
+import type { NativeFrame, PythonFrame, Report, Thread } from "../contract/report.ts";
 import { lastPart, nativeName, nativePlace, pythonName, pythonPlace } from "./frames.ts";
 import { labelled, wrap, pageWidth } from "./layout.ts";
 import { safeCut } from "./safe-text.ts";
@@ -32,21 +32,24 @@ function signalDetails(report: Report): string {
 
 const innermostPython = (thread: Thread): PythonFrame | null => thread.python_frames.find((frame): frame is PythonFrame => frame.kind === "python") ?? null;
 
-/** The innermost frame, or the one that a signal handler interrupted: the handler's own frames say nothing. */
-function faultingFrame({ frames }: Thread): Thread["frames"][number] | undefined {
-  const handler = frames.findIndex((frame) => frame.kind === "native" && frame.function === "<signal handler called>");
-  return frames[handler + 1];
+/** The innermost C function; below a signal handler that raised the signal again, the one that the handler interrupted. */
+function struckIn(thread: Thread, pc: string | null): NativeFrame | null {
+  const natives = thread.native_frames.filter((frame): frame is NativeFrame => frame.kind === "native");
+  const struck = pc === null ? -1 : natives.findIndex((frame) => frame.pc === pc);
+  if (struck > 0) return natives[struck] ?? null;
+  const [first] = thread.frames;
+  return first?.kind === "native" ? first : null;
 }
 
-function* places(thread: Thread): Generator<string> {
+function* places(thread: Thread, pc: string | null): Generator<string> {
   const python = innermostPython(thread);
   if (python !== null) {
     const place = pythonPlace(python);
     yield* labelled("in Python", `${pythonName(python)}${place === "" ? "" : `  at ${place}`}`);
     if (python.source_line !== null) yield* labelled("", safeCut(python.source_line.trim(), pageWidth - 11));
   }
-  const native = faultingFrame(thread);
-  if (native?.kind === "native") yield* labelled("in C", `${nativeName(native)}  ${nativePlace(native)}`.trimEnd());
+  const native = struckIn(thread, pc);
+  if (native !== null) yield* labelled("in C", `${nativeName(native)}  ${nativePlace(native)}`.trimEnd());
   const state = threadState(thread);
   yield* labelled("in thread", `${threadName(thread)}${state === "" ? "" : `, ${state}`}`);
 }
@@ -83,7 +86,7 @@ export function headline(report: Report): readonly string[] {
     ...wrap(ending(report), pageWidth),
     ...(details === "" ? [] : [`  ${details}`]),
     "",
-    ...(first === undefined ? [] : places(first)),
+    ...(first === undefined ? [] : places(first, report.process.crashed_lwp === first.lwp ? (report.process.signal?.pc ?? null) : null)),
     ...(cause === undefined ? [] : labelled("cause", `${safeCut(cause.title, 300)} (${cause.confidence})`)),
     "",
     ...labelled("Python", pythonLine(report)),

@@ -99,7 +99,7 @@ export function newReport(jobId: string, some: Partial<Report> = {}): Report {
       command_line: ["python3.11", "crash.py"],
       pid: 4711,
       uid: 0,
-      signal: { number: 11, name: "SIGSEGV", code: "SEGV_MAPERR", address: "0x0", description: null, sender_pid: null },
+      signal: { number: 11, name: "SIGSEGV", code: "SEGV_MAPERR", address: "0x0", description: null, sender_pid: null, pc: null },
       crashed_lwp: 4711,
       started_by_gcore: false,
     },

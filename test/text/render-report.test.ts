@@ -192,7 +192,7 @@ describe("the report as text, of hostile strings", () => {
             ...base.process,
             executable: text,
             command_line: [text, text],
-            signal: { number: 64, name: null, code: text, address: null, description: text, sender_pid: 1 },
+            signal: { number: 64, name: null, code: text, address: null, description: text, sender_pid: 1, pc: "0x0" },
           },
           threads: [1, 2].map((lwp) =>
             thread(lwp, {

@@ -1,22 +1,18 @@
 /** Assemble: what the stages found becomes one report. Nothing that one half lacks takes from the other. */
-import { Type } from "typebox";
-import { Compile } from "typebox/compile";
 import type { Module, ProcessInfo, PythonInfo, Report, Signal, Warning } from "../../services/contract/report.ts";
 import type { CoreFacts, CoreSignal } from "../../services/intake/core/core-facts.ts";
 import { assembleThreads } from "./assemble-threads.ts";
 import type { Debugged } from "./debug.ts";
 import { bytesAreKnown } from "./executable-memory.ts";
+import { type CrashSite, crashSite } from "./crash-site.ts";
 import { diagnose } from "./diagnose.ts";
 import type { Gathered } from "./gather.ts";
-import { NativeAnswer } from "./helper-answer.ts";
-import type { HandledSignal } from "./signal-frame.ts";
+import type { NativeAnswer } from "./helper-answer.ts";
 
 export interface AssembleInput {
   readonly jobId: string;
   readonly createdAt: Date;
   readonly core: CoreFacts;
-  /** What a handler that raised its signal again was called for; null when none did. */
-  readonly handledSignal: HandledSignal | null;
   readonly gathered: Pick<Gathered, "choices" | "warnings">;
   readonly debugged: Debugged;
   readonly mostThreads: number;
@@ -25,17 +21,17 @@ export interface AssembleInput {
 
 const reportSchema = 1;
 
-function toSignal({ code_number: _code, sender_uid: _uid, ...signal }: CoreSignal): Signal {
-  return signal;
+function toSignal({ code_number: _code, sender_uid: _uid, ...signal }: CoreSignal, pc: string | null): Signal {
+  return { ...signal, pc };
 }
 
-function processInfo(core: CoreFacts): ProcessInfo {
+function processInfo(core: CoreFacts, { signal, pc }: CrashSite): ProcessInfo {
   return {
     executable: core.executable,
     command_line: core.commandLine === null ? null : [...core.commandLine],
     pid: core.pid,
     uid: core.uid,
-    signal: core.signal === null ? null : toSignal(core.signal),
+    signal: signal === null ? null : toSignal(signal, pc),
     crashed_lwp: core.crashedLwp,
     started_by_gcore: core.madeBy === "gcore",
   };
@@ -56,15 +52,6 @@ function modulesOf({ choices }: Pick<Gathered, "choices">, native: NativeAnswer 
   }));
 }
 
-const Interrupted = Compile(Type.Object({ registers: NativeAnswer.properties.registers, disassembly: NativeAnswer.properties.disassembly }));
-
-/** Registers and code where the thread was when it was interrupted: a handler's own say nothing. */
-function crashSite(native: NativeAnswer | null): Pick<Report, "registers" | "disassembly"> {
-  if (native === null) return { registers: {}, disassembly: [] };
-  const interrupted = native.facts["interrupted"];
-  return Interrupted.Check(interrupted) ? { registers: interrupted.registers, disassembly: interrupted.disassembly } : native;
-}
-
 function whyNoPython({ python, gdb }: Debugged): string | null {
   if (python?.python != null) return null;
   if (python !== null) return python.python_missing_reason ?? "no CPython was found in the core";
@@ -79,19 +66,12 @@ function withHolder(python: PythonInfo | null, threads: Report["threads"]): Pyth
 }
 
 export function assemble(input: AssembleInput): Report {
-  const { gathered, debugged, mostThreads, handledSignal } = input;
+  const { core, gathered, debugged, mostThreads } = input;
   const { python, native } = debugged;
-  const core = handledSignal === null ? input.core : { ...input.core, signal: handledSignal.signal };
   const warnings: Warning[] = [...core.warnings, ...gathered.warnings, ...debugged.warnings, ...(python?.warnings ?? []), ...(native?.warnings ?? [])];
-  if (handledSignal !== null) {
-    warnings.push({
-      code: "signal_raised_again",
-      detail: "a signal handler ran and raised the signal again, as faulthandler's does; told is the signal that it was called for",
-    });
-  }
   const threads = assembleThreads({ core, python, native, mostThreads }, warnings);
   const modules = modulesOf(gathered, native);
-  const site = crashSite(native);
+  const site = crashSite(core, native, python, warnings);
   return {
     schema: reportSchema,
     job_id: input.jobId,
@@ -99,16 +79,16 @@ export function assemble(input: AssembleInput): Report {
     engine: { gdb: native?.gdb ?? debugged.gdb, helpers: python?.helpers ?? "none", layout_source: python?.layout_source ?? null },
     warnings,
     timings_ms: { ...input.timings_ms, ...debugged.timings_ms, ...prefixed("python_", python?.timings_ms), ...prefixed("native_", native?.timings_ms) },
-    process: processInfo(core),
+    process: processInfo(core, site),
     python: withHolder(python?.python ?? null, threads),
     python_missing_reason: whyNoPython(debugged),
     threads,
     suspended: python?.suspended ?? [],
     modules,
-    diagnoses: diagnose({ core, handledSignal, threads, modules, python, native }),
+    diagnoses: diagnose({ core, site, threads, modules, python, native }),
     // Filled once the frames have the names that their files export (run-pipeline.ts).
     signature: null,
-    registers: site.registers,
+    registers: { ...site.registers },
     disassembly: site.disassembly.filter(({ address }) => bytesAreKnown(core, gathered.choices, address)),
   };
 }

@@ -5,9 +5,9 @@
  * functions of the assembled facts; this file only orders them.
  */
 import type { Diagnosis } from "../../services/contract/report.ts";
-import { binaryMismatch, truncatedCore } from "./findings/input.ts";
-import { abortedItself, nullDereference, sentByProcess } from "./findings/signal.ts";
-import type { Finding } from "./findings/evidence.ts";
+import { binaryMismatch, truncatedCore } from "./diagnose/input.ts";
+import { abortedItself, nullDereference, sentByProcess } from "./diagnose/signal.ts";
+import type { Finding } from "./diagnose/evidence.ts";
 
 /** In the order in which they are told. */
 const findings: readonly Finding[] = [nullDereference, sentByProcess, abortedItself, binaryMismatch, truncatedCore];

@@ -1,5 +1,4 @@
 /** The pipeline: inspect, gather, debug, assemble (which diagnoses). One job, one folder, one report. */
-import { join } from "node:path";
 import { Failure } from "../../services/contract/failure.ts";
 import type { JobStage, MissingBinary } from "../../services/contract/job.ts";
 import type { Limits } from "../../services/contract/limits.ts";
@@ -14,7 +13,6 @@ import { withExportedNames } from "./exported-names.ts";
 import { gather } from "./gather.ts";
 import { inspect } from "./inspect.ts";
 import { makeJobFolder } from "./job-folder.ts";
-import { signalBehindHandler } from "./signal-frame.ts";
 
 export interface PipelineParts {
   readonly blobs: Pick<BlobStore, "localFile">;
@@ -68,8 +66,7 @@ export async function runPipeline(parts: PipelineParts, job: PipelineJob, onProg
     debug({ folder: folder.path, machine: manifest.machine, gdb: parts.gdb, core: manifest.core, executable, limits, signal, openGdb: parts.openGdb }),
   );
   const report = await stage("assemble", 90, async () => {
-    const handledSignal = await signalBehindHandler(core, debugged.native, join(folder.path, "core"));
-    const assembled = assemble({ jobId: job.id, createdAt: new Date(), core, handledSignal, gathered, debugged, mostThreads: limits.threads, timings_ms: timings });
+    const assembled = assemble({ jobId: job.id, createdAt: new Date(), core, gathered, debugged, mostThreads: limits.threads, timings_ms: timings });
     const named = { ...assembled, threads: await withExportedNames(assembled.threads, manifest, folder.path) };
     return { ...named, signature: signatureOf(named) };
   });

@@ -1,131 +1,153 @@
 /**
- * The signal behind a handler.
+ * What the kernel saved before it ran a signal handler: of the helpers' `signal_frames`, the one that tells what the process
+ * really died of.
  *
- * faulthandler (and many crash reporters) handle a fault, write what they have to say and raise the signal again, so the core
- * says "sent by itself" and no address. What the processor said of the fault still stands on the stack, in the frame that the
- * kernel made for the handler: `struct rt_sigframe` of arch/x86/include/asm/sigframe.h. Its siginfo is filled only for handlers
- * that asked for one (SA_SIGINFO; faulthandler's does not), its `sigcontext` always.
+ * A handler such as faulthandler's raises its signal again, so the core's own siginfo only says that the process signalled itself.
+ * The fault, the registers and (for handlers with SA_SIGINFO) the original siginfo stand in the signal frame. A frame counts only
+ * when gdb's unwinder met it too; where gdb could not unwind, when it is of the same signal.
  */
+import { type Static, Type } from "typebox";
+import { Value } from "typebox/value";
+import { Address, Nullable } from "../../services/contract/common.ts";
 import type { CoreFacts, CoreSignal } from "../../services/intake/core/core-facts.ts";
 import { parseSignalInfo } from "../../services/intake/core/process-notes.ts";
-import { describeSignal } from "../../services/intake/core/signals.ts";
-import { openFileSource } from "../../services/intake/elf/byte-source.ts";
-import { isExecutable, isMapped, isWritable } from "./executable-memory.ts";
-import type { NativeAnswer } from "./helper-answer.ts";
+import { codeName, describeSignal, isSent } from "../../services/intake/core/signals.ts";
+import { isMapped } from "./executable-memory.ts";
+import type { NativeAnswer, PythonAnswer } from "./helper-answer.ts";
 
-/** `fault`: the processor or the kernel. `sent`: some process; which one is not recorded. */
-export interface HandledSignal {
-  readonly origin: "fault" | "sent";
+/** What the processor reported. `divide` is also what a thread has on x86 that never faulted. */
+export const Fault = Type.Object({
+  kind: Type.Enum(["divide", "debug", "breakpoint", "invalid_opcode", "stack", "protection", "page", "float", "alignment", "other"]),
+  address: Nullable(Address),
+  write: Nullable(Type.Boolean()),
+  fetch: Nullable(Type.Boolean()),
+  /** The page was there and the access not allowed. */
+  present: Nullable(Type.Boolean()),
+});
+export type Fault = Static<typeof Fault>;
+
+export const SignalFrame = Type.Object({
+  frame: Address,
+  siginfo: Nullable(Type.String({ pattern: "^[0-9a-f]{64}$" })),
+  registers: Type.Record(Type.String(), Address),
+  fault: Nullable(Fault),
+});
+export type SignalFrame = Static<typeof SignalFrame>;
+
+const SignalFrames = Type.Array(SignalFrame);
+
+/** Only a signal that the process sent to itself may stand for another one. */
+export function raisedByItself({ signal, pid }: Pick<CoreFacts, "signal" | "pid">): boolean {
+  return signal?.code_number != null && isSent(signal.code_number) && signal.sender_pid !== null && signal.sender_pid === pid;
+}
+
+function confirmed(found: readonly SignalFrame[], core: CoreFacts, native: NativeAnswer | null): readonly SignalFrame[] {
+  const thread = native?.threads.find((each) => each.lwp === core.crashedLwp) ?? null;
+  const frames = (thread?.frames ?? []).filter((frame) => frame.kind === "native");
+  const met = new Set(frames.filter((frame) => frame.signal_trampoline).map((frame) => frame.sp));
+  if (met.size > 0) return found.filter((each) => met.has(each.frame));
+  const whole = thread !== null && !thread.truncated && thread.stop_reason === null && !frames.some((frame) => frame.trust === "scan");
+  return whole ? [] : found.slice(0, 1);
+}
+
+/** The frame of the innermost handler that ran for another reason than a signal of its own; null when none tells more than the core's siginfo. */
+export function chooseFrame(core: CoreFacts, native: NativeAnswer | null, python: PythonAnswer | null): SignalFrame | null {
+  if (!raisedByItself(core)) return null;
+  const told = python?.facts["signal_frames"];
+  const found = confirmed(Value.Check(SignalFrames, told) ? told : [], core, native);
+  return found.find((each) => signalBefore(each, core) !== null) ?? found[0] ?? null;
+}
+
+const divisions = /^(rep\S* )?i?div/;
+/** SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, and what the processor reported before the kernel sent each. */
+const faulting: Readonly<Record<number, readonly Fault["kind"][]>> = {
+  4: ["invalid_opcode"],
+  5: ["debug", "breakpoint"],
+  7: ["page", "alignment", "stack", "other"],
+  8: ["float"],
+  11: ["page", "protection", "stack", "other"],
+};
+
+/** `si_code` that the kernel gives (arch/x86/kernel/traps.c and mm/fault.c, arch/arm64/kernel/traps.c); null when it could be several. */
+function codeOf(number: number, { kind, address }: Fault, core: CoreFacts): number | null {
+  if (kind === "page" && number === 11 && address !== null) {
+    return isMapped(core, address) ? 2 : 1;
+  }
+  if (kind === "page" && number === 7) return 2;
+  if (kind === "protection" && number === 11) return 128;
+  if (kind === "invalid_opcode" && number === 4) return 2;
+  if (kind === "alignment" && number === 7) return 1;
+  return null;
+}
+
+export const pcOf = (registers: Readonly<Record<string, string>>): string | null => registers["rip"] ?? registers["pc"] ?? registers["eip"] ?? null;
+
+/** On x86 a system call leaves its return address in rcx: a thread that stands right there was in the kernel, and did not fault. */
+const inSystemCall = ({ rip, rcx }: Readonly<Record<string, string>>): boolean => rip !== undefined && rip === rcx;
+
+/** The signal came out of a `kill` (62), `tkill` (200) or `tgkill` (234) that this thread made: the call has just succeeded. */
+function sentByThread({ registers }: SignalFrame, core: CoreFacts): boolean {
+  const own = [core.pid, core.crashedLwp].filter((id) => id !== null).map((id) => `0x${id.toString(16)}`);
+  if (core.machine === "x86_64") return inSystemCall(registers) && registers["rax"] === "0x0" && own.includes(registers["rdi"] ?? "");
+  return ["0x81", "0x82", "0x83"].includes(registers["x8"] ?? "") && registers["x0"] === "0x0";
+}
+
+const plain = (number: number, name: string | null, code: number | null, address: string | null): CoreSignal => ({
+  number,
+  name,
+  code: code === null ? null : codeName(number, code),
+  code_number: code,
+  address,
+  description: describeSignal(number, code),
+  sender_pid: null,
+  sender_uid: null,
+});
+
+export interface Before {
   readonly signal: CoreSignal;
+  /** `sent`: by some process or thread; which one the kernel tells only to handlers with SA_SIGINFO. */
+  readonly origin: "fault" | "sent" | "unknown";
 }
 
-/** x86-64: offsets in bytes from the stack pointer of gdb's `<signal handler called>`, where `struct ucontext` starts. */
-const at = { flags: 0, link: 8, rdi: 104, rsi: 112, rdx: 136, rsp: 160, rip: 168, cs: 184, trap: 200, cr2: 216, fpstate: 224, siginfo: 304 } as const;
-const siginfoBytes = 128;
-const frameBytes = 304 + siginfoBytes;
-const userCodeSegment = 0x33;
-/** How far above the stack pointer a frame is looked for when the unwinder did not find it. */
-const scannedBytes = 65_536;
-
-/** Processor exceptions (Intel SDM, volume 3, table 6-1). */
-const pageFault = 14n;
-const generalProtection = 13n;
-const invalidOpcode = 6n;
-
-const handled: ReadonlySet<number> = new Set([4, 6, 7, 8, 11]);
-
-/** Whether the core's own siginfo only says that the process raised the signal itself. */
-export function raisedByItself({ signal, pid }: CoreFacts): boolean {
-  if (signal === null || !handled.has(signal.number)) return false;
-  return (signal.code === "SI_TKILL" || signal.code === "SI_USER") && (signal.sender_pid === null || pid === null || signal.sender_pid === pid);
+/** What gdb told of the interrupted instruction. */
+export interface InterruptedCode {
+  readonly instruction: string | null;
+  readonly operands: readonly { readonly address: string | null }[];
 }
 
-const hex = (value: bigint): string => `0x${value.toString(16)}`;
+/** An instruction touches at most a cache line from its operand on. */
+const widest = 64n;
+const page = 4_096n;
 
-/** Up to `length` bytes of the dead process at `address`; empty when they were not dumped. */
-async function readStack(core: CoreFacts, path: string, address: bigint, length: number): Promise<Buffer> {
-  const segment = core.segments.find((each) => address >= BigInt(each.start) && address < BigInt(each.end));
-  if (segment === undefined || !segment.writable) return Buffer.alloc(0);
-  const skip = Number(address - BigInt(segment.start));
-  await using source = await openFileSource(path);
-  return source.read(segment.offset + skip, Math.min(length, Math.max(0, segment.fileSize - skip)));
+/** The kernel keeps a thread's last fault for ever: one that the interrupted instruction cannot have made is an older one. */
+function isStale({ registers }: SignalFrame, { address }: Fault, { operands }: InterruptedCode): boolean {
+  const told = operands.flatMap((operand) => (operand.address === null ? [] : [BigInt(operand.address)]));
+  if (address === null || told.length === 0 || told.length < operands.length) return false;
+  const at = BigInt(address);
+  const sp = BigInt(registers["rsp"] ?? registers["sp"] ?? "0x0");
+  if (at === BigInt(pcOf(registers) ?? "0x0") || (at + page >= sp && at < sp + page)) return false;
+  return !told.some((operand) => at >= operand && at < operand + widest);
 }
 
-type Frame = (field: keyof typeof at) => bigint;
-
-/** The frame at `offset`; null when the bytes are none. Its fields bear each other out, so chance does not make one. */
-function frameAt(core: CoreFacts, bytes: Buffer, address: bigint, offset: number): Frame | null {
-  if (offset + frameBytes > bytes.length) return null;
-  const field: Frame = (name) => bytes.readBigUInt64LE(offset + at[name]);
-  if (field("flags") > 7n || field("link") !== 0n || (field("cs") & 0xffffn) !== BigInt(userCodeSegment)) return null;
-  const toFpstate = field("fpstate") - address;
-  if (toFpstate < BigInt(at.siginfo) || toFpstate > 4_096n) return null;
-  return isExecutable(core, hex(field("rip"))) && isWritable(core, hex(field("rsp"))) ? field : null;
-}
-
-async function findFrame(core: CoreFacts, native: NativeAnswer, path: string): Promise<{ readonly frame: Frame; readonly siginfo: Buffer } | null> {
-  const frames = native.threads.find((thread) => thread.lwp === core.crashedLwp)?.frames ?? [];
-  const trampoline = frames.find((frame) => frame.kind === "native" && frame.signal_trampoline);
-  // Without the C library's file the unwinder does not see the frame: it is looked for.
-  const known = trampoline?.kind === "native" ? trampoline.sp : null;
-  const [innermost] = frames;
-  const from = known ?? (innermost?.kind === "native" ? innermost.sp : null);
-  if (from === null) return null;
-  const bytes = await readStack(core, path, BigInt(from), known === null ? scannedBytes : frameBytes);
-  for (let offset = 0; offset + frameBytes <= bytes.length; offset += 8) {
-    const frame = frameAt(core, bytes, BigInt(from) + BigInt(offset), offset);
-    if (frame !== null) return { frame, siginfo: bytes.subarray(offset + at.siginfo, offset + frameBytes) };
+/** The signal that the handler was run for; null when the frame tells no more than the core's own siginfo. */
+export function signalBefore(frame: SignalFrame, core: CoreFacts, code: InterruptedCode = { instruction: null, operands: [] }): Before | null {
+  const { siginfo, fault, registers } = frame;
+  const { signal } = core;
+  if (signal === null) return null;
+  const told = siginfo === null ? null : parseSignalInfo(Buffer.from(siginfo, "hex"), core);
+  if (told !== null && (told.number === signal.number || (faulting[told.number] !== undefined && (told.code_number ?? 0) > 0))) {
+    return { signal: told, origin: (told.code_number ?? 0) > 0 ? "fault" : "sent" };
   }
-  return null;
-}
-
-/** The kernel keeps the last exception of a thread for ever: it counts only where the interrupted instruction touches that address. */
-function isStale(native: NativeAnswer, address: bigint): boolean {
-  const interrupted = native.facts["interrupted"];
-  const operands: unknown = typeof interrupted === "object" && interrupted !== null && "memory_operands" in interrupted ? interrupted.memory_operands : [];
-  const addresses = (Array.isArray(operands) ? operands : []).flatMap((each: unknown) =>
-    typeof each === "object" && each !== null && "address" in each && typeof each.address === "string" && /^0x[0-9a-f]{1,16}$/.test(each.address)
-      ? [BigInt(each.address)]
-      : [],
-  );
-  return addresses.length > 0 && !addresses.some((each) => address >= each && address < each + 64n);
-}
-
-/** kill(pid, signal) and tgkill(pid, lwp, signal) leave their arguments in the registers. */
-function isOwnCall(frame: Frame, { pid, signal }: CoreFacts): boolean {
-  if (pid === null || signal === null || frame("rdi") !== BigInt(pid)) return false;
-  return [frame("rsi"), frame("rdx")].includes(BigInt(signal.number));
-}
-
-function signalOf(number: number, name: string | null, code: readonly [name: string, number: number] | null, address: bigint | null): CoreSignal {
-  const [code_name, code_number] = code ?? [null, null];
-  const description = describeSignal(number, code_number);
-  return { number, name, code: code_name, code_number, address: address === null ? null : hex(address), description, sender_pid: null, sender_uid: null };
-}
-
-function fromException(core: CoreFacts, native: NativeAnswer, frame: Frame): HandledSignal | null {
-  const { number, name } = core.signal ?? { number: 0, name: null };
-  const trap = frame("trap");
-  const address = frame("cr2");
-  if (trap === pageFault && (number === 11 || number === 7) && !isStale(native, address)) {
-    const code = number === 7 ? (["BUS_ADRERR", 2] as const) : isMapped(core, hex(address)) ? (["SEGV_ACCERR", 2] as const) : (["SEGV_MAPERR", 1] as const);
-    return { origin: "fault", signal: signalOf(number, name, code, address) };
+  const kinds = faulting[signal.number];
+  if (kinds === undefined || sentByThread(frame, core)) return null;
+  const pc = pcOf(registers);
+  const without = plain(signal.number, signal.name, null, null);
+  if (signal.number === 8 && fault?.kind === "divide" && !inSystemCall(registers)) {
+    if (code.instruction === null) return { signal: without, origin: "unknown" };
+    if (divisions.test(code.instruction)) return { signal: plain(8, signal.name, 1, pc), origin: "fault" };
   }
-  if (trap === generalProtection && number === 11) return { origin: "fault", signal: signalOf(number, name, ["SI_KERNEL", 128], null) };
-  if (trap === invalidOpcode && number === 4) return { origin: "fault", signal: signalOf(number, name, ["ILL_ILLOPN", 2], frame("rip")) };
-  // 0 is also the number of the division error, so of SIGFPE it says nothing.
-  if (trap === 0n && number !== 8 && !isOwnCall(frame, core)) return { origin: "sent", signal: signalOf(number, name, null, null) };
-  return null;
-}
-
-/** What the handler was called for; null when none runs, its frame cannot be found, or the process did send itself the signal. */
-export async function signalBehindHandler(core: CoreFacts, native: NativeAnswer | null, corePath: string): Promise<HandledSignal | null> {
-  if (native === null || core.machine !== "x86_64" || !raisedByItself(core)) return null;
-  const found = await findFrame(core, native, corePath);
-  if (found === null) return null;
-  const told = parseSignalInfo(found.siginfo, core);
-  // si_errno is 0 in every signal of Linux; a handler without SA_SIGINFO leaves what was on the stack before.
-  const isFilled = told !== null && told.number === core.signal?.number && found.siginfo.readInt32LE(4) === 0 && !/^-?\d+$/.test(told.code ?? "0");
-  if (isFilled) return { origin: told.sender_pid === null ? "fault" : "sent", signal: told };
-  return fromException(core, native, found.frame);
+  if (fault === null || !kinds.includes(fault.kind) || inSystemCall(registers)) return { signal: without, origin: "sent" };
+  if (isStale(frame, fault, code)) return { signal: without, origin: "unknown" };
+  const address = fault.address ?? (signal.number === 11 ? null : pc);
+  return { signal: plain(signal.number, signal.name, codeOf(signal.number, fault, core), address), origin: "fault" };
 }

@@ -8,7 +8,7 @@ import type { Signal, Warning } from "../../contract/report.ts";
 /** `x86_64`, `i386`, `aarch64`, `arm`, `riscv64`, `ppc64`, `s390x`, …; `em_N` for a machine without a name here. */
 export type Machine = string;
 
-export interface CoreSignal extends Signal {
+export interface CoreSignal extends Omit<Signal, "pc"> {
   /** si_code as the number it is. */
   readonly code_number: number | null;
   /** Of signals that a process sent. */

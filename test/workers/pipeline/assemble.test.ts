@@ -1,12 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { Warning } from "../../../services/contract/report.ts";
-import type { HandledSignal } from "../../../workers/pipeline/signal-frame.ts";
 import { assemble } from "../../../workers/pipeline/assemble.ts";
 import { assembleThreads } from "../../../workers/pipeline/assemble-threads.ts";
 import type { Debugged } from "../../../workers/pipeline/debug.ts";
 import type { HelperNativeThread, HelperPythonThread, NativeAnswer, PythonAnswer } from "../../../workers/pipeline/helper-answer.ts";
 import { evaluatorFrame, nativeFrame, pythonFrame } from "./frame-makers.ts";
-import { coreFacts, coreModule, segfault, storedBinary } from "./sample-facts.ts";
+import { coreFacts, coreModule, storedBinary } from "./sample-facts.ts";
 
 const pythonThread = (lwp: number | null, some: Partial<HelperPythonThread> = {}): HelperPythonThread => ({
   lwp,
@@ -144,7 +143,7 @@ describe("the threads of a report", () => {
 
 describe("a report", () => {
   const debugged: Debugged = { python: null, native: null, gdb: null, warnings: [{ code: "debugger_died", detail: "x" }], timings_ms: {} };
-  const made = (some: Partial<Debugged> = {}, core = coreFacts(), handledSignal: HandledSignal | null = null) => {
+  const made = (some: Partial<Debugged> = {}, core = coreFacts()) => {
     const module = coreModule("/usr/bin/python3.11", "aaaa", { kind: "executable" });
     const choices = [{ module, found: "upload" as const, file: storedBinary("python3.11", "aaaa"), debugFile: null }];
     const gathered = { choices, warnings: [] };
@@ -152,7 +151,6 @@ describe("a report", () => {
       jobId: "0193515a-7c1e-7000-8000-000000000001",
       createdAt: new Date(0),
       core,
-      handledSignal,
       gathered,
       debugged: { ...debugged, ...some },
       mostThreads: 10,
@@ -182,18 +180,7 @@ describe("a report", () => {
     expect(made({ native: nativeAnswer([], { disassembly }) }).disassembly.map((each) => each.text)).toEqual(["ret"]);
   });
 
-  test("tells the signal that a handler was called for, and what it interrupted", () => {
-    const raised = coreFacts({ signal: segfault({ code: "SI_TKILL", address: null, sender_pid: 4711 }) });
-    const code = { address: "0x7f0000000020", text: "mov (%rax),%rbx", current: true };
-    const facts = { interrupted: { pc: "0x7f0000000020", registers: { rax: "0x0" }, disassembly: [code] } };
-    const report = made({ native: nativeAnswer([], { facts, registers: { rax: "0x1" } }) }, raised, { origin: "fault", signal: segfault() });
-    expect(report.process.signal).toMatchObject({ code: "SEGV_MAPERR", address: "0x0" });
-    expect(report.diagnoses.map((each) => each.code)).toEqual(["null_dereference"]);
-    expect(report).toMatchObject({ registers: { rax: "0x0" }, disassembly: [code] });
-    expect(report.warnings.map((warning) => warning.code)).toContain("signal_raised_again");
-  });
-
   test("leaves the service's own fields out of the signal", () => {
-    expect(Object.keys(made().process.signal ?? {}).toSorted()).toEqual(["address", "code", "description", "name", "number", "sender_pid"]);
+    expect(Object.keys(made().process.signal ?? {}).toSorted()).toEqual(["address", "code", "description", "name", "number", "pc", "sender_pid"]);
   });
 });

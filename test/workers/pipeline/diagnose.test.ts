@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { NativeFrame } from "../../../services/contract/report.ts";
 import type { CoreFacts } from "../../../services/intake/core/core-facts.ts";
+import { crashSite } from "../../../workers/pipeline/crash-site.ts";
 import { diagnose } from "../../../workers/pipeline/diagnose.ts";
 import { module, nativeFrame, thread } from "../../text/sample-report.ts";
 import { coreFacts, segfault } from "./sample-facts.ts";
@@ -10,9 +11,9 @@ function codes(core: Partial<CoreFacts>, frames: readonly NativeFrame[] = [], mo
   const threads = [thread(4711, { crashed: true, native_frames: [...frames] })];
   return diagnose({
     core: coreFacts(core),
+    site: crashSite(coreFacts(core), null, null, []),
     threads,
     modules: modules.map((some) => module("/usr/lib/libc.so.6", some)),
-    handledSignal: null,
     python: null,
     native: null,
   }).map((each) => each.code);
@@ -46,14 +47,6 @@ describe("sent_by_process", () => {
     ]);
   });
 
-  test("is a signal without an exception that a handler raised again, whoever sent it", () => {
-    const signal = segfault({ code: null, code_number: null, address: null });
-    const base = { core: coreFacts({ signal }), threads: [thread(4711, { crashed: true })], modules: [], python: null, native: null };
-    expect(diagnose({ ...base, handledSignal: { origin: "sent", signal } })).toMatchObject([{ code: "sent_by_process", confidence: "likely" }]);
-    expect(diagnose({ ...base, handledSignal: { origin: "fault", signal } })).toEqual([]);
-    expect(diagnose({ ...base, handledSignal: null })).toEqual([]);
-  });
-
   test("is not a signal that the process sent to itself, nor one of the kernel's", () => {
     expect(codes({ signal: aborted() })).toEqual([]);
     expect(codes({ signal: segfault({ code: "SI_KERNEL", sender_pid: 0, address: null }) })).toEqual([]);
@@ -65,9 +58,9 @@ describe("abort", () => {
   test("names the function that called abort", () => {
     const [finding] = diagnose({
       core: coreFacts({ signal: aborted() }),
+      site: crashSite(coreFacts({ signal: aborted() }), null, null, []),
       threads: [thread(4711, { crashed: true, native_frames: abortStack })],
       modules: [],
-      handledSignal: null,
       python: null,
       native: null,
     });

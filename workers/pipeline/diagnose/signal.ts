@@ -6,8 +6,8 @@ import type { Finding } from "./evidence.ts";
 /** The first page is never mapped (vm.mmap_min_addr is 4096 or more), so an address in it is a null pointer and an offset. */
 const firstPage = 4_096n;
 
-export const nullDereference: Finding = ({ core }) => {
-  const { signal } = core;
+export const nullDereference: Finding = ({ core, site }) => {
+  const { signal } = site;
   if (signal?.name !== "SIGSEGV" || signal.code !== "SEGV_MAPERR" || signal.address === null || BigInt(signal.address) >= firstPage) return null;
   const offset = Number(BigInt(signal.address));
   return {
@@ -24,34 +24,32 @@ export const nullDereference: Finding = ({ core }) => {
 /** si_code of kill, sigqueue and tkill: the kernel vouches that a process sent it. */
 const sentCodes: ReadonlySet<string> = new Set(["SI_USER", "SI_QUEUE", "SI_TKILL"]);
 
-export const sentByProcess: Finding = ({ core, handledSignal }) => {
-  const { signal, pid } = core;
+export const sentByProcess: Finding = ({ core, site }) => {
+  const { signal, sent, signalFrame } = site;
+  const { pid } = core;
   if (signal === null) return null;
-  const name = signal.name ?? `Signal ${signal.number}`;
-  const evidence = { signal: signal.name, code: signal.code, sender_pid: signal.sender_pid, sender_uid: signal.sender_uid };
-  const consequence = "and not from a fault of this process: its stacks show where it was, not what went wrong.";
-  const known =
-    signal.code !== null && sentCodes.has(signal.code) && signal.sender_pid !== null && signal.sender_pid > 0 && pid !== null && signal.sender_pid !== pid;
-  if (known) {
-    const by = signal.sender_uid === null ? "" : ` (uid ${signal.sender_uid})`;
+  const what = signal.name ?? `Signal ${signal.number}`;
+  if (sent && signal.code === null && signalFrame !== null) {
     return {
       code: "sent_by_process",
-      title: `Process ${signal.sender_pid} sent the signal`,
-      detail: `${name} came from process ${signal.sender_pid}${by} ${consequence}`,
-      confidence: "certain",
+      title: "The signal was sent, no fault raised it",
+      detail: `${what} came from a process or another thread by kill: the thread was in no faulting instruction when its handler ran. The handler raised the signal again, so the core no longer says who sent it. The stacks show where the process was, not what went wrong.`,
+      confidence: "likely",
       lwp: core.crashedLwp,
-      evidence,
+      evidence: { signal: signal.name, signal_frame: signalFrame, pc: site.pc, sender_pid: null },
       links: [],
     };
   }
-  if (handledSignal?.origin !== "sent" || signal.sender_pid !== null) return null;
+  if (signal.code === null || !sentCodes.has(signal.code) || signal.sender_pid === null || signal.sender_pid <= 0) return null;
+  if (pid === null || signal.sender_pid === pid) return null;
+  const by = signal.sender_uid === null ? "" : ` (uid ${signal.sender_uid})`;
   return {
     code: "sent_by_process",
-    title: "Another process sent the signal",
-    detail: `${name} was handled and raised again, so its sender is not recorded; but the processor had reported no exception to this thread: the signal was sent ${consequence}`,
-    confidence: "likely",
+    title: `Process ${signal.sender_pid} sent the signal`,
+    detail: `${what} came from process ${signal.sender_pid}${by} and not from a fault of this process: its stacks show where it was, not what went wrong.`,
+    confidence: "certain",
     lwp: core.crashedLwp,
-    evidence: { ...evidence, exception: null },
+    evidence: { signal: signal.name, code: signal.code, sender_pid: signal.sender_pid, sender_uid: signal.sender_uid },
     links: [],
   };
 };
@@ -59,8 +57,8 @@ export const sentByProcess: Finding = ({ core, handledSignal }) => {
 const raising =
   /^(abort|raise|gsignal|pthread_kill\w*|p?thread_kill_(implementation|internal)|kill|tgkill|assert_fail(_base)?|libc_message\w*|fortify_fail\w*)$/;
 
-export const abortedItself: Finding = ({ core, threads }) => {
-  const { signal } = core;
+export const abortedItself: Finding = ({ core, site, threads }) => {
+  const { signal } = site;
   if (signal?.name !== "SIGABRT" || (signal.sender_pid !== null && core.pid !== null && signal.sender_pid !== core.pid)) return null;
   const frames = threads.find((thread) => thread.crashed)?.native_frames.filter((frame): frame is NativeFrame => frame.kind === "native") ?? [];
   const abort = frames.slice(0, 12).findIndex((frame) => frame.function !== null && systemName(frame.function) === "abort");

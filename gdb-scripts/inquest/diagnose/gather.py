@@ -1,0 +1,57 @@
+"""Which facts are gathered for the diagnosis: each reader in its own guard, so that one that fails takes nothing from the others."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
+
+from ..frames.chain import Chain
+from ..frames.image import Image
+from ..runtime import Runtime
+from ..threads import ThreadState
+from .signal_frame import signal_frames
+
+Section = Callable[[str], "AbstractContextManager[None]"]
+
+
+class Context(NamedTuple):
+    """What a reader of facts may use. ``chains`` and ``holders`` are by the address of the thread state."""
+
+    core: Any
+    manifest: Mapping[str, Any]
+    image: Image
+    runtime: Runtime
+    states: List[ThreadState]
+    chains: Dict[int, Chain]
+    holders: Dict[int, Optional[bool]]
+    symbol: Callable[[str], Optional[int]]
+
+    @property
+    def crashed_lwp(self) -> Optional[int]:
+        lwp = self.manifest.get("crashed_lwp")
+        return lwp if lwp is not None else next(iter(self.core.lwps), None)
+
+
+Fact = Callable[[Context], Any]
+
+# By the name in ``facts``. None is left out.
+_OF_THE_INTERPRETER: Tuple[Tuple[str, Fact], ...] = ()
+
+
+def facts_of_the_core(core: Any, manifest: Mapping[str, Any], section: Section) -> Dict[str, Any]:
+    """What needs no interpreter."""
+    facts: Dict[str, Any] = {}
+    with section("signal_frames"):
+        lwp = manifest.get("crashed_lwp")
+        facts["signal_frames"] = signal_frames(core, lwp if lwp is not None else next(iter(core.lwps), None))
+    return facts
+
+
+def facts_of_the_interpreter(context: Context, section: Section) -> Dict[str, Any]:
+    facts: Dict[str, Any] = {}
+    for name, fact in _OF_THE_INTERPRETER:
+        with section(name):
+            told = fact(context)
+            if told is not None:
+                facts[name] = told
+    return facts
