@@ -12,6 +12,16 @@ export const Binary = Type.Object(
     size: Type.Integer(),
     sha256: Type.String(),
     filename: Nullable(Type.String()),
+    /** Where the file lies on the machine it came from, if the upload told: the identity of a file without a build-id, with its digest. */
+    path: Nullable(Type.String()),
+    /** Who brought it: a user, or an upstream debuginfod server. */
+    origin: Type.Enum(["upload", "debuginfod"]),
+    /** What its `.gnu_debuglink` names, and the CRC-32 that the debug file must have. */
+    debug_link: Nullable(Type.Object({ name: Type.String(), crc: Type.Integer() })),
+    /** The supplementary file (dwz) that its `.gnu_debugaltlink` names. */
+    alt_link: Nullable(Type.Object({ name: Type.String(), build_id: BuildId })),
+    /** CRC-32 of a debug file. */
+    crc: Nullable(Type.Integer()),
     has_symbols: Type.Boolean(),
     has_debug_info: Type.Boolean(),
   },

@@ -51,6 +51,8 @@ export const failures = {
   core_malformed: row("intake", 422, false, "The core's headers cannot be read", "The file is damaged at its start; send it again or look at the original."),
   not_a_binary: row("intake", 415, false, "Not an ELF file", "Send the interpreter, a shared library, an extension module or a debug file."),
   build_id_mismatch: row("intake", 422, false, "Another build-id", "The file's own build-id must be the one in the path: file PATH tells it."),
+  archive_malformed: row("intake", 422, false, "The archive cannot be read", "Send a tar, tar.gz, tar.zst or zip file, or the files themselves."),
+  archive_too_large: row("intake", 413, false, "The archive holds too much", "GET /v1/limits tells the limits in force; send several smaller archives."),
   attachment_not_text: row("intake", 415, false, "The attachment is not text", "Attachments are text logs."),
   upload_truncated: row("intake", 400, false, "The upload ended early", "The body is shorter than announced or lacks its closing boundary; send it again."),
   upload_aborted: row("intake", 400, false, "The client went away", "Send the upload again."),

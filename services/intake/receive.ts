@@ -9,7 +9,7 @@ import type { Labels } from "../contract/common.ts";
 import type { WhenMissing } from "../contract/job.ts";
 import type { Limits } from "../contract/limits.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
-import { cleanFileName } from "./multipart/file-names.ts";
+import { cleanFileName, cleanPath } from "./multipart/file-names.ts";
 import { formParts, type FormRequest, type Part } from "./multipart/form-parts.ts";
 import { type ChunkSource, withHead } from "./receive/chunk-source.ts";
 import { fieldBytes, parseLabels, parseWhenMissing, readField } from "./receive/form-fields.ts";
@@ -89,7 +89,7 @@ async function takeJobPart(part: Part, parts: ReceivedParts, fields: Fields, lim
       return await parts.addCore(part.body, part.filename);
     case "binary": {
       const body = await optionalFile(part);
-      if (body !== null) await parts.addBinary(body, part.filename);
+      if (body !== null) await parts.addBinary(body, part.filename, part.path);
       return;
     }
     case "attachment": {
@@ -134,7 +134,7 @@ export async function receiveBinaries(options: ReceiveOptions): Promise<Received
     for await (const part of formParts(options.request)) {
       if (part.name !== "binary") throw new Failure("unknown_part", `the part ${shown(part.name)} is not known`, { hint: "The parts are all named binary." });
       const file = await optionalFile(part);
-      if (file !== null) await received.addBinary(file, part.filename);
+      if (file !== null) await received.addBinary(file, part.filename, part.path);
     }
     if (received.binaries.length === 0) throw new Failure("invalid_body", "the request has no part named `binary`", { hint: "Send curl -F binary=@PATH …" });
   });
@@ -143,6 +143,8 @@ export async function receiveBinaries(options: ReceiveOptions): Promise<Received
 
 /** `PUT /v1/binaries/{build_id}`: one raw file. */
 export async function receiveBinary(options: ReceiveRawOptions): Promise<ReceivedBinaries> {
-  const parts = await receive(options, (received) => wholeBody(options.request, (body) => received.addBinary(body, cleanFileName(options.filename))));
+  const parts = await receive(options, (received) =>
+    wholeBody(options.request, (body) => received.addBinary(body, cleanFileName(options.filename), cleanPath(options.filename))),
+  );
   return { binaries: parts.binaries, [Symbol.asyncDispose]: () => parts[Symbol.asyncDispose]() };
 }

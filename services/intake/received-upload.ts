@@ -18,6 +18,8 @@ export interface ReceivedCore {
 export interface ReceivedBinary {
   readonly writer: BlobWriter;
   readonly filename: string | null;
+  /** Where it lies on the machine it came from, if the upload told. */
+  readonly path: string | null;
   readonly facts: BinaryFacts;
 }
 

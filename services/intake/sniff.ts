@@ -126,6 +126,9 @@ const hints: Partial<Readonly<Record<FileKind, string>>> = {
   archive: "Take the core out of the archive and send it alone.",
 };
 
+/** An ELF file that is no core, by its first bytes. */
+export const isBinary = (firstBytes: Buffer): boolean => sniff(firstBytes.subarray(0, SNIFF_BYTES)).kind === "elf_other";
+
 /** Passes for the first bytes of an ELF file that is no core; throws `not_a_binary` with what it looks like. */
 export function requireBinary(firstBytes: Buffer, filename: string | null): void {
   const { kind, what } = sniff(firstBytes);

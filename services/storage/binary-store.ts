@@ -4,7 +4,7 @@
  * A build-id is what a file says of itself, so two different files may claim the same one: both are kept, newest first.
  * Nothing is ever found across projects.
  */
-import type { Transaction } from "kysely";
+import type { SelectQueryBuilder, Transaction } from "kysely";
 import type { Binary, BinaryKind } from "../contract/binary.ts";
 import type { BlobKey } from "./blob-store.ts";
 import { discardBlobs, keepBlobs } from "./blob-trash.ts";
@@ -15,10 +15,11 @@ import { storable } from "./search-text.ts";
 export interface NewBinary extends Binary {
   /** Where its bytes are already committed. */
   readonly blob: BlobKey;
+  /** Of gdb's index, once one was made. */
+  readonly index_blob?: BlobKey | null;
 }
 
-export interface StoredBinary extends Binary {
-  readonly blob: BlobKey;
+export interface StoredBinary extends NewBinary {
   readonly created_at: string;
 }
 
@@ -34,6 +35,10 @@ export interface BinaryStore {
   /** Newest first. More than one of a kind under one build-id means that the files differ. */
   byBuildId(projectId: string, buildId: string, kinds?: readonly BinaryKind[]): Promise<StoredBinary[]>;
   byBuildIds(projectId: string, buildIds: readonly string[], kinds?: readonly BinaryKind[]): Promise<StoredBinary[]>;
+  /** Newest first: debug files of these names, for those that no build-id finds. */
+  debugFilesNamed(projectId: string, names: readonly string[]): Promise<StoredBinary[]>;
+  /** Newest first: files without a build-id that came from these paths. */
+  byPaths(projectId: string, paths: readonly string[]): Promise<StoredBinary[]>;
   bySha256(projectId: string, sha256: string): Promise<StoredBinary | null>;
   /** Those of the build-ids that the project does not have, in the order given. */
   missing(projectId: string, buildIds: readonly string[], kinds?: readonly BinaryKind[]): Promise<string[]>;
@@ -51,7 +56,15 @@ const toBinary = (row: BinaryTable): StoredBinary => ({
   has_debug_info: row.has_debug_info === 1,
   blob: row.blob,
   created_at: row.created_at,
+  path: row.path,
+  origin: row.origin,
+  debug_link: row.debug_link === null || row.debug_link_crc === null ? null : { name: row.debug_link, crc: row.debug_link_crc },
+  alt_link: row.alt_build_id === null ? null : { name: row.alt_name ?? "", build_id: row.alt_build_id },
+  crc: row.crc,
+  index_blob: row.index_blob,
 });
+
+const clean = (text: string | null): string | null => (text === null ? null : storable(text));
 
 export async function addBinary(transaction: Transaction<Schema>, projectId: string, binary: NewBinary): Promise<AddedBinary> {
   const inserted = await transaction
@@ -62,11 +75,22 @@ export async function addBinary(transaction: Transaction<Schema>, projectId: str
       build_id: binary.build_id,
       kind: binary.kind,
       size: binary.size,
-      filename: binary.filename === null ? null : storable(binary.filename),
+      filename: clean(binary.filename),
       has_symbols: Number(binary.has_symbols),
       has_debug_info: Number(binary.has_debug_info),
       blob: binary.blob,
       created_at: new Date().toISOString(),
+      path: clean(binary.path),
+      origin: binary.origin,
+      debug_link: clean(binary.debug_link?.name ?? null),
+      debug_link_crc: binary.debug_link?.crc ?? null,
+      alt_build_id: binary.alt_link?.build_id ?? null,
+      alt_name: clean(binary.alt_link?.name ?? null),
+      crc: binary.crc,
+      index_state: null,
+      index_since: null,
+      index_blob: null,
+      index_detail: null,
     })
     .onConflict((conflict) => conflict.columns(["project_id", "sha256"]).doNothing())
     .returningAll()
@@ -85,27 +109,37 @@ export async function addBinary(transaction: Transaction<Schema>, projectId: str
   return { binary: toBinary(known), created: false };
 }
 
+type BinaryQuery = SelectQueryBuilder<Schema, "binaries", BinaryTable>;
+
 /** Parameters of one statement are limited, build-ids of one request are not. */
 const slice = 500;
 
 export function createBinaryStore(database: Database): BinaryStore {
-  const byBuildIds: BinaryStore["byBuildIds"] = async (projectId, buildIds, kinds) => {
+  const inSlices = async (
+    projectId: string,
+    column: "build_id" | "filename" | "path",
+    values: readonly string[],
+    narrow: (query: BinaryQuery) => BinaryQuery = (query) => query,
+  ): Promise<StoredBinary[]> => {
     const found: StoredBinary[] = [];
-    const wanted = [...new Set(buildIds)];
+    const wanted = [...new Set(values)];
     for (let start = 0; start < wanted.length; start += slice) {
-      let query = database.query
+      const query = database.query
         .selectFrom("binaries")
         .selectAll()
         .where("project_id", "=", projectId)
-        .where("build_id", "in", wanted.slice(start, start + slice));
-      if (kinds !== undefined) query = query.where("kind", "in", kinds);
-      found.push(...(await query.orderBy("created_at", "desc").orderBy("sha256").execute()).map(toBinary));
+        .where(column, "in", wanted.slice(start, start + slice));
+      found.push(...(await narrow(query).orderBy("created_at", "desc").orderBy("sha256").execute()).map(toBinary));
     }
     return found;
   };
+  const byBuildIds: BinaryStore["byBuildIds"] = (projectId, buildIds, kinds) =>
+    inSlices(projectId, "build_id", buildIds, (query) => (kinds === undefined ? query : query.where("kind", "in", kinds)));
 
   return {
     byBuildIds,
+    debugFilesNamed: (projectId, names) => inSlices(projectId, "filename", names.map(storable), (query) => query.where("kind", "=", "debug")),
+    byPaths: (projectId, paths) => inSlices(projectId, "path", paths.map(storable), (query) => query.where("build_id", "is", null)),
     add: (projectId, binary) => database.query.transaction().execute((transaction) => addBinary(transaction, projectId, binary)),
     byBuildId: (projectId, buildId, kinds) => byBuildIds(projectId, [buildId], kinds),
     bySha256: async (projectId, sha256) => {

@@ -28,6 +28,8 @@ export interface BlobWriter extends AsyncDisposable {
   readonly size: number;
   /** Lower-case hex; only once `stream` has finished. */
   readonly sha256: string;
+  /** Gives the descriptor back once `stream` has finished, for a request with thousands of files; `commit` still works. */
+  park(): Promise<void>;
   /** Makes the bytes durable under their name. An older blob of the same name is replaced as a whole. */
   commit(key: BlobKey): Promise<void>;
 }

@@ -18,6 +18,7 @@ export async function discardBlobs(transaction: Transaction<Schema>, blobs: read
             query.exists(query.selectFrom("jobs").select("id").where("core_blob", "=", blob)),
             query.exists(query.selectFrom("attachments").select("job_id").where("blob", "=", blob)),
             query.exists(query.selectFrom("binaries").select("sha256").where("blob", "=", blob)),
+            query.exists(query.selectFrom("binaries").select("sha256").where("index_blob", "=", blob)),
           ])
           .as("used"),
       ])

@@ -165,12 +165,24 @@ class FileBlobWriter implements BlobWriter {
     return this.#sink.sha256;
   }
 
+  async park(): Promise<void> {
+    if (!this.stream.writableFinished) throw new TypeError("parked before the stream has finished");
+    await this.#sink.close();
+  }
+
+  /** Through a descriptor of its own where the sink's is closed: what is made durable is the file's data, whoever wrote it. */
+  async #sync(): Promise<void> {
+    if (!this.stream.destroyed) return await this.#sink.file.sync();
+    await using file = await open(this.path, O_RDONLY | O_NOFOLLOW);
+    await file.sync();
+  }
+
   async commit(key: BlobKey): Promise<void> {
     const target = checkedPath(this.#root, key);
     if (this.#committed) throw new TypeError("committed twice");
     if (!this.stream.writableFinished) throw new TypeError("committed before the stream has finished");
     try {
-      await this.#sink.file.sync();
+      await this.#sync();
       const made = await mkdir(dirname(target), { recursive: true, mode: 0o700 });
       await rename(this.path, target);
       this.#committed = true;

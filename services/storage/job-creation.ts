@@ -31,6 +31,7 @@ function newRow(job: NewJob): JobTable {
     attempts: 0,
     run: 0,
     when_missing: job.whenMissing,
+    waits_until: job.waitsUntil,
     core_blob: job.coreBlob,
     core_filename: clean(core.filename),
     core_size: core.size,

@@ -37,6 +37,8 @@ export interface NewJob {
   readonly idempotencyKey: string | null;
   readonly status: "queued" | "awaiting_binaries";
   readonly whenMissing: WhenMissing;
+  /** RFC 3339: when a parked job starts without what it waits for; null for one that is not parked. */
+  readonly waitsUntil: string | null;
   readonly core: CoreSummary;
   readonly coreBlob: BlobKey;
   readonly labels: Labels;

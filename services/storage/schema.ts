@@ -19,6 +19,8 @@ export interface JobTable {
   /** Raised at every start: the fencing token that keeps a worker that lost its job from storing a result. */
   run: number;
   when_missing: WhenMissing;
+  /** When a parked job starts without what it waits for. */
+  waits_until: string | null;
   core_blob: string | null;
   core_filename: string | null;
   core_size: number;
@@ -75,6 +77,30 @@ export interface BinaryTable {
   has_debug_info: number;
   blob: string;
   created_at: string;
+  path: string | null;
+  origin: "upload" | "debuginfod";
+  debug_link: string | null;
+  debug_link_crc: number | null;
+  alt_build_id: string | null;
+  alt_name: string | null;
+  crc: number | null;
+  /** Of gdb's index: `running` while a worker makes it, `none` when gdb has nothing to index. Null: not tried. */
+  index_state: "running" | "ready" | "failed" | "none" | null;
+  index_since: string | null;
+  index_blob: string | null;
+  index_detail: string | null;
+}
+
+/** What was asked of upstream debuginfod servers: one at a time, and not again soon when nobody has it. */
+export interface UpstreamRequestTable {
+  project_id: string;
+  build_id: string;
+  kind: "executable" | "debuginfo";
+  /** Who asks now; the lease ends when the asker died. */
+  lease: string | null;
+  lease_until: string | null;
+  /** Until then the answer `nobody has it` stands. */
+  missing_until: string | null;
 }
 
 export interface JobBinaryTable {
@@ -110,4 +136,5 @@ export interface Schema {
   job_binaries: JobBinaryTable;
   attachments: AttachmentTable;
   blob_trash: BlobTrashTable;
+  upstream_requests: UpstreamRequestTable;
 }

@@ -15,6 +15,7 @@ export function newJob(some: Partial<NewJob> = {}): NewJob {
     idempotencyKey: null,
     status: "queued",
     whenMissing: "analyze",
+    waitsUntil: null,
     core: {
       filename: "core.4711",
       size: 123_456,
@@ -45,6 +46,11 @@ export function newBinary(some: Partial<NewBinary> & { readonly content: string 
     filename: "python3.11",
     has_symbols: true,
     has_debug_info: false,
+    path: null,
+    origin: "upload",
+    debug_link: null,
+    alt_link: null,
+    crc: null,
     blob: `binaries/${digest(content)}`,
     ...fields,
   };

@@ -10,7 +10,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Database, openDatabase } from "../../services/storage/database.ts";
 import { createJobStore } from "../../services/storage/job-store.ts";
 import { createReportStore } from "../../services/storage/report-store.ts";
-import { newJob } from "./sample.ts";
+import { newBinary, newJob } from "./sample.ts";
 
 let folder: string;
 let url: string;
@@ -89,7 +89,7 @@ test("two queries at once in one process keep their transactions apart", async (
   const jobs = createJobStore(database);
   const good = newJob();
   const bad = newJob({
-    binaries: [{ ...good.core, build_id: null, kind: "debug", has_symbols: true, has_debug_info: true, size: 1, blob: "b", filename: "f" }],
+    binaries: [newBinary({ content: "f", build_id: null, kind: "debug", filename: "f" })],
   });
   // The second attachment has the first one's place: the whole job must go.
   const broken = jobs.create({ ...bad, id: good.id });

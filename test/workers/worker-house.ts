@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { v7 as newId } from "uuid";
 import type { Job } from "../../services/contract/job.ts";
 import { inspectBinaryFile } from "../../services/intake/binary/inspect-binary.ts";
+import { newBinary } from "../../services/intake/binary/new-binary.ts";
 import { createLogger } from "../../services/log/logger.ts";
 import { type AnalysisQueue, openAnalysisQueue } from "../../services/queue/analysis-queue.ts";
 import { connectRedis, type RedisConnections } from "../../services/queue/connection.ts";
@@ -85,8 +86,7 @@ async function store(blobs: BlobStore, path: string, key: string): Promise<{ siz
 async function storeBinary(blobs: BlobStore, path: string): Promise<NewBinary> {
   const facts = await inspectBinaryFile(await realpath(path));
   const { size, sha256, key } = await store(blobs, path, `binaries/${newId()}`);
-  const { kind, hasSymbols, hasDebugInfo, buildId } = facts;
-  return { build_id: buildId, kind, size, sha256, filename: basename(path), has_symbols: hasSymbols, has_debug_info: hasDebugInfo, blob: key };
+  return newBinary({ facts, size, sha256, filename: basename(path), path: null, origin: "upload", blob: key });
 }
 
 export async function openWorkerHouse(): Promise<WorkerHouse> {
@@ -119,6 +119,7 @@ export async function openWorkerHouse(): Promise<WorkerHouse> {
         idempotencyKey: null,
         status: "queued",
         whenMissing: "analyze",
+        waitsUntil: null,
         core: { filename: basename(core), size, sha256, executable_name: null, pid: null, signal: null, command_line: null },
         coreBlob: key,
         labels: {},

@@ -1,6 +1,6 @@
 /** What the core's segments say of an address: mapped, writable, code, and whether its bytes are known. Pure. */
 import type { CoreFacts } from "../../services/intake/core/core-facts.ts";
-import type { Choice } from "./choose-binaries.ts";
+import type { Choice } from "../../services/intake/needs/choose-binaries.ts";
 
 const within = (address: bigint, range: { readonly start: string; readonly end: string }) => address >= BigInt(range.start) && address < BigInt(range.end);
 

@@ -11,14 +11,13 @@ import type { Limits } from "../../services/contract/limits.ts";
 import type { Warning } from "../../services/contract/report.ts";
 import { inspectBinaryFile } from "../../services/intake/binary/inspect-binary.ts";
 import type { CoreFacts } from "../../services/intake/core/core-facts.ts";
-import type { BinaryStore, StoredBinary } from "../../services/storage/binary-store.ts";
+import type { Choice } from "../../services/intake/needs/choose-binaries.ts";
+import { findBinaries, type NeedsStore } from "../../services/intake/needs/find-binaries.ts";
+import { type PlannedModule, planView, type ViewPlan } from "../../services/intake/needs/view-plan.ts";
+import type { BinaryStore } from "../../services/storage/binary-store.ts";
 import type { BlobKey, BlobStore } from "../../services/storage/blob-store.ts";
-import { type Choice, chooseBinaries } from "./choose-binaries.ts";
 import type { Manifest } from "./helper-answer.ts";
-import { placeFile, sandboxFolder } from "./job-folder.ts";
-import { missingBinaries } from "./missing-binaries.ts";
-import { linkSysroot, type PlacedFile } from "./sysroot-links.ts";
-import { sysrootPath } from "./sysroot-path.ts";
+import { placeFile, placeLink, sandboxFolder } from "./job-folder.ts";
 
 export interface GatherInput {
   readonly jobId: string;
@@ -27,7 +26,7 @@ export interface GatherInput {
   readonly facts: CoreFacts;
   /** The job folder, empty. */
   readonly folder: string;
-  readonly binaries: Pick<BinaryStore, "byBuildIds" | "ofJob">;
+  readonly binaries: NeedsStore & Pick<BinaryStore, "ofJob">;
   readonly blobs: Pick<BlobStore, "localFile">;
   readonly limits: Pick<Limits, "frames_per_thread" | "threads">;
   readonly signal: AbortSignal;
@@ -42,49 +41,34 @@ export interface Gathered {
   readonly executable: string | null;
 }
 
-/** Files whose path another module of the core has taken (replaced while mapped) go here, out of the crashed machine's paths. */
-const besideSysroot = ".inquest";
-
-async function placeBlob(input: GatherInput, blob: BlobKey, to: string): Promise<boolean> {
-  await using file = await input.blobs.localFile(blob);
-  return placeFile(file.path, to);
-}
-
-async function placeBinary(input: GatherInput, file: StoredBinary, path: string): Promise<PlacedFile | null> {
-  const wanted = sysrootPath(path);
-  for (const place of [wanted, `${besideSysroot}/${file.sha256}`]) {
-    // Beside the sysroot a file has its digest for a name: what is there already is the same.
-    if (place === null || (!(await placeBlob(input, file.blob, join(input.folder, "sysroot", place))) && place === wanted)) continue;
-    const { soname, interpreter } = await inspectBinaryFile(join(input.folder, "sysroot", place));
-    return { path: place, soname: place === wanted ? soname : null, interpreter, isInterpreter: false };
+/** Lays the view out in the job folder. False for a file that could not be placed. */
+async function placeView(input: GatherInput, plan: ViewPlan): Promise<ReadonlySet<string>> {
+  const placed = new Set<string>();
+  for (const { at, blob } of plan.files) {
+    input.signal.throwIfAborted();
+    await using file = await input.blobs.localFile(blob);
+    if (await placeFile(file.path, join(input.folder, at))) placed.add(at);
   }
-  return null;
+  for (const { at, target } of plan.links) await placeLink(target, join(input.folder, at));
+  return placed;
 }
 
-async function placeDebugFile(input: GatherInput, file: StoredBinary): Promise<string | null> {
-  const id = file.build_id;
-  if (id === null || !/^[0-9a-f]{4,128}$/.test(id)) return null;
-  const place = `debug/.build-id/${id.slice(0, 2)}/${id.slice(2)}.debug`;
-  await placeBlob(input, file.blob, join(input.folder, place));
-  return `${sandboxFolder}/${place}`;
-}
-
-async function placeModule(input: GatherInput, choice: Choice, placed: PlacedFile[]): Promise<Manifest["modules"][number]> {
-  const { module, file, debugFile } = choice;
-  const binary = file === null ? null : await placeBinary(input, file, module.path);
-  if (binary !== null) placed.push({ ...binary, isInterpreter: module.kind === "interpreter" && !binary.path.startsWith(besideSysroot) });
+function manifestModule({ choice, file, debugFile }: PlannedModule, placed: ReadonlySet<string>): Manifest["modules"][number] {
+  const inside = (at: string | null) => (at === null || !placed.has(at) ? null : `${sandboxFolder}/${at}`);
+  const { module } = choice;
   return {
     path: module.path,
     build_id: module.buildId,
-    file: binary === null ? null : `${sandboxFolder}/sysroot/${binary.path}`,
-    debug_file: debugFile === null ? null : await placeDebugFile(input, debugFile),
+    file: inside(file),
+    debug_file: inside(debugFile),
     mappings: module.mappings.map(({ start, end, offset }) => ({ start, end, offset })),
   };
 }
 
 async function placeCore(input: GatherInput): Promise<void> {
   try {
-    await placeBlob(input, input.coreBlob, join(input.folder, "core"));
+    await using file = await input.blobs.localFile(input.coreBlob);
+    await placeFile(file.path, join(input.folder, "core"));
   } catch (error) {
     if (error instanceof Failure && error.code === "blob_not_found") throw new Failure("core_lost", "the core is no longer stored", { cause: error });
     throw error;
@@ -92,19 +76,16 @@ async function placeCore(input: GatherInput): Promise<void> {
 }
 
 export async function gather(input: GatherInput): Promise<Gathered> {
-  const { facts, limits } = input;
+  const { facts, limits, binaries, blobs } = input;
   await placeCore(input);
-  const buildIds = [...new Set(facts.modules.flatMap((module) => module.buildId ?? []))];
-  const uploads = await input.binaries.ofJob(input.jobId);
-  const stored = await input.binaries.byBuildIds(input.projectId, buildIds);
-  const { choices, warnings } = chooseBinaries(facts, uploads, stored);
-  const placed: PlacedFile[] = [];
-  const modules: Manifest["modules"] = [];
-  for (const choice of choices) {
-    input.signal.throwIfAborted();
-    modules.push(await placeModule(input, choice, placed));
-  }
-  await linkSysroot(join(input.folder, "sysroot"), placed);
+  const uploads = await binaries.ofJob(input.jobId);
+  const found = await findBinaries(binaries, input.projectId, facts, uploads);
+  const plan = await planView(found.choices, found.debugFiles, async ({ blob }) => {
+    await using file = await blobs.localFile(blob);
+    return await inspectBinaryFile(file.path);
+  });
+  const placed = await placeView(input, plan);
+  const modules = plan.modules.map((each) => manifestModule(each, placed));
   const manifest: Manifest = {
     core: `${sandboxFolder}/core`,
     machine: facts.machine,
@@ -116,5 +97,5 @@ export async function gather(input: GatherInput): Promise<Gathered> {
   };
   await writeFile(join(input.folder, "manifest.json"), JSON.stringify(manifest), { mode: 0o600 });
   const executable = modules.find((each) => each.path === facts.executable)?.file ?? null;
-  return { manifest, choices, missing: missingBinaries(facts, choices), warnings, executable };
+  return { manifest, choices: found.choices, missing: found.missing, warnings: found.warnings, executable };
 }

@@ -6,7 +6,7 @@
  */
 import { constants } from "node:fs";
 import { copyFile, link, mkdir, readlink, rm, symlink } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
+import { dirname, join } from "node:path";
 import { Failure } from "../../services/contract/failure.ts";
 
 /** Where the sandbox shows the folder. */
@@ -30,7 +30,7 @@ export async function makeJobFolder(root: string, name: string): Promise<JobFold
   const remove = () => rm(path, { recursive: true, force: true, maxRetries: 3 });
   try {
     await remove();
-    for (const folder of ["", "sysroot", "debug", "out"]) await mkdir(join(path, folder), { recursive: true, mode: 0o700 });
+    for (const folder of ["", "sysroot", "debug", "index", "out"]) await mkdir(join(path, folder), { recursive: true, mode: 0o700 });
   } catch (error) {
     throw storageFault(error);
   }
@@ -60,15 +60,14 @@ export async function placeFile(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** A relative link at `at` to `target`, both below the sysroot. What is there already stays. */
+/** A link at `at` with the text `target`; both are ours, and relative. What is there already stays. */
 export async function placeLink(target: string, at: string): Promise<boolean> {
   try {
     await mkdir(dirname(at), { recursive: true, mode: 0o700 });
-    await symlink(relative(dirname(at), target), at);
+    await symlink(target, at);
     return true;
   } catch (error) {
-    if (["EEXIST", "ENOTDIR", "ENAMETOOLONG", "ELOOP"].includes(errorCode(error)))
-      return (await readlink(at).catch(() => null)) === relative(dirname(at), target);
+    if (["EEXIST", "ENOTDIR", "ENAMETOOLONG", "ELOOP"].includes(errorCode(error))) return (await readlink(at).catch(() => null)) === target;
     throw storageFault(error);
   }
 }

@@ -3,6 +3,7 @@ import { Failure } from "../../services/contract/failure.ts";
 import type { JobStage, MissingBinary } from "../../services/contract/job.ts";
 import type { Limits } from "../../services/contract/limits.ts";
 import type { Report } from "../../services/contract/report.ts";
+import type { NeedsStore } from "../../services/intake/needs/find-binaries.ts";
 import type { BinaryStore } from "../../services/storage/binary-store.ts";
 import type { BlobKey, BlobStore } from "../../services/storage/blob-store.ts";
 import type { GdbSession, OpenGdbOptions } from "../gdb/debugger.ts";
@@ -16,7 +17,7 @@ import { makeJobFolder } from "./job-folder.ts";
 
 export interface PipelineParts {
   readonly blobs: Pick<BlobStore, "localFile">;
-  readonly binaries: Pick<BinaryStore, "byBuildIds" | "ofJob">;
+  readonly binaries: NeedsStore & Pick<BinaryStore, "ofJob">;
   readonly openGdb: (options: OpenGdbOptions) => Promise<GdbSession>;
   readonly gdb: string;
   readonly limits: Pick<Limits, "job_seconds" | "debug_seconds" | "debug_memory_bytes" | "frames_per_thread" | "threads">;

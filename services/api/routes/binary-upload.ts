@@ -12,7 +12,7 @@ import type { Metrics } from "../metrics.ts";
 import { answers, json } from "../schema/answers.ts";
 import { reference } from "../schema/reference.ts";
 import { toBinary } from "../submit/binary-document.ts";
-import { keepBinaries } from "../submit/keep-binaries.ts";
+import { keepBinaries } from "../../intake/binary/keep-binaries.ts";
 import { requireRoom } from "../submit/require-room.ts";
 import { BinaryList, BuildIdParameter } from "./binaries.ts";
 

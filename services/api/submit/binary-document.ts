@@ -1,12 +1,7 @@
 /** A stored binary as users see it: where its bytes lie is left out. */
 import type { Binary } from "../../contract/binary.ts";
+import type { StoredBinary } from "../../storage/binary-store.ts";
 
-export const toBinary = ({ build_id, kind, size, sha256, filename, has_symbols, has_debug_info }: Binary): Binary => ({
-  build_id,
-  kind,
-  size,
-  sha256,
-  filename,
-  has_symbols,
-  has_debug_info,
-});
+export function toBinary({ blob: _blob, created_at: _since, index_blob: _index, ...binary }: StoredBinary): Binary {
+  return binary;
+}

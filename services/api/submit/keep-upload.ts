@@ -12,8 +12,9 @@ import type { ReceivedCore, ReceivedUpload } from "../../intake/received-upload.
 import type { BinaryStore } from "../../storage/binary-store.ts";
 import type { BlobKey, BlobStore } from "../../storage/blob-store.ts";
 import type { Attachment, JobStore } from "../../storage/job-store.ts";
-import { commitBinaries } from "./keep-binaries.ts";
-import { missingBinaries } from "./missing-binaries.ts";
+import { commitBinaries } from "../../intake/binary/keep-binaries.ts";
+import { findBinaries } from "../../intake/needs/find-binaries.ts";
+import { isAwaited } from "../../intake/needs/missing-binaries.ts";
 
 export interface Keepers {
   readonly jobs: Pick<JobStore, "create">;
@@ -65,18 +66,16 @@ export async function keepUpload(keepers: Keepers, project: string, upload: Rece
     const kept = await commitBinaries(binaries, project, upload.binaries, committed);
     const attachments = await commitAttachments(upload, id, committed);
 
-    const came = new Set(kept.flatMap(({ build_id }) => (build_id === null ? [] : [build_id])));
-    const asked = upload.core.facts.modules.flatMap(({ buildId }) => (buildId === null || came.has(buildId) ? [] : [buildId]));
-    const absent = new Set(await binaries.missing(project, asked));
-    const had = came.union(new Set(asked.filter((buildId) => !absent.has(buildId))));
-    const missing = missingBinaries(upload.core.facts, had, new Set(kept.flatMap(({ filename }) => filename ?? [])));
+    const { missing } = await findBinaries(binaries, project, upload.core.facts, kept);
+    const parked = upload.whenMissing === "wait" && missing.some(isAwaited);
 
     return await jobs.create({
       id,
       projectId: project,
       idempotencyKey: upload.idempotencyKey,
-      status: upload.whenMissing === "wait" && missing.length > 0 ? "awaiting_binaries" : "queued",
+      status: parked ? "awaiting_binaries" : "queued",
       whenMissing: upload.whenMissing,
+      waitsUntil: parked ? after(limits.awaiting_binaries_seconds) : null,
       core: summary(upload.core),
       coreBlob,
       labels: labelsOf(upload),

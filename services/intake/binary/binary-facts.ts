@@ -23,5 +23,9 @@ export interface BinaryFacts {
   /** PT_INTERP: the dynamic linker that the file asks for. */
   readonly interpreter: string | null;
   readonly debugLink: { readonly name: string; readonly crc: number } | null;
+  /** `.gnu_debugaltlink`: the supplementary file that dwz moved shared debug information to. */
+  readonly altLink: { readonly name: string; readonly buildId: string } | null;
+  /** CRC-32 of the whole file, as `.gnu_debuglink` has it; only of debug files, null for all others. */
+  readonly crc: number | null;
   readonly warnings: readonly Warning[];
 }

@@ -4,6 +4,7 @@
  * Told from headers only, never by running or loading the file. A file without section headers is still known by its
  * program headers; one without either is `not_a_binary`.
  */
+import { crc32 } from "node:zlib";
 import { Failure } from "../../contract/failure.ts";
 import type { Warning } from "../../contract/report.ts";
 import { type ByteSource, openFileSource } from "../elf/byte-source.ts";
@@ -18,6 +19,7 @@ import { DF_1_PIE, type DynamicFacts, noDynamic, readDynamicFacts } from "./dyna
 
 const MOST_NOTE_BYTES = 1 << 20;
 const MOST_LINK_BYTES = 8192;
+const CRC_CHUNK = 1 << 20;
 
 export async function inspectBinaryFile(path: string): Promise<BinaryFacts> {
   await using source = await openFileSource(path);
@@ -46,6 +48,8 @@ export async function inspectBinary(source: ByteSource): Promise<BinaryFacts> {
     soname: dynamic.soname,
     interpreter,
     debugLink: await readDebugLink(source, header, kept.get(".gnu_debuglink")),
+    altLink: await readAltLink(source, kept.get(".gnu_debugaltlink")),
+    crc: isDebug ? await crcOf(source) : null,
     warnings: warningsOf(source, header, headers, promised, sections),
   };
 }
@@ -99,6 +103,26 @@ async function readDebugLink(source: ByteSource, header: ElfHeader, section: Sec
   const name = textAt(bytes, 0);
   if (name === "" || bytes.length < 8) return null;
   return { name, crc: fieldsOf(bytes, header).u32(Math.ceil((Buffer.byteLength(name) + 1) / 4) * 4) };
+}
+
+/** `.gnu_debugaltlink`: a name with its NUL, then the bytes of the supplementary file's build-id. */
+async function readAltLink(source: ByteSource, section: Section | undefined): Promise<BinaryFacts["altLink"]> {
+  if (section === undefined) return null;
+  const bytes = await source.read(section.offset, Math.min(section.size, MOST_LINK_BYTES));
+  const end = bytes.indexOf(0);
+  const id = end < 0 ? Buffer.alloc(0) : bytes.subarray(end + 1);
+  return id.length < 2 || id.length > 64 ? null : { name: textAt(bytes, 0), buildId: id.toString("hex") };
+}
+
+async function crcOf(source: ByteSource): Promise<number> {
+  let crc = 0;
+  for (let at = 0; at < source.size; ) {
+    const bytes = await source.read(at, CRC_CHUNK);
+    if (bytes.length === 0) break;
+    crc = crc32(bytes, crc);
+    at += bytes.length;
+  }
+  return crc;
 }
 
 function warningsOf(source: ByteSource, header: ElfHeader, headers: readonly ProgramHeader[], promised: number, sections: readonly Section[]): Warning[] {

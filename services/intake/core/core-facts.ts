@@ -89,6 +89,8 @@ export interface CoreFacts {
   readonly modules: readonly CoreModule[];
   /** Mapped files that are no ELF as far as the core tells. */
   readonly otherFiles: readonly { readonly path: string; readonly start: string; readonly end: string; readonly offset: number }[];
+  /** `start` of the modules whose code the threads' stacks mention, in the order of reading; null when it cannot be told. */
+  readonly codeOnStacks: readonly string[] | null;
   /** Where `modules` came from. */
   readonly modulesSource: "nt_file" | "link_map" | null;
   /** Bytes that the headers promise and the file lacks; 0 for a whole core. */

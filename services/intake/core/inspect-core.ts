@@ -12,6 +12,7 @@ import { hex } from "../elf/fields.ts";
 import { PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE, type ProgramHeader, readProgramHeaders } from "../elf/program-headers.ts";
 import { type AuxiliaryVector, parseAuxiliaryVector } from "./auxiliary-vector.ts";
 import { readCommandLine } from "./command-line.ts";
+import { codeOnStacks } from "./code-on-stacks.ts";
 import type { CoreFacts, CoreModule, CoreSegment } from "./core-facts.ts";
 import { type CoreMemory, coreMemory } from "./core-memory.ts";
 import { type CoreNotes, NT_AUXV, NT_FILE, NT_PRPSINFO, NT_PRSTATUS, NT_SIGINFO, readCoreNotes } from "./core-notes.ts";
@@ -45,6 +46,7 @@ export async function inspectCore(source: ByteSource): Promise<CoreFacts> {
   const executable = found.modules.find((each) => each.kind === "executable")?.path ?? (await textOf(memory, auxv, "AT_EXECFN"));
   const argv = await readCommandLine(memory, auxv, notes.of(NT_AUXV)[0]);
   const missingBytes = headers.reduce((most, each) => Math.max(most, beyond(each, source.size)), 0);
+  const onStacks = await codeOnStacks(notes.of(NT_PRSTATUS), machineName(header), header, found.modules, memory);
   const madeBy = guessMaker(notes, header.shnum > 1, found.modules);
   const facts: CoreFacts = {
     machine: machineName(header),
@@ -67,6 +69,7 @@ export async function inspectCore(source: ByteSource): Promise<CoreFacts> {
     platform: await textOf(memory, auxv, "AT_PLATFORM"),
     segments: loads.map(toSegment),
     ...found,
+    codeOnStacks: onStacks?.map((module) => module.start) ?? null,
     missingBytes,
     warnings: [],
   };

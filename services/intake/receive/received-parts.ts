@@ -2,12 +2,16 @@
 import { Failure } from "../../contract/failure.ts";
 import type { Limits } from "../../contract/limits.ts";
 import type { BlobStore, BlobWriter } from "../../storage/blob-store.ts";
+import { entryPath } from "../archive/archive-entry.ts";
+import { type ArchiveKind, archiveKind } from "../archive/archive-kind.ts";
+import { type Archive, eachEntry } from "../archive/unpack-archive.ts";
 import { inspectBinaryFile } from "../binary/inspect-binary.ts";
 import { inspectCoreFile } from "../core/inspect-core.ts";
 import { parseCoreFileName } from "../core-file-name.ts";
-import type { ChunkSource } from "./chunk-source.ts";
+import { cleanFileName } from "../multipart/file-names.ts";
+import { type ChunkSource, withHead } from "./chunk-source.ts";
 import type { ReceivedAttachment, ReceivedBinary, ReceivedCore } from "../received-upload.ts";
-import { requireBinary, requireCore, requireText } from "../sniff.ts";
+import { isBinary, requireBinary, requireCore, requireText } from "../sniff.ts";
 import { type FileRules, receiveFile } from "./receive-file.ts";
 import { RoomWatch } from "./room-watch.ts";
 
@@ -15,6 +19,7 @@ export class ReceivedParts implements AsyncDisposable {
   core: ReceivedCore | null = null;
   readonly binaries: ReceivedBinary[] = [];
   readonly attachments: ReceivedAttachment[] = [];
+  #binaryParts = 0;
   readonly #writers: BlobWriter[] = [];
   readonly #blobs: BlobStore;
   readonly #limits: Limits;
@@ -37,11 +42,43 @@ export class ReceivedParts implements AsyncDisposable {
     this.core = { writer, filename, nameLabels: parseCoreFileName(filename), facts: await inspectCoreFile(writer.path) };
   }
 
-  async addBinary(body: ChunkSource, filename: string | null): Promise<void> {
+  /** An ELF file, or an archive of them. */
+  async addBinary(body: ChunkSource, filename: string | null, path: string | null = null): Promise<void> {
     const { binaries_per_job: most, binary_bytes: limit } = this.#limits;
-    if (this.binaries.length >= most) throw new Failure("too_many_parts", `more than ${most} binaries came in one request`);
-    const writer = await this.#receive(body, filename, { part: "binary", limit, judge: requireBinary });
-    this.binaries.push({ writer, filename, facts: await inspectBinaryFile(writer.path) });
+    this.#binaryParts += 1;
+    if (this.#binaryParts > most) throw new Failure("too_many_parts", `more than ${most} binaries came in one request`);
+    let kind: ArchiveKind | null = null;
+    const judge = (first: Buffer, name: string | null) => {
+      kind = archiveKind(first);
+      if (kind === null) requireBinary(first, name);
+    };
+    const writer = await receiveFile(body, filename, { part: "binary", limit, judge }, this.#blobs, this.#room);
+    if (kind === null) return await this.#keepBinary(writer, filename, path);
+    // The archive itself is not kept.
+    await using archive = writer;
+    await this.#addArchive({ path: archive.path, size: archive.size, kind, filename });
+  }
+
+  async #addArchive(archive: Archive): Promise<void> {
+    const before = this.binaries.length;
+    const { binary_bytes: limit } = this.#limits;
+    await eachEntry(archive, this.#limits, async ({ name, body }) => {
+      const first = await body.next();
+      // Scripts, texts and links in a folder of binaries are no mistake of the sender's.
+      if (first === null || !isBinary(first)) return;
+      const whole = withHead([first], body);
+      const filename = cleanFileName(name);
+      const writer = await receiveFile(whole, filename, { part: "binary", limit, judge: requireBinary }, this.#blobs, this.#room);
+      await this.#keepBinary(writer, filename, entryPath(name));
+    });
+    if (this.binaries.length === before) throw new Failure("not_a_binary", `the archive ${JSON.stringify(archive.filename)} holds no ELF file`);
+  }
+
+  /** Thousands of files may come in one request: their descriptors are given back. */
+  async #keepBinary(writer: BlobWriter, filename: string | null, path: string | null): Promise<void> {
+    this.#writers.push(writer);
+    await writer.park();
+    this.binaries.push({ writer, filename, path, facts: await inspectBinaryFile(writer.path) });
   }
 
   async addAttachment(body: ChunkSource, filename: string | null): Promise<void> {

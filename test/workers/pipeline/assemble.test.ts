@@ -145,7 +145,7 @@ describe("a report", () => {
   const debugged: Debugged = { python: null, native: null, gdb: null, warnings: [{ code: "debugger_died", detail: "x" }], timings_ms: {} };
   const made = (some: Partial<Debugged> = {}, core = coreFacts()) => {
     const module = coreModule("/usr/bin/python3.11", "aaaa", { kind: "executable" });
-    const choices = [{ module, found: "upload" as const, file: storedBinary("python3.11", "aaaa"), debugFile: null }];
+    const choices = [{ module, found: "upload" as const, file: storedBinary("python3.11", "aaaa"), debugFile: null, rejected: [] }];
     const gathered = { choices, warnings: [] };
     return assemble({
       jobId: "0193515a-7c1e-7000-8000-000000000001",

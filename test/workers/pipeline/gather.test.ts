@@ -51,7 +51,12 @@ async function gathered(modules: readonly CoreModule[], uploads: readonly Stored
     coreBlob,
     facts: coreFacts({ modules, executable }),
     folder: folder.path,
-    binaries: { ofJob: () => Promise.resolve([...uploads]), byBuildIds: () => Promise.resolve([]) },
+    binaries: {
+      ofJob: () => Promise.resolve([...uploads]),
+      byBuildIds: () => Promise.resolve([]),
+      byPaths: () => Promise.resolve([]),
+      debugFilesNamed: () => Promise.resolve([]),
+    },
     blobs,
     limits: { frames_per_thread: 500, threads: 100 },
     signal: new AbortController().signal,
@@ -67,7 +72,7 @@ const idOf = async (path: string) => (await inspectBinaryFile(await realpath(pat
 describe("gather", () => {
   test("makes the folder that the sandbox sees, private, with the core linked and not copied", async () => {
     const { folder } = await gathered([], []);
-    expect((await readdir(folder.path)).toSorted()).toEqual(["core", "debug", "manifest.json", "out", "sysroot"]);
+    expect((await readdir(folder.path)).toSorted()).toEqual(["core", "debug", "index", "manifest.json", "out", "sysroot"]);
     expect((await stat(folder.path)).mode & 0o777).toBe(0o700);
     expect((await stat(join(folder.path, "core"))).nlink).toBe(2);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { chooseBinaries } from "../../../workers/pipeline/choose-binaries.ts";
-import { coreFacts, coreModule, storedBinary } from "./sample-facts.ts";
+import { chooseBinaries } from "../../../services/intake/needs/choose-binaries.ts";
+import { coreFacts, coreModule, storedBinary } from "../../workers/pipeline/sample-facts.ts";
 
 const python = coreModule("/usr/bin/python3.11", "aaaa", { kind: "executable" });
 const libc = coreModule("/usr/lib/libc.so.6", "bbbb");
@@ -61,9 +61,27 @@ describe("choosing binaries", () => {
     expect(choose([python], [debug]).choices[0]).toMatchObject({ found: "missing", file: null, debugFile: debug });
   });
 
-  test("tells of an upload that fits nothing", () => {
-    const { warnings } = choose([libc], [storedBinary("libz.so", "eeee")]);
-    expect(warnings).toEqual([{ code: "binary_unused", detail: expect.stringContaining("libz.so") }]);
+  test("tells of two files with one build-id, and which was taken", () => {
+    const stored = [storedBinary("libc.so.6", "bbbb", { sha256: "11".repeat(32) }), storedBinary("libc.so.6", "bbbb", { sha256: "22".repeat(32) })];
+    const { choices, warnings } = choose([libc], [], stored);
+    expect(choices[0]?.file).toBe(stored[0]);
+    expect(warnings).toEqual([{ code: "build_id_conflict", detail: expect.stringContaining("2 different files claim the build-id bbbb") }]);
+    // The same bytes twice, and a debug file beside what ran, are no conflict.
+    const same = [storedBinary("libc.so.6", "bbbb"), storedBinary("libc.so.6", "bbbb"), storedBinary("libc.debug", "bbbb", { kind: "debug", sha256: "33" })];
+    expect(choose([libc], [], same).warnings).toEqual([]);
+  });
+
+  test("takes a stored file without a build-id by the path it came from, and says so when several did", () => {
+    const one = storedBinary("fast.so", null, { path: "/opt/app/fast.so", sha256: "11".repeat(32) });
+    const two = { ...one, sha256: "22".repeat(32) };
+    expect(choose([nameless], [], [one, two])).toMatchObject({
+      choices: [{ found: "store", file: one }],
+      warnings: [{ code: "build_id_unknown" }, { code: "binary_ambiguous" }],
+    });
+  });
+
+  test("tells a file that an upstream server brought", () => {
+    expect(choose([libc], [], [storedBinary("libc.so.6", "bbbb", { origin: "debuginfod" })]).choices[0]?.found).toBe("debuginfod");
   });
 
   test("leaves the vDSO out: it is no file", () => {

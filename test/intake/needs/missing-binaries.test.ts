@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { chooseBinaries } from "../../../workers/pipeline/choose-binaries.ts";
-import { interpreterPaths, missingBinaries } from "../../../workers/pipeline/missing-binaries.ts";
-import { coreFacts, coreModule, storedBinary } from "./sample-facts.ts";
+import { chooseBinaries } from "../../../services/intake/needs/choose-binaries.ts";
+import { interpreterPaths, missingBinaries } from "../../../services/intake/needs/missing-binaries.ts";
+import { coreFacts, coreModule, storedBinary } from "../../workers/pipeline/sample-facts.ts";
 
 const executable = (path: string) => coreModule(path, "aaaa", { kind: "executable" });
 const libc = coreModule("/usr/lib/libc.so.6", "bbbb");
 
 function missing(modules: readonly ReturnType<typeof coreModule>[], uploads: readonly ReturnType<typeof storedBinary>[] = []) {
   const facts = coreFacts({ modules, executable: modules.find((each) => each.kind === "executable")?.path ?? null });
-  return missingBinaries(facts, chooseBinaries(facts, uploads, []).choices).map(({ path, needed_for }) => `${needed_for} ${path}`);
+  return missingBinaries(facts, chooseBinaries(facts, uploads, []).choices, []).map(({ path, needed_for }) => `${needed_for} ${path}`);
 }
 
 describe("what is missing", () => {

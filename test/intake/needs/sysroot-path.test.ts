@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { sysrootPath } from "../../../workers/pipeline/sysroot-path.ts";
+import { sysrootPath } from "../../../services/intake/needs/sysroot-path.ts";
 
 describe("a path of the crashed machine in the sysroot", () => {
   test.each([
