@@ -9,6 +9,7 @@ import { buildApp } from "./api/app.ts";
 import { authenticateByToken, authenticateLocal, isLoopback, type Authenticate } from "./api/auth/authenticate.ts";
 import { readTokensFile } from "./api/auth/tokens-file.ts";
 import { startHousekeeping } from "./api/housekeeping.ts";
+import { watchParkedJobs } from "./api/submit/parked-jobs.ts";
 import { type Config, readConfig } from "./config/environment.ts";
 import { Failure } from "./contract/failure.ts";
 import { createLogger, type Logger } from "./log/logger.ts";
@@ -74,6 +75,9 @@ async function main(): Promise<void> {
   await using recovery = startRecovery({ jobs, queue, changes, attempts: limits.attempts, log: logger });
   await using housekeeping = startHousekeeping({ database, jobs, blobs, log: logger });
 
+  const binaries = createBinaryStore(database);
+  await using parked = watchParkedJobs({ jobs, binaries, blobs, queue, changes, log: logger });
+
   const app = await buildApp({
     version: packageFile.version,
     logger,
@@ -82,7 +86,7 @@ async function main(): Promise<void> {
     database,
     jobs,
     reports: createReportStore(database),
-    binaries: createBinaryStore(database),
+    binaries,
     blobs,
     queue,
     changes,
@@ -104,6 +108,7 @@ async function main(): Promise<void> {
   clearTimeout(impatience);
   void recovery;
   void housekeeping;
+  void parked;
 }
 
 try {

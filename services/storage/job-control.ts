@@ -62,7 +62,7 @@ export function control(database: Database): Pick<JobStore, "cancel" | "delete" 
         return change(
           transaction,
           { id, projectId, status: ["succeeded", "failed", "awaiting_binaries"] },
-          { status: "queued", stage: "queued", percent: 0, started_at: null, finished_at: null, attempts: 0, error: null },
+          { status: "queued", stage: "queued", percent: 0, started_at: null, finished_at: null, attempts: 0, error: null, waits_until: null },
         );
       });
       if (queued !== null) return toJob(queued);

@@ -17,6 +17,7 @@ import { control } from "./job-control.ts";
 import { creation } from "./job-creation.ts";
 import { readEvents } from "./job-events.ts";
 import { housekeeping } from "./job-housekeeping.ts";
+import { parking } from "./job-parking.ts";
 import { toStoredJob } from "./job-row.ts";
 import { running } from "./job-run.ts";
 import { searching } from "./job-search.ts";
@@ -118,6 +119,14 @@ export interface JobStore {
   /** Ended (or parked) jobs back to `queued`. Null: no such job. Rejects with `job_running`, `job_cancelled` or `core_lost`. */
   requeue(projectId: string, id: string): Promise<Job | null>;
 
+  // Jobs that wait for binaries.
+  /** Oldest first; of one project, or of all. */
+  parked(projectId: string | null): AsyncIterable<ParkedJob>;
+  /** `awaiting_binaries` to `queued`; null when somebody else was first. */
+  unpark(id: string, missing: readonly MissingBinary[]): Promise<Job | null>;
+  /** What a parked job still waits for. */
+  stillMissing(id: string, missing: readonly MissingBinary[]): Promise<void>;
+
   // The worker's changes. False: the job was cancelled, deleted or taken over; the work is to be dropped.
   /** `queued` (or `running`, of a worker that died) to `running`; null when the job is not to be run. */
   start(id: string): Promise<StartedJob | null>;
@@ -139,6 +148,11 @@ export interface JobStore {
   expire(now: Date): Promise<{ readonly cores: number; readonly reports: number; readonly jobs: number }>;
 }
 
+export interface ParkedJob extends StoredJob {
+  /** RFC 3339; null for a job of an older version, which waits on. */
+  readonly waitsUntil: string | null;
+}
+
 export interface UnfinishedJob {
   readonly id: string;
   readonly status: "queued" | "running";
@@ -154,6 +168,7 @@ export function createJobStore(database: Database): JobStore {
     ...control(database),
     ...running(database),
     ...housekeeping(database),
+    ...parking(database),
     get: async (projectId, id) => {
       const row = await database.query.selectFrom("jobs").selectAll().where("project_id", "=", projectId).where("id", "=", id).executeTakeFirst();
       return row === undefined ? null : toStoredJob(row);

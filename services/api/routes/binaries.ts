@@ -1,6 +1,6 @@
 /** What the project knows of binaries: by build-id, and which of many are missing. */
 import { type Static, Type } from "typebox";
-import { Binary } from "../../contract/binary.ts";
+import { Binary, BinaryKind } from "../../contract/binary.ts";
 import { BuildId } from "../../contract/common.ts";
 import { Failure } from "../../contract/failure.ts";
 import type { App } from "../app-type.ts";
@@ -10,11 +10,39 @@ import { reference } from "../schema/reference.ts";
 import { toBinary } from "../submit/binary-document.ts";
 
 export const BinaryList = Type.Object({ items: Type.Array(reference(Binary)) });
+const KnownBinaries = Type.Object({
+  items: Type.Array(reference(Binary)),
+  conflicts: Type.Array(
+    Type.Object({
+      code: Type.Literal("build_id_conflict"),
+      detail: Type.String(),
+      sha256: Type.Array(Type.String()),
+    }),
+    { description: "Files that differ and claim this build-id: of those that ran, of debug files." },
+  ),
+});
 export const BuildIdParameter = Type.Object({ build_id: BuildId });
 
 const askedAtOnce = 5_000;
-const Asked = Type.Object({ build_ids: Type.Array(BuildId, { maxItems: askedAtOnce }) }, { additionalProperties: false });
+const Asked = Type.Object(
+  {
+    build_ids: Type.Array(BuildId, { maxItems: askedAtOnce }),
+    kinds: Type.Optional(
+      Type.Array(BinaryKind, { description: "Only files of these kinds count as being there: an executable and its debug file bear the same build-id." }),
+    ),
+  },
+  { additionalProperties: false },
+);
 const Missing = Type.Object({ missing: Type.Array(BuildId) });
+
+function conflictsOf(buildId: string, found: readonly Binary[]): Static<typeof KnownBinaries>["conflicts"] {
+  return [...Map.groupBy(found, ({ kind }) => kind === "debug").values()].flatMap((files) => {
+    const digests = [...new Set(files.map(({ sha256 }) => sha256))];
+    const what = files[0]?.kind === "debug" ? "debug files" : "files";
+    if (digests.length < 2) return [];
+    return [{ code: "build_id_conflict" as const, detail: `${digests.length} different ${what} claim the build-id ${buildId}.`, sha256: digests }];
+  });
+}
 
 export function binaryRoutes(app: App, { binaries }: Dependencies): void {
   app.get(
@@ -28,14 +56,14 @@ export function binaryRoutes(app: App, { binaries }: Dependencies): void {
           "The executable or library and its separate debug file bear the same build-id, and files that differ may claim the same one: all are listed, newest first.",
         tags: ["binaries"],
         params: BuildIdParameter,
-        response: answers({ 200: json("The files with this build-id.", BinaryList) }, "binary_not_found", "invalid_parameter"),
+        response: answers({ 200: json("The files with this build-id.", KnownBinaries) }, "binary_not_found", "invalid_parameter"),
       },
     },
-    async (request): Promise<Static<typeof BinaryList>> => {
+    async (request): Promise<Static<typeof KnownBinaries>> => {
       const { build_id: buildId } = request.params;
       const found = await binaries.byBuildId(request.caller.project, buildId);
       if (found.length === 0) throw new Failure("binary_not_found", `No binary with the build-id ${buildId} is stored.`);
-      return { items: found.map(toBinary) };
+      return { items: found.map(toBinary), conflicts: conflictsOf(buildId, found) };
     },
   );
 
@@ -57,6 +85,8 @@ export function binaryRoutes(app: App, { binaries }: Dependencies): void {
         ),
       },
     },
-    async (request): Promise<Static<typeof Missing>> => ({ missing: await binaries.missing(request.caller.project, request.body.build_ids) }),
+    async (request): Promise<Static<typeof Missing>> => ({
+      missing: await binaries.missing(request.caller.project, request.body.build_ids, request.body.kinds),
+    }),
   );
 }

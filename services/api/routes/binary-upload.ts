@@ -13,6 +13,7 @@ import { answers, json } from "../schema/answers.ts";
 import { reference } from "../schema/reference.ts";
 import { toBinary } from "../submit/binary-document.ts";
 import { keepBinaries } from "../../intake/binary/keep-binaries.ts";
+import { binariesArrived } from "../submit/parked-jobs.ts";
 import { requireRoom } from "../submit/require-room.ts";
 import { BinaryList, BuildIdParameter } from "./binaries.ts";
 
@@ -24,6 +25,8 @@ const Form = Type.Object({ binary: Type.Array(file) });
 
 const uploadFailures = [
   "not_a_binary",
+  "archive_malformed",
+  "archive_too_large",
   "upload_truncated",
   "upload_aborted",
   "length_required",
@@ -47,6 +50,7 @@ export function binaryUploadRoutes(app: App, dependencies: Dependencies, metrics
       schema: {
         operationId: "addBinaries",
         summary: "Store binaries",
+        description: "Each part is an ELF file, or a tar, tar.gz, tar.zst or zip archive of them: what is no ELF file in an archive is passed over.",
         tags: ["binaries"],
         response: answers(
           { 201: json("What each file is, in the order they came.", BinaryList) },
@@ -65,7 +69,12 @@ export function binaryUploadRoutes(app: App, dependencies: Dependencies, metrics
       await using upload = await receiveBinaries({ request, blobs, limits });
       const kept = await keepBinaries(dependencies, request.caller.project, upload.binaries);
       for (const { writer } of upload.binaries) metrics.uploadBytes.inc({ kind: "binary" }, writer.size);
-      request.log.info({ binaries: kept.length, created: kept.filter(({ created }) => created).length }, "binaries_stored");
+      const started = await binariesArrived(
+        dependencies,
+        request.caller.project,
+        kept.map(({ binary }) => binary),
+      );
+      request.log.info({ binaries: kept.length, created: kept.filter(({ created }) => created).length, jobs_started: started }, "binaries_stored");
       reply.code(201);
       return { items: kept.map(({ binary }) => toBinary(binary)) };
     },
@@ -95,11 +104,14 @@ export function binaryUploadRoutes(app: App, dependencies: Dependencies, metrics
       await requireRoom(blobs, limits, request.headers);
       sendContinue(request, reply);
       await using upload = await receiveBinary({ request, filename: request.query.filename ?? null, blobs, limits });
+      if (upload.binaries.length > 1)
+        throw new Failure("not_a_binary", "The body is an archive of several files.", { hint: "Send archives to POST /v1/binaries." });
       const own = upload.binaries[0]?.facts.buildId ?? null;
       if (own !== buildId) throw new Failure("build_id_mismatch", `The path says ${buildId}, the file ${own === null ? "has no build-id" : `says ${own}`}.`);
       const [kept] = await keepBinaries(dependencies, request.caller.project, upload.binaries);
       if (kept === undefined) throw new Failure("internal_error", "The binary was not kept.");
       if (kept.created) metrics.uploadBytes.inc({ kind: "binary" }, kept.binary.size);
+      await binariesArrived(dependencies, request.caller.project, [kept.binary]);
       reply.code(kept.created ? 201 : 200);
       return toBinary(kept.binary);
     },

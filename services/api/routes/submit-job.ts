@@ -81,6 +81,8 @@ export function submitJobRoute(app: App, dependencies: Dependencies, metrics: Me
           "core_empty",
           "core_malformed",
           "not_a_binary",
+          "archive_malformed",
+          "archive_too_large",
           "attachment_not_text",
           "upload_truncated",
           "upload_aborted",

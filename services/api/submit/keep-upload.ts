@@ -9,6 +9,7 @@ import type { CoreSummary, Job } from "../../contract/job.ts";
 import type { Labels } from "../../contract/common.ts";
 import type { Limits } from "../../contract/limits.ts";
 import type { ReceivedCore, ReceivedUpload } from "../../intake/received-upload.ts";
+import { binariesArrived, lookAfterParking, type ParkingParts } from "./parked-jobs.ts";
 import type { BinaryStore } from "../../storage/binary-store.ts";
 import type { BlobKey, BlobStore } from "../../storage/blob-store.ts";
 import type { Attachment, JobStore } from "../../storage/job-store.ts";
@@ -16,10 +17,10 @@ import { commitBinaries } from "../../intake/binary/keep-binaries.ts";
 import { findBinaries } from "../../intake/needs/find-binaries.ts";
 import { isAwaited } from "../../intake/needs/missing-binaries.ts";
 
-export interface Keepers {
-  readonly jobs: Pick<JobStore, "create">;
+export interface Keepers extends ParkingParts {
+  readonly jobs: Pick<JobStore, "create" | "get" | "parked" | "unpark" | "stillMissing">;
   readonly binaries: BinaryStore;
-  readonly blobs: Pick<BlobStore, "remove">;
+  readonly blobs: Pick<BlobStore, "remove" | "localFile">;
   readonly limits: Limits;
 }
 
@@ -54,8 +55,19 @@ async function commitAttachments(upload: ReceivedUpload, id: string, committed: 
   return result;
 }
 
-/** `created` is false when the idempotency key gave the job that was there. */
+/** `created` is false when the idempotency key gave the job that was there. Jobs that waited for what came with it start. */
 export async function keepUpload(keepers: Keepers, project: string, upload: ReceivedUpload): Promise<{ readonly job: Job; readonly created: boolean }> {
+  const kept = await keepAll(keepers, project, upload);
+  if (!kept.created) return kept;
+  await binariesArrived(
+    keepers,
+    project,
+    upload.binaries.map(({ facts, path }) => ({ build_id: facts.buildId, path })),
+  );
+  return kept.job.status === "awaiting_binaries" ? { ...kept, job: await lookAfterParking(keepers, project, kept.job) } : kept;
+}
+
+async function keepAll(keepers: Keepers, project: string, upload: ReceivedUpload): Promise<{ readonly job: Job; readonly created: boolean }> {
   const { jobs, binaries, blobs, limits } = keepers;
   const id = uuid();
   const committed: BlobKey[] = [];

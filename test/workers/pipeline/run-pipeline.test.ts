@@ -45,7 +45,12 @@ async function run(uploads: readonly StoredBinary[], some: Partial<PipelineParts
   const stages: string[] = [];
   const parts: PipelineParts = {
     blobs: { localFile: (path) => Promise.resolve({ path, [Symbol.asyncDispose]: () => Promise.resolve() }) },
-    binaries: { ofJob: () => Promise.resolve([...uploads]), byBuildIds: () => Promise.resolve([]) },
+    binaries: {
+      ofJob: () => Promise.resolve([...uploads]),
+      byBuildIds: () => Promise.resolve([]),
+      byPaths: () => Promise.resolve([]),
+      debugFilesNamed: () => Promise.resolve([]),
+    },
     openGdb,
     gdb: "gdb",
     limits: readConfig({}).limits,
