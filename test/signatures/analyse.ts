@@ -6,6 +6,7 @@ import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { v7 as newId } from "uuid";
 import type { Report } from "../../services/contract/report.ts";
+import { newBinary } from "../../services/intake/binary/new-binary.ts";
 import { inspectBinaryFile } from "../../services/intake/binary/inspect-binary.ts";
 import type { StoredBinary } from "../../services/storage/binary-store.ts";
 import { openFileBlobStore } from "../../services/storage/file-blob-store.ts";
@@ -38,17 +39,9 @@ export async function openAnalyst(): Promise<Analyst> {
     return { size, sha256, blob: key };
   };
   const store = async (path: string): Promise<StoredBinary> => {
-    const { kind, hasSymbols, hasDebugInfo, buildId } = await inspectBinaryFile(await realpath(path));
+    const facts = await inspectBinaryFile(await realpath(path));
     const bytes = await put(path, `binaries/${newId()}`);
-    return {
-      ...bytes,
-      build_id: buildId,
-      kind,
-      filename: basename(path),
-      has_symbols: hasSymbols,
-      has_debug_info: hasDebugInfo,
-      created_at: "2026-01-01T00:00:00.000Z",
-    };
+    return { ...newBinary({ facts, ...bytes, filename: basename(path), path: null, origin: "upload" }), created_at: "2026-01-01T00:00:00.000Z" };
   };
   const stored = (path: string) => {
     const binary = known.get(path) ?? store(path);
@@ -63,7 +56,12 @@ export async function openAnalyst(): Promise<Analyst> {
       const { blob } = await put(core, `cores/${id}`);
       const parts = {
         blobs,
-        binaries: { byBuildIds: () => Promise.resolve([]), ofJob: () => Promise.resolve(binaries) },
+        binaries: {
+          byBuildIds: () => Promise.resolve([]),
+          byPaths: () => Promise.resolve([]),
+          debugFilesNamed: () => Promise.resolve([]),
+          ofJob: () => Promise.resolve(binaries),
+        },
         openGdb: (options: Parameters<typeof openGdb>[0]) => openGdb({ ...options, helpers }),
         gdb,
         limits,

@@ -47,9 +47,9 @@ function watchPreamble({ raw }: FormRequest): { readonly overrun: Promise<never>
   const { promise, reject } = Promise.withResolvers<never>();
   let skipped = 0;
   const count = (chunk: Buffer) => {
-    skipped += chunk.length;
-    // A chunk is counted before its first boundary is found.
+    // A chunk is counted before its first boundary is found, and may be of any size: only what came before it is certain.
     if (skipped > 2 * MOST_STRAY_BYTES) reject(new Failure("multipart_malformed", "the body does not hold the boundary that the Content-Type announces"));
+    skipped += chunk.length;
   };
   promise.catch(() => {});
   raw.on("data", count);
