@@ -9,6 +9,7 @@ import gdb
 
 from inquest import native_machine
 from inquest.folding import Fold
+from inquest.native_bridge import Bridges
 from inquest.native_frames import FrameTeller
 from inquest.native_modules import ModuleMap
 from inquest.native_walk import Clock, Walk, walk_thread
@@ -32,7 +33,8 @@ def native_answer(manifest: dict) -> dict:
     chosen = _choose_threads(manifest, warnings)
     clock = Clock(_WALK_SECONDS)
     teller = FrameTeller(modules)
-    threads = [_thread(thread, manifest, teller, clock, warnings) for thread in chosen]
+    with Bridges(modules) as bridges:
+        threads = [_thread(thread, manifest, teller, clock, bridges, warnings) for thread in chosen]
     timings["native_threads"] = _since(started)
 
     started = time.perf_counter()
@@ -74,14 +76,13 @@ def _choose_threads(manifest: dict, warnings: List[dict]) -> List["gdb.InferiorT
     return threads[:limit]
 
 
-def _thread(thread: "gdb.InferiorThread", manifest: dict, teller: FrameTeller, clock: Clock, warnings: List[dict]) -> dict:
+def _thread(thread: "gdb.InferiorThread", manifest: dict, teller: FrameTeller, clock: Clock, bridges: Bridges, warnings: List[dict]) -> dict:
     """One ``HelperNativeThread``. A thread that gdb cannot follow keeps the frames told so far."""
     lwp = _lwp(thread)
     walk = Walk()
     frames: List[dict] = []
     try:
-        thread.switch()
-        walk = walk_thread(manifest["frames_per_thread"], clock)
+        walk = walk_thread(thread, manifest["frames_per_thread"], clock, bridges)
         for item in walk.told(manifest["frames_per_thread"]):
             if isinstance(item, Fold):
                 frames.append({"kind": "folded", "cycle": item.cycle, "count": item.count})

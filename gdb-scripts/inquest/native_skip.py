@@ -48,7 +48,7 @@ class Jump(NamedTuple):
     gap: Gap
 
 
-class _FrameId:
+class FrameId:
     """What ``PendingFrame.create_unwind_info`` wants, as values of pointer type."""
 
     def __init__(self, sp: "gdb.Value", pc: "gdb.Value") -> None:
@@ -63,9 +63,9 @@ class _JumpUnwinder(Unwinder):
 
     def __call__(self, pending_frame: "gdb.PendingFrame") -> Optional["gdb.UnwindInfo"]:
         sp, pc = pending_frame.read_register("rsp"), pending_frame.read_register("rip")
-        if _unsigned(sp) != self._jump.sp or _unsigned(pc) != self._jump.pc:
+        if unsigned(sp) != self._jump.sp or unsigned(pc) != self._jump.pc:
             return None
-        info = pending_frame.create_unwind_info(_FrameId(sp, pc))
+        info = pending_frame.create_unwind_info(FrameId(sp, pc))
         for name, value in self._jump.registers.items():
             info.add_saved_register(name, gdb.Value(value).cast(pending_frame.read_register(name).type))
         return info
@@ -84,12 +84,12 @@ class skipping:
         gdb.frame_unwinders.remove(self._unwinder)
 
 
-def _unsigned(value: "gdb.Value") -> int:
+def unsigned(value: "gdb.Value") -> int:
     return int(value) & 0xFFFFFFFFFFFFFFFF
 
 
-def _sp(frame: "gdb.Frame") -> int:
-    return _unsigned(frame.read_register("rsp"))
+def stack_pointer_of(frame: "gdb.Frame") -> int:
+    return unsigned(frame.read_register("rsp"))
 
 
 def _word(address: int) -> int:
@@ -106,7 +106,7 @@ def _slots(frame: "gdb.Frame") -> Slots:
 def arrived(jump: Jump, frame: "gdb.Frame") -> bool:
     """Whether the frame behind the gap is the one that the jump leads to."""
     try:
-        return frame.pc() == jump.registers["rip"] and _sp(frame) == jump.registers["rsp"]
+        return frame.pc() == jump.registers["rip"] and stack_pointer_of(frame) == jump.registers["rsp"]
     except (gdb.error, RuntimeError, ValueError):
         return False
 
@@ -140,7 +140,7 @@ def _find_jump(frames: Sequence["gdb.Frame"], pcs: Sequence[int], types: Sequenc
     target = start + cycle
     return Jump(
         pcs[target - 1],
-        _sp(frames[target - 1]),
+        stack_pointer_of(frames[target - 1]),
         _registers(frames[target], slots, stride, count),
         Gap(target, cycle, count),
     )
@@ -161,7 +161,7 @@ def _cycle_begin(pcs: Sequence[int], types: Sequence[int], keep: int) -> Optiona
 
 def _stride(frames: Sequence["gdb.Frame"], start: int, cycle: int) -> Optional[int]:
     """Bytes of stack that one cycle takes, when three in a row take the same."""
-    pointers = [_sp(frames[start + at * cycle]) for at in range(4)]
+    pointers = [stack_pointer_of(frames[start + at * cycle]) for at in range(4)]
     strides = {after - before for before, after in zip(pointers, pointers[1:])}
     stride = strides.pop()
     return stride if not strides and stride > 0 else None
@@ -187,8 +187,8 @@ def _repetitions(returns: Sequence[Tuple[int, int]], stride: int) -> int:
 
 def _registers(target: "gdb.Frame", slots: List[Slots], stride: int, count: int) -> Dict[str, int]:
     """The registers of the frame ``count`` cycles out of ``target``: from the innermost frame's slot that lies nearest, else unchanged."""
-    found = {"rip": target.pc(), "rsp": _sp(target) + count * stride}
+    found = {"rip": target.pc(), "rsp": stack_pointer_of(target) + count * stride}
     for name in _CALLEE_SAVED:
         saved = next((each[name] for each in reversed(slots) if name in each), None)
-        found[name] = _word(saved + count * stride) if saved is not None else _unsigned(target.read_register(name))
+        found[name] = _word(saved + count * stride) if saved is not None else unsigned(target.read_register(name))
     return found

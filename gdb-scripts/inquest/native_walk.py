@@ -8,11 +8,14 @@ from typing import List, Optional, Union
 import gdb
 
 from inquest.folding import Fold, keep_ends, keep_ends_around
-from inquest.native_skip import Gap, Jump, arrived, find_jump, skipping
+from inquest.native_bridge import Bridges
+from inquest.native_skip import Gap, Jump, arrived, find_jump, skipping, stack_pointer_of
 
 _MOST_FRAMES = 4_000_000
 _CHECK_EVERY = 256
 _DEEP = 2_048
+_MOST_TRIES = 16
+NO_FILE = "no file of the module"
 
 
 class Walk:
@@ -28,6 +31,16 @@ class Walk:
         self.gap: Optional[Gap] = None
         self.truncated = False
         self.stop_reason: Optional[str] = None
+
+    def plausible(self, bridges: Bridges) -> bool:
+        """Whether every caller stands behind a call, and the stack ended where it should or where a file is missing."""
+        if self.stop_reason not in (None, NO_FILE):
+            return False
+        for index in range(1, len(self.pcs)):
+            if self.types[index] == gdb.NORMAL_FRAME and self.types[index - 1] == gdb.NORMAL_FRAME:
+                if not bridges.needed(self.pcs[index]) and not bridges.call_site(self.pcs[index]):
+                    return self.stop_reason is None and index == len(self.pcs) - 1
+        return True
 
     def told(self, limit: int) -> List[Union[int, Fold]]:
         """Which frames the report tells."""
@@ -47,47 +60,63 @@ class Clock:
         return now + max(0.0, self._end - now) / 2
 
 
-def walk_thread(limit: int, clock: Clock) -> Walk:
-    """The stack of the selected thread. Unwinding errors end the walk and become its ``stop_reason``; ``KeyboardInterrupt`` passes."""
+def walk_thread(thread: "gdb.InferiorThread", limit: int, clock: Clock, bridges: Bridges) -> Walk:
+    """The stack of a thread. Unwinding errors end the walk and become its ``stop_reason``; ``KeyboardInterrupt`` passes."""
     deadline = clock.deadline()
+    bridges.begin()
+    for _ in range(_MOST_TRIES):
+        thread.switch()
+        walk = _walk(limit, deadline, bridges)
+        if not bridges.used or walk.plausible(bridges):
+            return walk
+        gdb.invalidate_cached_frames()
+        if not bridges.another():
+            break
+    # None of them leads to a stack that holds together: what is before the first bridge is told, and no guess.
+    bridges.give_up()
+    thread.switch()
+    return _walk(limit, deadline, bridges)
+
+
+def _walk(limit: int, deadline: float, bridges: Bridges) -> Walk:
     walk = Walk()
     deep = max(_DEEP, 2 * limit)
     frame: Optional[gdb.Frame] = gdb.newest_frame()
     while frame is not None:
-        frame = _extend(walk, frame, deep, limit, deadline)
+        frame = _extend(walk, frame, deep, limit, deadline, bridges)
         if frame is None:
             break
         jump = find_jump(walk.frames, walk.pcs, walk.types, limit)
         if jump is not None:
             with skipping(jump):
-                jumped = _walk_over(jump, limit, deadline)
+                jumped = _walk_over(jump, limit, deadline, bridges)
             if jumped is not None:
                 return jumped
             # The frames of this walk are stale: once more, without looking for a jump.
             walk = Walk()
-            frame = _extend(walk, gdb.newest_frame(), _MOST_FRAMES, limit, deadline)
+            frame = _extend(walk, gdb.newest_frame(), _MOST_FRAMES, limit, deadline, bridges)
             break
         deep *= 2
     walk.truncated = frame is not None
     return walk
 
 
-def _walk_over(jump: Jump, limit: int, deadline: float) -> Optional[Walk]:
+def _walk_over(jump: Jump, limit: int, deadline: float, bridges: Bridges) -> Optional[Walk]:
     """The walk from its begin with the jump in place; None when it did not get over the gap."""
     walk = Walk()
     frame: Optional[gdb.Frame] = gdb.newest_frame()
     while frame is not None and len(walk.frames) <= jump.gap.index:
-        frame = _extend(walk, frame, jump.gap.index + 1, limit, deadline)
+        frame = _extend(walk, frame, jump.gap.index + 1, limit, deadline, bridges)
     if len(walk.frames) <= jump.gap.index or not arrived(jump, walk.frames[jump.gap.index]):
         return None
     walk.gap = jump.gap
     if frame is not None:
-        frame = _extend(walk, frame, _MOST_FRAMES, limit, deadline)
+        frame = _extend(walk, frame, _MOST_FRAMES, limit, deadline, bridges)
     walk.truncated = frame is not None
     return walk
 
 
-def _extend(walk: Walk, frame: "gdb.Frame", most: int, limit: int, deadline: float) -> Optional["gdb.Frame"]:
+def _extend(walk: Walk, frame: "gdb.Frame", most: int, limit: int, deadline: float, bridges: Bridges) -> Optional["gdb.Frame"]:
     """Adds frames from ``frame`` on until there are ``most`` or the time is up; returns the next one, None at the end of the stack."""
     while True:
         try:
@@ -95,6 +124,9 @@ def _extend(walk: Walk, frame: "gdb.Frame", most: int, limit: int, deadline: flo
             walk.frames.append(frame)
             walk.pcs.append(pc)
             walk.types.append(kind)
+            if bridges.needed(pc) and kind == gdb.NORMAL_FRAME and bridges.target(pc, stack_pointer_of(frame)) is None:
+                walk.stop_reason = NO_FILE
+                return None
             older = frame.older()
         except (gdb.error, RuntimeError) as error:
             walk.stop_reason = str(error).encode("ascii", "replace").decode()[:200]

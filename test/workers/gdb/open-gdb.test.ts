@@ -139,9 +139,21 @@ test("works from the core alone when nothing was uploaded", async () => {
   const answer = await nativeAnswer({ jobDir: join(scratch, "bare") }, { core: manifest.core, executable: null });
   expect(answer.threads).toHaveLength(4);
   expect(answer.threads[0]?.frames[0]).toMatchObject({ pc: expect.stringMatching(/^0x/), trust: "cfi" });
-  const guessed = answer.threads.flatMap((thread) => thread.frames.slice(1).filter(isFrame));
-  expect(guessed.every((frame) => frame.trust === "scan")).toBe(true);
+  // Nothing is guessed: each stack ends at the first frame whose module has no file, and says so.
+  expect(answer.threads.map((thread) => [thread.frames.length, thread.stop_reason])).toEqual(Array.from({ length: 4 }, () => [1, "no file of the module"]));
   expect(answer.modules.every((module) => !module.symbols && !module.debug_info)).toBe(true);
+});
+
+test("gets over the modules without a file: the executable alone leads to the outermost frame", async () => {
+  const jobDir = join(scratch, "executable-only");
+  await makeJobFolder(jobDir, core.path, (path) => path === manifest.executable);
+  const [crashed] = (await nativeAnswer({ jobDir })).threads;
+  const frames = crashed?.frames.filter(isFrame) ?? [];
+  const bridged = frames.findIndex((frame) => frame.trust === "scan");
+  expect(bridged).toBe(1);
+  expect(frames.slice(bridged).some((frame) => frame.evaluator)).toBe(true);
+  expect(frames.at(-1)?.function).toBe("_start");
+  expect(crashed?.stop_reason).toBe(null);
 });
 
 test("a truncated core gives what is left of it, and a warning", async () => {

@@ -1,0 +1,167 @@
+"""Gets the unwinder over modules of which no file was uploaded.
+
+Without libc's or libffi's file there is no call frame information for their frames; gdb then guesses from the stack and its guesses lead
+nowhere. But every caller left its return address there, and in the modules that have a file a return address can be told: it lies in an
+executable segment, behind a call instruction. So from a frame without a file a bridge leads to the first such address further out, and
+gdb's own call frame information goes on from there. A stale address of an earlier call may look the same, so a walk that ends badly is
+tried again from the next address. The frames that a bridge passes over are not told; the first frame behind it has trust ``scan``.
+Callee-saved registers are passed on unchanged, which may be wrong. (x86-64 only.)
+"""
+
+from __future__ import annotations
+
+from typing import Dict, List, Optional, Tuple
+
+import gdb
+from gdb.unwinder import Unwinder, register_unwinder
+
+from inquest.elf import PT_LOAD
+from inquest.native_modules import ModuleMap
+from inquest.native_skip import FrameId, unsigned
+from inquest.return_addresses import follows_call
+
+_PF_X = 1
+_FAR = 1 << 17
+_MOST_CANDIDATES = 24
+_KEPT = ("rbx", "rbp", "r12", "r13", "r14", "r15")
+
+Key = Tuple[int, int]
+
+
+class Bridges:
+    """The bridges of one process's stacks. ``target`` gives where the frame at (``pc``, ``sp``) returns to, as far as can be told."""
+
+    def __init__(self, modules: ModuleMap) -> None:
+        self._modules = modules
+        self._known: Dict[Key, List[Key]] = {}
+        self._chosen: Dict[Key, int] = {}
+        self._used: List[Key] = []
+        self._call_sites: Dict[int, bool] = {}
+        self._closed = False
+        self._enabled = False
+        self._unwinder = _BridgeUnwinder(self)
+
+    def __enter__(self) -> "Bridges":
+        if gdb.selected_inferior().architecture().name() == "i386:x86-64":
+            register_unwinder(None, self._unwinder, replace=True)
+            self._enabled = True
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._enabled:
+            gdb.frame_unwinders.remove(self._unwinder)
+
+    def needed(self, pc: int) -> bool:
+        """Whether ``pc`` lies in a module without a file."""
+        if not self._enabled:
+            return False
+        place = self._modules.at(pc)
+        return place is not None and place.module.elf is None
+
+    def target(self, pc: int, sp: int) -> Optional[Key]:
+        """``(pc, sp)`` of the next frame out that has a file; ``None`` when there is none."""
+        if self._closed:
+            return None
+        key = (pc, sp)
+        candidates = self._known.get(key)
+        if candidates is None:
+            candidates = self._known[key] = self._candidates(sp)
+        index = self._chosen.get(key, 0)
+        if index >= len(candidates):
+            return None
+        if key not in self._used:
+            self._used.append(key)
+        return candidates[index]
+
+    @property
+    def used(self) -> bool:
+        """Whether the walk went over a bridge."""
+        return len(self._used) > 0
+
+    def begin(self) -> None:
+        """A new thread: nothing of the former one is tried again."""
+        self._used.clear()
+        self._closed = False
+
+    def give_up(self) -> None:
+        """No bridge leads anywhere until the next thread begins."""
+        self._used.clear()
+        self._closed = True
+
+    def another(self) -> bool:
+        """After a bad end: lets the last bridge that has one lead to its next candidate. False when all were tried."""
+        while self._used:
+            key = self._used[-1]
+            index = self._chosen.get(key, 0) + 1
+            if index < len(self._known[key]):
+                self._chosen[key] = index
+                return True
+            self._chosen[key] = 0
+            self._used.pop()
+        return False
+
+    def call_site(self, address: int) -> bool:
+        """Whether ``address`` is a return address in a module that has a file."""
+        found = self._call_sites.get(address)
+        if found is None:
+            found = self._call_sites[address] = self._is_call_site(address)
+        return found
+
+    def _is_call_site(self, address: int) -> bool:
+        place = self._modules.at(address)
+        if place is None or place.module.elf is None:
+            return False
+        linked = address - place.bias
+        segments = place.module.elf.segments
+        if not any(each.type == PT_LOAD and each.flags & _PF_X and each.vaddr + 8 <= linked < each.vaddr + each.filesz for each in segments):
+            return False
+        code = place.module.elf.read_address(linked - 8, 8)
+        return code is not None and follows_call(code)
+
+    def _candidates(self, sp: int) -> List[Key]:
+        found: List[Key] = []
+        for address, word in _stack_words(sp):
+            if self.call_site(word):
+                found.append((word, address + 8))
+                if len(found) == _MOST_CANDIDATES:
+                    break
+        return found
+
+
+def _stack_words(sp: int):
+    """``(address, word)`` of the stack from ``sp`` outwards, as far as it is there."""
+    inferior = gdb.selected_inferior()
+    address = sp & ~7
+    end = address + _FAR
+    while address < end:
+        size = 4096 - address % 4096
+        try:
+            words = inferior.read_memory(address, size).cast("B").cast("Q")
+        except (gdb.MemoryError, gdb.error):
+            return
+        for index, word in enumerate(words):
+            yield address + 8 * index, word
+        address += size
+
+
+class _BridgeUnwinder(Unwinder):
+    def __init__(self, bridges: Bridges) -> None:
+        super().__init__("inquest-bridge")
+        self._bridges = bridges
+
+    def __call__(self, pending_frame: "gdb.PendingFrame") -> Optional["gdb.UnwindInfo"]:
+        sp, pc = pending_frame.read_register("rsp"), pending_frame.read_register("rip")
+        if not self._bridges.needed(unsigned(pc)):
+            return None
+        target = self._bridges.target(unsigned(pc), unsigned(sp))
+        if target is None:
+            return None
+        info = pending_frame.create_unwind_info(FrameId(sp, pc))
+        for name, value in (("rip", target[0]), ("rsp", target[1])):
+            info.add_saved_register(name, gdb.Value(value).cast(pending_frame.read_register(name).type))
+        for name in _KEPT:
+            try:
+                info.add_saved_register(name, pending_frame.read_register(name))
+            except (gdb.error, ValueError):
+                continue
+        return info
