@@ -16,6 +16,7 @@ from .objects.type_info import HEAP_TYPE, TYPE_SUBCLASS
 
 # Second names of one type, which must not win.
 _ALIASES = frozenset(("EnvironmentError", "IOError", "WindowsError", "LambdaType", "BuiltinMethodType", "SocketType", "__loader__", "__class__"))
+_EXCEPTIONS = ("Error", "Exception", "Exit", "Iteration", "Interrupt", "Warning")
 # Attribute of the module ``types`` to ``tp_name``.
 _OF_TYPES = {
     "FunctionType": "function",
@@ -83,8 +84,7 @@ def _named_types(image: Image, interpreter: Any) -> Iterator[Tuple[int, str]]:
         if name in _SINGLETONS:
             yield image.values.access.type_pointer(value), _SINGLETONS[name]
         elif name not in _ALIASES and not (name == "bytes" and image.version[0] == 2):
-            prefix = "exceptions." if image.version[0] == 2 and name.endswith(("Error", "Exception", "Exit", "Iteration", "Interrupt", "Warning")) else ""
-            yield value, prefix + name
+            yield value, ("exceptions." if image.version[0] == 2 and name.endswith(_EXCEPTIONS) else "") + name
     for name, prefix in (("types", None), *_MODULES.items()):
         module = lookup(image, interpreter.modules, name) if interpreter.modules else 0
         namespace = module_globals(image, module) if module else 0

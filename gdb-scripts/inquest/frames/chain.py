@@ -226,7 +226,8 @@ def _hidden(image: Image, found: RawFrame) -> bool:
     code = read_code(image, found.code)
     if not code.intact:
         return _is_constant(image, found.code)
-    return 0 < code.first_traceable and found.offset is not None and found.offset < code.first_traceable and code.name in ("<shim>", "__init__") and not code.names
+    begun = found.offset is None or found.offset >= code.first_traceable
+    return code.first_traceable > 0 and not begun and code.name in ("<shim>", "__init__") and not code.names
 
 
 def _is_constant(image: Image, code: int) -> bool:
