@@ -19,13 +19,19 @@ want() {
   missing="$missing $*"
 }
 
-worker() {
-  want gdb gdb
+# The sandbox, and what inflates in it.
+api() {
   want bwrap bubblewrap
   want prlimit util-linux
+  want gzip gzip
   want zstd zstd
   want xz xz-utils
   want lz4 lz4
+}
+
+worker() {
+  api
+  want gdb gdb
 }
 
 redis() { want redis-server redis-server; }
@@ -34,7 +40,7 @@ case "$part" in
   all) worker; redis ;;
   worker) worker ;;
   redis) redis ;;
-  api) ;;
+  api) api ;;
   test) worker; redis; want python3 python3; want curl curl; want strip binutils; want gcc gcc libc6-dev ;;
   *) echo "provision: unknown part '$part': all, worker, api, redis or test" >&2; exit 2 ;;
 esac

@@ -94,6 +94,8 @@ export function readConfig(environment: Environment = process.env): Config {
     gdb: text(environment, "INQUEST_GDB", "gdb"),
     limits: {
       core_bytes: size(environment, "INQUEST_MAX_CORE", 64 * GiB),
+      core_inflate_ratio: integer(environment, "INQUEST_MAX_INFLATE_RATIO", 200, 2, 1_000_000),
+      inflate_memory_bytes: 512 * MiB,
       binary_bytes: size(environment, "INQUEST_MAX_BINARY", 4 * GiB),
       attachment_bytes: size(environment, "INQUEST_MAX_ATTACHMENT", 16 * MiB),
       binaries_per_job: integer(environment, "INQUEST_MAX_BINARIES", 2_000, 0, 100_000),

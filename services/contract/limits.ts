@@ -5,7 +5,9 @@ const count = (description: string) => Type.Integer({ minimum: 0, description })
 
 export const Limits = Type.Object(
   {
-    core_bytes: count("largest core"),
+    core_bytes: count("largest core, inflated"),
+    core_inflate_ratio: count("bytes other than zeros that a compressed core may inflate to, for each byte sent"),
+    inflate_memory_bytes: count("address space of a program that inflates"),
     binary_bytes: count("largest single binary"),
     attachment_bytes: count("largest single attachment"),
     binaries_per_job: count("binary parts in one request"),

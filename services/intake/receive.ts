@@ -13,6 +13,7 @@ import { cleanFileName, cleanPath } from "./multipart/file-names.ts";
 import { formParts, type FormRequest, type Part } from "./multipart/form-parts.ts";
 import { type ChunkSource, withHead } from "./receive/chunk-source.ts";
 import { fieldBytes, parseLabels, parseWhenMissing, readField } from "./receive/form-fields.ts";
+import { digestOfField, digestOfHeaders, requireDigest } from "./receive/sent-digest.ts";
 import { ReceivedParts } from "./receive/received-parts.ts";
 import { requestChunks } from "./receive/stream-chunks.ts";
 import type { ReceivedBinaries, ReceivedUpload } from "./received-upload.ts";
@@ -69,6 +70,8 @@ async function optionalFile(part: Part): Promise<ChunkSource | null> {
 interface Fields {
   labels: Labels | null;
   whenMissing: WhenMissing | null;
+  /** Of the core as it is sent. */
+  sha256: string | null;
 }
 
 async function takeField(part: Part, fields: Fields, limits: Limits): Promise<void> {
@@ -76,9 +79,12 @@ async function takeField(part: Part, fields: Fields, limits: Limits): Promise<vo
   if (part.name === "labels") {
     if (fields.labels !== null) throw new Failure("labels_invalid", "a second part named `labels` came");
     fields.labels = parseLabels(text, limits);
-  } else {
+  } else if (part.name === "when_missing") {
     if (fields.whenMissing !== null) throw new Failure("when_missing_invalid", "a second part named `when_missing` came");
     fields.whenMissing = parseWhenMissing(text);
+  } else {
+    if (fields.sha256 !== null) throw new Failure("digest_invalid", "a second digest came");
+    fields.sha256 = digestOfField(text, part.name);
   }
 }
 
@@ -99,6 +105,8 @@ async function takeJobPart(part: Part, parts: ReceivedParts, fields: Fields, lim
     }
     case "labels":
     case "when_missing":
+    case "sha256":
+    case "digest":
       return await takeField(part, fields, limits);
     default:
       throw new Failure("unknown_part", `the part ${shown(part.name)} is not known`);
@@ -108,11 +116,13 @@ async function takeJobPart(part: Part, parts: ReceivedParts, fields: Fields, lim
 /** `POST /v1/jobs`: multipart/form-data, or the raw core. */
 export async function receiveUpload(options: ReceiveRawOptions): Promise<ReceivedUpload> {
   const { request, limits, filename } = options;
-  const fields: Fields = { labels: null, whenMissing: null };
+  const form = isMultipart(request);
+  const fields: Fields = { labels: null, whenMissing: null, sha256: digestOfHeaders(request.headers, form) };
   const parts = await receive(options, async (received) => {
-    if (isMultipart(request)) for await (const part of formParts(request)) await takeJobPart(part, received, fields, limits);
+    if (form) for await (const part of formParts(request)) await takeJobPart(part, received, fields, limits);
     else await wholeBody(request, (body) => received.addCore(body, cleanFileName(filename)));
     if (received.core === null) throw new Failure("core_missing", "the request has no part named `core`");
+    requireDigest(fields.sha256, received.core.sentSha256);
   });
   const { core, binaries, attachments } = parts;
   if (core === null) throw new Failure("core_missing", "the request has no part named `core`");

@@ -10,6 +10,8 @@ export interface ReceivedCore {
   readonly writer: BlobWriter;
   /** The last part of the name that the client gave; null when none. For showing only. */
   readonly filename: string | null;
+  /** Lower-case hex, of the bytes as they were sent; the writer's own is of the core, inflated. */
+  readonly sentSha256: string;
   /** What `filename` says; the core's own notes win. */
   readonly nameLabels: CoreFileName;
   readonly facts: CoreFacts;

@@ -85,8 +85,7 @@ function text(bytes: Buffer): Sniffed | null {
   if (start === "") return { kind: "text", what: "blank lines" };
   if (/^(?:<!doctype html|<html|<head|<body)/i.test(start)) return { kind: "text", what: "an HTML page (perhaps an error page instead of the file)" };
   if (/^<\?xml|^<[a-z]/i.test(start)) return { kind: "text", what: "an XML document" };
-  if (/^ProblemType: *Crash/m.test(start))
-    return { kind: "text", what: "an apport crash report (its CoreDump field holds the core; apport-unpack takes it out)" };
+  if (/^ProblemType: *Crash/m.test(start)) return { kind: "text", what: "an apport crash report" };
   if (/^[[{]/.test(start)) return { kind: "text", what: "a JSON document" };
   if (start.startsWith("#!")) return { kind: "text", what: "a script" };
   if (start.startsWith("version https://git-lfs")) return { kind: "text", what: "a Git LFS pointer instead of the file" };
@@ -116,13 +115,13 @@ export function requireCore(firstBytes: Buffer, filename: string | null): void {
   if (kind === "empty") throw new Failure("core_empty", `${named(filename)} has no bytes`);
   if (kind === "elf_damaged") throw new Failure("core_malformed", `${named(filename)} looks like ${what}`);
   const hint = hints[kind] ?? (what.includes("Windows") || what.includes("macOS") ? "Inquest reads ELF cores, as Linux writes them." : undefined);
-  const detail = `${named(filename)} looks like ${what}${kind === "compressed" ? "; compressed cores are not taken yet" : ""}`;
+  const detail = `${named(filename)} looks like ${what}`;
   throw new Failure("not_a_core", detail, hint === undefined ? {} : { hint });
 }
 
 const hints: Partial<Readonly<Record<FileKind, string>>> = {
   elf_other: "Send the core that the crash left as `core`, and this file as `binary`.",
-  compressed: "Uncompress it first and send the core itself.",
+  compressed: "Send it as gzip, zstd, lz4 or xz, or uncompressed.",
   archive: "Take the core out of the archive and send it alone.",
 };
 

@@ -26,11 +26,14 @@ const hint = "Send curl -F core=@core …, or the raw core with curl -H 'Content
 const file = (description: string) => Type.Unsafe<Uint8Array>({ type: "string", contentMediaType: raw, description });
 
 const Form = Type.Object({
-  core: file("The core; exactly one."),
+  core: file("The core; exactly one. As it is, or as gzip, zstd, lz4, xz, or inside an apport crash report."),
   binary: Type.Optional(Type.Array(file("The interpreter, shared libraries, extension modules, separate debug files; any number."))),
   attachment: Type.Optional(Type.Array(file("Text logs, such as the standard error with a faulthandler dump; any number."))),
   labels: Type.Optional(Type.String({ description: "A JSON object of strings.", examples: ['{"host":"web1","release":"2026.11"}'] })),
   when_missing: Type.Optional(WhenMissing),
+  sha256: Type.Optional(
+    Type.String({ description: "Of the core as it is sent: 64 hex digits. The upload is refused when the bytes that arrive have another one." }),
+  ),
 });
 
 export function submitJobRoute(app: App, dependencies: Dependencies, metrics: Metrics): void {
@@ -67,6 +70,9 @@ export function submitJobRoute(app: App, dependencies: Dependencies, metrics: Me
         ),
         headers: Type.Object({
           "idempotency-key": Type.Optional(Type.String({ pattern: "^[\\x21-\\x7e]{1,255}$", description: "Visible ASCII, at most 255 characters." })),
+          "repr-digest": Type.Optional(
+            Type.String({ description: "Of a raw core as it is sent, `sha-256=:BASE64:` (RFC 9530); `Content-Digest` does as well." }),
+          ),
         }),
         response: answers(
           { 202: json("The job.", reference(Job), { location: Type.String(), "retry-after": Type.Integer() }) },
@@ -80,6 +86,11 @@ export function submitJobRoute(app: App, dependencies: Dependencies, metrics: Me
           "not_a_core",
           "core_empty",
           "core_malformed",
+          "core_compressed_damaged",
+          "decompression_bomb",
+          "digest_invalid",
+          "digest_mismatch",
+          "sandbox_unavailable",
           "not_a_binary",
           "archive_malformed",
           "archive_too_large",

@@ -1,6 +1,6 @@
 /** The fields of an upload: labels and when_missing. They may come as fields or as files. */
 import type { Labels } from "../../contract/common.ts";
-import { Failure } from "../../contract/failure.ts";
+import { Failure, type FailureCode } from "../../contract/failure.ts";
 import type { WhenMissing } from "../../contract/job.ts";
 import type { Limits } from "../../contract/limits.ts";
 import type { ChunkSource } from "./chunk-source.ts";
@@ -9,6 +9,8 @@ type LabelLimits = Pick<Limits, "labels_per_job" | "label_bytes">;
 
 /** Room for all labels at their largest, with every byte escaped. */
 export const fieldBytes = (limits: LabelLimits) => 64 + limits.labels_per_job * (2 * 6 * limits.label_bytes + 8);
+
+const invalidCode: Readonly<Record<string, FailureCode>> = { when_missing: "when_missing_invalid", sha256: "digest_invalid", digest: "digest_invalid" };
 
 /** The text of a field; bytes that are no UTF-8 are refused. */
 export async function readField(body: ChunkSource, name: string, limit: number): Promise<string> {
@@ -22,7 +24,7 @@ export async function readField(body: ChunkSource, name: string, limit: number):
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks));
   } catch (error) {
-    throw new Failure(name === "when_missing" ? "when_missing_invalid" : "labels_invalid", `the part ${JSON.stringify(name)} is not UTF-8`, { cause: error });
+    throw new Failure(invalidCode[name] ?? "labels_invalid", `the part ${JSON.stringify(name)} is not UTF-8`, { cause: error });
   }
 }
 

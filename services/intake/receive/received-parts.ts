@@ -8,12 +8,20 @@ import { type Archive, eachEntry } from "../archive/unpack-archive.ts";
 import { inspectBinaryFile } from "../binary/inspect-binary.ts";
 import { inspectCoreFile } from "../core/inspect-core.ts";
 import { parseCoreFileName } from "../core-file-name.ts";
+import { type Packing, packingOf } from "../decompress/packing.ts";
+import { SentBytes } from "../decompress/sent-bytes.ts";
+import { unpackCore } from "../decompress/unpack-core.ts";
 import { cleanFileName } from "../multipart/file-names.ts";
-import { type ChunkSource, withHead } from "./chunk-source.ts";
+import { type ChunkSource, peek, withHead } from "./chunk-source.ts";
 import type { ReceivedAttachment, ReceivedBinary, ReceivedCore } from "../received-upload.ts";
-import { isBinary, requireBinary, requireCore, requireText } from "../sniff.ts";
+import { isBinary, requireBinary, requireCore, requireText, SNIFF_BYTES } from "../sniff.ts";
 import { type FileRules, receiveFile } from "./receive-file.ts";
 import { RoomWatch } from "./room-watch.ts";
+
+interface ReceivedFile {
+  readonly writer: BlobWriter;
+  readonly sentSha256: string;
+}
 
 export class ReceivedParts implements AsyncDisposable {
   core: ReceivedCore | null = null;
@@ -38,8 +46,25 @@ export class ReceivedParts implements AsyncDisposable {
 
   async addCore(body: ChunkSource, filename: string | null): Promise<void> {
     if (this.core !== null) throw new Failure("core_repeated", "a second part named `core` came");
-    const writer = await this.#receive(body, filename, { part: "core", limit: this.#limits.core_bytes, judge: requireCore });
-    this.core = { writer, filename, nameLabels: parseCoreFileName(filename), facts: await inspectCoreFile(writer.path) };
+    const { first, whole } = await peek(body, SNIFF_BYTES);
+    const packing = packingOf(first);
+    const rules = { part: "core", limit: this.#limits.core_bytes, judge: requireCore };
+    const { writer, sentSha256 } =
+      packing === null
+        ? await this.#receivePlain(whole, filename, rules)
+        : await this.#receivePacked(new SentBytes(whole, rules.limit), packing, filename, rules);
+    this.core = { writer, filename, sentSha256, nameLabels: parseCoreFileName(filename), facts: await inspectCoreFile(writer.path) };
+  }
+
+  async #receivePlain(body: ChunkSource, filename: string | null, rules: FileRules): Promise<ReceivedFile> {
+    const writer = await this.#receive(body, filename, rules);
+    return { writer, sentSha256: writer.sha256 };
+  }
+
+  async #receivePacked(sent: SentBytes, packing: Packing, filename: string | null, rules: FileRules): Promise<ReceivedFile> {
+    await using core = await unpackCore(sent, packing, { limits: this.#limits, sentSize: () => sent.size });
+    const writer = await this.#receive(core, `${filename ?? "the file"}, inflated`, rules);
+    return { writer, sentSha256: await sent.digest() };
   }
 
   /** An ELF file, or an archive of them. */
