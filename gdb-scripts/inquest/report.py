@@ -26,6 +26,7 @@ from .objects.values import Values
 from .python_modules import extension_modules, modules_being_imported
 from .runtime import LayoutsFromGdb, NoPython, Runtime, find_runtime
 from .suspended import suspended_work
+from .system_calls import described_calls, gil_ranges
 from .threads import ThreadState, gil_holders, match_lwps, name_threads, thread_states
 
 EXPECTED = (MemoryFault, LayoutMissing, BudgetExceeded, ValueError, KeyError, IndexError, RecursionError, OverflowError, TypeError, AttributeError)
@@ -96,12 +97,15 @@ def answer_from(core: Any, manifest: Mapping[str, Any], layouts_from_gdb: Option
         for text in runtime.warnings:
             answer.warn("runtime", text)
         parts = _Process(answer, reader, core, runtime, manifest).parts()
+    with answer.section("system_calls"):
+        parts["system_calls"] = described_calls(core, parts.get("gils", []))
     return {
         "helpers": VERSION,
         "layout_source": runtime.layout_source if runtime else None,
         "python": parts["python"],
         "python_missing_reason": reason,
         "threads": parts["threads"],
+        "system_calls": parts.get("system_calls", []),
         "suspended": parts["suspended"],
         "warnings": answer.warnings,
         "facts": answer.facts,
@@ -131,11 +135,14 @@ class _Process:
         suspended: List[Dict[str, Any]] = []
         with self.answer.section("suspended"):
             suspended = suspended_work(self.image, self.runtime, self.states, self.chains, self.manifest["frames_per_thread"])
+        gils: List[Any] = []
+        with self.answer.section("system_calls"):
+            gils = gil_ranges(self.image, self.runtime)
         self.answer.facts["runtime"] = {"how": self.runtime.how, "address": _hex(self.runtime.address)}
         python = self._python()
         context = Context(self.core, self.manifest, self.image, self.runtime, self.states, self.chains, self.holders, self._symbol)
         self.answer.facts.update(facts_of_the_interpreter(context, self.answer.section))
-        return {"python": python, "threads": threads, "suspended": suspended}
+        return {"python": python, "threads": threads, "suspended": suspended, "gils": gils}
 
     def _threads(self) -> None:
         image, answer = self.image, self.answer

@@ -90,12 +90,7 @@ function checkThreads(entry: CorpusEntry, report: Report): string[] {
   });
 }
 
-export interface CheckOptions {
-  /** Native facts (states, diagnosis by registers) need the binaries; without them only the Python side is held to. */
-  readonly native: boolean;
-}
-
-export function checkReport(entry: CorpusEntry, report: Report, core: Core, source: string, options: CheckOptions): string[] {
+export function checkReport(entry: CorpusEntry, report: Report, core: Core, source: string): string[] {
   const crashed = report.threads[0];
   if (crashed === undefined) return ["the report has no thread"];
   if (report.python === null) return [`no Python: ${report.python_missing_reason}`];
@@ -108,8 +103,7 @@ export function checkReport(entry: CorpusEntry, report: Report, core: Core, sour
   }
   const main = entry.gcore === true ? (report.threads.find((each) => each.lwp === report.process.pid) ?? crashed) : crashed;
   problems.push(...checkStack(entry, main, markedLines(source), entry.program), ...checkLocals(entry, main));
-  const threads = options.native ? entry : { ...entry, threads: entry.threads?.map(({ name, function: inner }) => ({ name, function: inner })) ?? [] };
-  problems.push(...checkThreads(threads, report), ...checkAgainstDump(report, core.stderr));
+  problems.push(...checkThreads(entry, report), ...checkAgainstDump(report, core.stderr));
   if (entry.crashedThread !== undefined && crashed.name !== entry.crashedThread) problems.push(`crashed thread is named ${crashed.name}`);
   if (entry.exception !== undefined && crashed.exception?.type !== entry.exception.type) problems.push(`exception is ${crashed.exception?.type ?? null}`);
   if (entry.exception?.message !== undefined && crashed.exception?.message !== entry.exception.message) {

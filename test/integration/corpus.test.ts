@@ -31,7 +31,7 @@ describe("an uploaded core", () => {
         const source = join(programsFolder, entry.program);
         await using core = await makeCore(interpreter, source, { gcore: entry.gcore === true });
         const { report } = await analyse(stack.url, { core: core.path, binaries: await mappedFiles(core.path, interpreter.root) });
-        expect(checkReport(entry, report, core, source, { native: true })).toEqual([]);
+        expect(checkReport(entry, report, core, source)).toEqual([]);
       });
     }
   }

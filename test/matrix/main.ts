@@ -62,7 +62,7 @@ async function tryOne(url: string, interpreter: Interpreter, entry: CorpusEntry,
         join(scratch, `${interpreter.version.join(".")}-${basename(interpreter.path)}-${entry.program}`),
       );
       const { report } = await analyse(url, { core: core.path, binaries });
-      results.set(variant, checkReport(entry, report, core, source, { native: variant !== "core-alone" }));
+      results.set(variant, checkReport(entry, report, core, source));
     } catch (error) {
       results.set(variant, [String(error)]);
     }

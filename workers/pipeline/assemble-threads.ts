@@ -1,7 +1,7 @@
 /** The threads of the report: each LWP of the core with what either helper told of it, merged. The crashed one comes first. */
 import type { FoldedFrames, NativeFrame, Thread, Warning } from "../../services/contract/report.ts";
 import type { CoreFacts } from "../../services/intake/core/core-facts.ts";
-import type { HelperNativeFrame, HelperNativeThread, HelperPythonThread, NativeAnswer, PythonAnswer } from "./helper-answer.ts";
+import type { HelperNativeFrame, HelperNativeThread, HelperPythonThread, HelperSystemCall, NativeAnswer, PythonAnswer } from "./helper-answer.ts";
 import { isExecutable } from "./executable-memory.ts";
 import { merge, toNativeFrame, toPythonFrame } from "./merge.ts";
 import type { NativeItem } from "./merge-units.ts";
@@ -72,6 +72,7 @@ function toThread(
   { lwp, native, python }: Parts,
   core: CoreFacts,
   completeFrame: (frame: HelperNativeFrame) => HelperNativeFrame,
+  call: HelperSystemCall | null,
   warnings: Warning[],
 ): Thread {
   const nativeFrames = withoutIdleGuesses(native?.frames ?? [], core).map((frame) => (frame.kind === "folded" ? frame : completeFrame(frame)));
@@ -88,7 +89,7 @@ function toThread(
   const crashed = lwp !== null && lwp === core.crashedLwp && !core.processAlive;
   const holdsGil =
     python.length === 0 ? null : python.some((thread) => thread.holds_gil === true) ? true : python.some((thread) => thread.holds_gil === false) ? false : null;
-  const state = threadState({ native: nativeFrames, crashed, holdsGil });
+  const state = threadState({ native: nativeFrames, crashed, holdsGil, call });
   const [first] = python;
   return {
     lwp,
@@ -110,5 +111,6 @@ export function assembleThreads(input: ThreadInput, warnings: Warning[]): Thread
   const buildIds = new Map(input.core.modules.map((module) => [module.path, module.buildId]));
   const completeFrame = (frame: HelperNativeFrame): HelperNativeFrame =>
     frame.build_id !== null || frame.module === null ? frame : { ...frame, build_id: buildIds.get(frame.module) ?? null };
-  return collect(input, warnings).map((parts) => toThread(parts, input.core, completeFrame, warnings));
+  const calls = new Map((input.python?.system_calls ?? []).map((call) => [call.lwp, call]));
+  return collect(input, warnings).map((parts) => toThread(parts, input.core, completeFrame, calls.get(parts.lwp ?? -1) ?? null, warnings));
 }

@@ -43,12 +43,27 @@ export const HelperPythonThread = Type.Object({
 });
 export type HelperPythonThread = Static<typeof HelperPythonThread>;
 
+/** A system call that the kernel had put a thread to sleep in, by its registers. */
+export const HelperSystemCall = Type.Object({
+  lwp: Type.Integer(),
+  number: Type.Integer(),
+  /** `futex`, `select`, …; null for one that the helper has no name for. */
+  name: Nullable(Type.String()),
+  /** The first six; null for one that the call's result overwrote (the first on aarch64). */
+  arguments: Type.Array(Nullable(Address)),
+  /** Of a futex: whether its word lies in the GIL; null when that is not known. */
+  waits_for_gil: Nullable(Type.Boolean()),
+});
+export type HelperSystemCall = Static<typeof HelperSystemCall>;
+
 export const PythonAnswer = Type.Object({
   helpers: Type.String(),
   layout_source: Nullable(LayoutSource),
   python: Nullable(PythonInfo),
   python_missing_reason: Nullable(Type.String()),
   threads: Type.Array(HelperPythonThread),
+  /** Of the threads that were blocked in one. */
+  system_calls: Type.Array(HelperSystemCall),
   suspended: Type.Array(Suspended),
   warnings: Type.Array(Warning),
   /** Raw findings for the diagnosis, by name. */

@@ -1,14 +1,17 @@
 /**
- * What a thread is doing, told by the native functions above its innermost evaluator.
+ * What a thread is doing, told by the system call it is blocked in and by the native functions above its innermost evaluator.
  *
+ * The registers say for certain that a thread sleeps, waits for a file or for a child, with or without symbols. A futex is
+ * told apart by its address (the GIL) and by the functions' names, which also tell what a thread that runs is at.
  * The table is data, first match wins: a thread that waits for the GIL also stands in a condition variable, one that
  * sleeps may stand in `select`. Functions the C library calls by several names are written without their prefixes.
  */
 import type { FoldedFrames, Thread } from "../../services/contract/report.ts";
-import type { HelperNativeFrame } from "./helper-answer.ts";
+import type { HelperNativeFrame, HelperSystemCall } from "./helper-answer.ts";
 import { plainName } from "./plumbing.ts";
+import { type BlockedState, callState } from "./system-call-state.ts";
 
-export type ThreadState = "collecting" | "waiting_gil" | "sleeping" | "waiting_process" | "waiting_lock" | "waiting_io" | "running";
+export type ThreadState = BlockedState | "collecting" | "running";
 
 export interface StateRule {
   readonly state: ThreadState;
@@ -83,9 +86,13 @@ export interface StateFacts {
   readonly native: readonly (HelperNativeFrame | FoldedFrames)[];
   readonly crashed: boolean;
   readonly holdsGil: boolean | null;
+  /** The system call that the kernel had put it to sleep in. */
+  readonly call?: HelperSystemCall | null;
 }
 
-export function threadState({ native, crashed, holdsGil }: StateFacts): ThreadState | null {
+export function threadState({ native, crashed, holdsGil, call = null }: StateFacts): ThreadState | null {
+  const told = call === null ? null : callState(call);
+  if (told?.certain === true) return told.state;
   const above: HelperNativeFrame[] = [];
   let inEvaluator = false;
   for (const frame of native.slice(0, framesLookedAt)) {
@@ -95,13 +102,14 @@ export function threadState({ native, crashed, holdsGil }: StateFacts): ThreadSt
     above.push(frame);
   }
   const innermost = above[0]?.function ?? null;
-  const blocked = innermost !== null && isBlocking(systemName(innermost));
+  const blocked = told !== null || (innermost !== null && isBlocking(systemName(innermost)));
   const matches = (rule: StateRule, frame: HelperNativeFrame) =>
     frame.function !== null &&
     rule.functions.test(systemName(frame.function)) &&
     (rule.file === undefined || (frame.file !== null && rule.file.test(frame.file)));
   const rule = stateRules.find((each) => (each.blocked !== true || blocked) && above.some((frame) => matches(each, frame)));
   if (rule !== undefined) return rule.state;
+  if (told !== null) return told.state;
   return crashed || holdsGil === true || (inEvaluator && above.length === 0) ? "running" : null;
 }
 

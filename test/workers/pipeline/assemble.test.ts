@@ -33,6 +33,7 @@ const pythonAnswer = (threads: HelperPythonThread[], some: Partial<PythonAnswer>
   python: null,
   python_missing_reason: null,
   threads,
+  system_calls: [],
   suspended: [],
   warnings: [],
   facts: {},

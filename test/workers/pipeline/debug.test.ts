@@ -11,6 +11,7 @@ const pythonAnswer: PythonAnswer = {
   python: null,
   python_missing_reason: "a test",
   threads: [],
+  system_calls: [],
   suspended: [],
   warnings: [],
   facts: {},

@@ -1,0 +1,115 @@
+"""In which system call the kernel had put each thread to sleep, told by its registers alone.
+
+A thread that a fatal signal takes out of a blocking call leaves it with ``-EINTR`` or one of the kernel's own restart codes
+(``include/linux/errno.h``), and beside it the call's number stands in the saved registers. So this holds for stripped
+programs, for every C library, and where nothing can be unwound.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from .frames.image import Image
+
+# EINTR, ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK.
+_INTERRUPTED = frozenset((-4, -512, -513, -514, -516))
+
+_X86_64 = {
+    "read": 0, "write": 1, "poll": 7, "pread64": 17, "pwrite64": 18, "readv": 19, "writev": 20, "select": 23, "pause": 34,
+    "nanosleep": 35, "connect": 42, "accept": 43, "sendto": 44, "recvfrom": 45, "sendmsg": 46, "recvmsg": 47, "wait4": 61,
+    "fcntl": 72, "flock": 73, "fsync": 74, "fdatasync": 75, "rt_sigtimedwait": 128, "rt_sigsuspend": 130, "futex": 202,
+    "io_getevents": 208, "clock_nanosleep": 230, "epoll_wait": 232, "waitid": 247, "pselect6": 270, "ppoll": 271,
+    "epoll_pwait": 281, "accept4": 288, "preadv": 295, "pwritev": 296, "recvmmsg": 299, "sendmmsg": 307,
+    "io_uring_enter": 426, "epoll_pwait2": 441, "futex_waitv": 449, "futex_wait": 455,
+}  # fmt: skip
+_I386 = {
+    "read": 3, "write": 4, "waitpid": 7, "pause": 29, "fcntl": 55, "wait4": 114, "fsync": 118, "select": 142, "flock": 143,
+    "readv": 145, "writev": 146, "fdatasync": 148, "nanosleep": 162, "poll": 168, "rt_sigtimedwait": 177, "rt_sigsuspend": 179,
+    "pread64": 180, "pwrite64": 181, "fcntl64": 221, "futex": 240, "epoll_wait": 256, "clock_nanosleep": 267, "waitid": 284,
+    "pselect6": 308, "ppoll": 309, "epoll_pwait": 319, "recvmmsg": 337, "connect": 362, "accept4": 364, "sendto": 369,
+    "sendmsg": 370, "recvfrom": 371, "recvmsg": 372,
+}  # fmt: skip
+# include/uapi/asm-generic/unistd.h: aarch64, riscv64.
+_GENERIC = {
+    "epoll_pwait": 22, "fcntl": 25, "flock": 32, "read": 63, "write": 64, "readv": 65, "writev": 66, "pread64": 67,
+    "pwrite64": 68, "preadv": 69, "pwritev": 70, "pselect6": 72, "ppoll": 73, "fsync": 82, "fdatasync": 83, "waitid": 95,
+    "futex": 98, "nanosleep": 101, "clock_nanosleep": 115, "rt_sigsuspend": 133, "rt_sigtimedwait": 137, "accept": 202,
+    "connect": 203, "sendto": 206, "recvfrom": 207, "sendmsg": 211, "recvmsg": 212, "accept4": 242, "recvmmsg": 243,
+    "wait4": 260, "sendmmsg": 269, "io_uring_enter": 426, "epoll_pwait2": 441, "futex_waitv": 449, "futex_wait": 455,
+}  # fmt: skip
+# Calls of 32-bit machines with 64-bit times have numbers of their own.
+_TIME64 = {"clock_nanosleep": 407, "pselect6": 413, "ppoll": 414, "recvmmsg": 417, "rt_sigtimedwait": 421, "futex": 422}
+
+
+class _Convention(NamedTuple):
+    """Registers by gdb's names: ``number`` of the call, ``result``, ``arguments``; '' for one that the result overwrote."""
+
+    number: str
+    result: str
+    arguments: Tuple[str, ...]
+    calls: Mapping[int, str]
+
+
+def _by_number(*tables: Mapping[str, int]) -> Dict[int, str]:
+    return {number: name for table in tables for name, number in table.items()}
+
+
+_CONVENTIONS = {
+    "x86_64": _Convention("orig_rax", "rax", ("rdi", "rsi", "rdx", "r10", "r8", "r9"), _by_number(_X86_64)),
+    "i386": _Convention("orig_eax", "eax", ("ebx", "ecx", "edx", "esi", "edi", "ebp"), _by_number(_I386, _TIME64)),
+    "aarch64": _Convention("x8", "x0", ("", "x1", "x2", "x3", "x4", "x5"), _by_number(_GENERIC)),
+    "riscv64": _Convention("a7", "a0", ("", "a1", "a2", "a3", "a4", "a5"), _by_number(_GENERIC)),
+}
+
+
+class SystemCall(NamedTuple):
+    """A call that a thread was blocked in. ``name`` is None for one not in the tables; an argument that was lost is None."""
+
+    number: int
+    name: Optional[str]
+    arguments: Tuple[Optional[int], ...]
+
+
+def system_call(machine: str, pointer_size: int, registers: Mapping[str, int]) -> Optional[SystemCall]:
+    """The call that a thread was blocked in; None when it ran, or when its registers cannot tell."""
+    convention = _CONVENTIONS.get(machine)
+    if convention is None or convention.number not in registers or convention.result not in registers:
+        return None
+    sign = 1 << (8 * pointer_size - 1)
+    number, result = ((registers[name] ^ sign) - sign for name in (convention.number, convention.result))
+    if number < 0 or result not in _INTERRUPTED:
+        return None
+    return SystemCall(number, convention.calls.get(number), tuple(registers.get(name) for name in convention.arguments))
+
+
+def gil_ranges(image: Image, runtime: Any) -> List[Tuple[int, int]]:
+    """``[start, end)`` of every ``struct _gil_runtime_state``: who sleeps on a word in it waits for the GIL (3.7 and later)."""
+    layouts = image.layouts
+    size = layouts.size("_gil_runtime_state") if layouts.has("_gil_runtime_state") else 208
+    starts = set()
+    if runtime.address and layouts.has("_PyRuntimeState", "ceval.gil"):
+        starts.add(runtime.address + layouts.offset("_PyRuntimeState", "ceval.gil"))
+    if layouts.has("PyInterpreterState", "ceval.gil"):
+        starts.update(image.optional_pointer(each.address, "PyInterpreterState", "ceval.gil") or 0 for each in runtime.interpreters)
+    return [(start, start + size) for start in sorted(starts - {0})]
+
+
+def described_calls(core: Any, gils: Sequence[Tuple[int, int]]) -> List[Dict[str, Any]]:
+    """One entry for each LWP that was blocked in a call; ``waits_for_gil`` is None where that cannot be told."""
+    described = []
+    for lwp in core.lwps:
+        call = system_call(core.machine, core.pointer_size, core.registers(lwp))
+        if call is None:
+            continue
+        word = call.arguments[0] if call.name in ("futex", "futex_wait") else None
+        waits = any(start <= word < end for start, end in gils) if word is not None and gils else None
+        described.append(
+            {
+                "lwp": lwp,
+                "number": call.number,
+                "name": call.name,
+                "arguments": [None if argument is None else "0x%x" % argument for argument in call.arguments],
+                "waits_for_gil": waits,
+            }
+        )
+    return described
