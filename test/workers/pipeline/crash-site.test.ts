@@ -18,6 +18,7 @@ const python = (...frames: SignalFrame[]): PythonAnswer => ({
   python: null,
   python_missing_reason: null,
   threads: [],
+  system_calls: [],
   suspended: [],
   warnings: [],
   facts: { signal_frames: frames },
