@@ -18,6 +18,7 @@ import { closeGently, holdContinue, sendContinue } from "./http/unread-body.ts";
 import { createMetrics } from "./metrics.ts";
 import { binaryRoutes } from "./routes/binaries.ts";
 import { binaryUploadRoutes } from "./routes/binary-upload.ts";
+import { debuginfodRoutes } from "./routes/debuginfod.ts";
 import { documentRoutes } from "./routes/documents.ts";
 import { jobRoute } from "./routes/job.ts";
 import { jobChangesRoutes } from "./routes/job-changes.ts";
@@ -92,6 +93,7 @@ export async function buildApp(dependencies: Dependencies): Promise<App> {
   jobExportRoute(app, dependencies, closing);
   await app.register(scoped((scope) => binaryUploadRoutes(scope, dependencies, metrics)));
   binaryRoutes(app, dependencies);
+  debuginfodRoutes(app, dependencies);
   operationsRoutes(app, dependencies);
   metricsRoute(app, metrics);
   problemsRoutes(app);

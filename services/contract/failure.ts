@@ -29,6 +29,7 @@ export const failures = {
   invalid_body: row("request", 422, false, "Invalid body", "Correct the named field; GET /openapi.json gives its form."),
   malformed_json: row("request", 400, false, "Malformed JSON", "Send a JSON document in UTF-8."),
   bad_request: row("request", 400, false, "Bad request", "Correct the request as the detail says."),
+  range_not_satisfiable: row("request", 416, false, "Range outside of the file", "Ask for bytes that the file has; HEAD tells its size."),
   job_not_finished: row("request", 409, false, "The job has not finished", "Poll the job with ?wait=30 and ask again when its status is succeeded."),
   job_failed: row("request", 409, false, "The job has no report", "The job's `error` says why; POST /v1/jobs/{id}/reanalyze tries again."),
   job_running: row("request", 409, false, "The job is still being worked on", "Wait until it has ended, or DELETE it."),
