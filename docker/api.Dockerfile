@@ -15,6 +15,8 @@ WORKDIR /srv/inquest
 COPY --from=packages /srv/inquest/node_modules node_modules
 COPY package.json tsconfig.json ./
 COPY services services
+# Part of every bundle.
+COPY gdb-scripts gdb-scripts
 USER inquest
 ENV INQUEST_DATA_DIR=/var/lib/inquest/data
 EXPOSE 8080

@@ -21,6 +21,7 @@ import { binaryUploadRoutes } from "./routes/binary-upload.ts";
 import { debuginfodRoutes } from "./routes/debuginfod.ts";
 import { documentRoutes } from "./routes/documents.ts";
 import { jobRoute } from "./routes/job.ts";
+import { jobBundleRoute } from "./routes/job-bundle.ts";
 import { jobChangesRoutes } from "./routes/job-changes.ts";
 import { jobEventsRoute } from "./routes/job-events.ts";
 import { jobExportRoute } from "./routes/job-export.ts";
@@ -87,6 +88,7 @@ export async function buildApp(dependencies: Dependencies): Promise<App> {
   await app.register(scoped((scope) => submitJobRoute(scope, dependencies, metrics)));
   jobRoute(app, dependencies, closing);
   jobReportRoute(app, dependencies);
+  jobBundleRoute(app, dependencies);
   jobEventsRoute(app, dependencies, closing);
   await app.register(scoped((scope) => jobChangesRoutes(scope, dependencies)));
   jobListRoute(app, dependencies);
