@@ -4,6 +4,7 @@
  * It ends on SIGTERM, SIGINT, or when the process that watches it is gone: no new connections, running requests get a
  * while, streams of events end at once.
  */
+import { join } from "node:path";
 import packageFile from "../package.json" with { type: "json" };
 import { buildApp } from "./api/app.ts";
 import { authenticateByToken, authenticateLocal, isLoopback, type Authenticate } from "./api/auth/authenticate.ts";
@@ -12,6 +13,7 @@ import { startHousekeeping } from "./api/housekeeping.ts";
 import { watchParkedJobs } from "./api/submit/parked-jobs.ts";
 import { type Config, readConfig } from "./config/environment.ts";
 import { Failure } from "./contract/failure.ts";
+import { UploadFiles } from "./intake/resume/upload-files.ts";
 import { createLogger, type Logger } from "./log/logger.ts";
 import { openAnalysisQueue } from "./queue/analysis-queue.ts";
 import { connectRedis } from "./queue/connection.ts";
@@ -73,7 +75,8 @@ async function main(): Promise<void> {
   await using queue = await openAnalysisQueue(redis, { attempts: limits.attempts });
   await using changes = openJobChanges(redis);
   await using recovery = startRecovery({ jobs, queue, changes, attempts: limits.attempts, log: logger });
-  await using housekeeping = startHousekeeping({ database, jobs, blobs, log: logger });
+  const uploads = new UploadFiles(join(config.dataDir, "uploads"), blobs, limits);
+  await using housekeeping = startHousekeeping({ database, jobs, blobs, uploads, log: logger });
 
   const binaries = createBinaryStore(database);
   await using parked = watchParkedJobs({ jobs, binaries, blobs, queue, changes, log: logger });
@@ -88,6 +91,7 @@ async function main(): Promise<void> {
     reports: createReportStore(database),
     binaries,
     blobs,
+    uploads,
     queue,
     changes,
     workers: openWorkerDirectory(redis),

@@ -30,6 +30,7 @@ import { jobReportRoute } from "./routes/job-report.ts";
 import { metricsRoute } from "./routes/metrics.ts";
 import { operationsRoutes } from "./routes/operations.ts";
 import { problemsRoutes } from "./routes/problems.ts";
+import { resumableUploadRoutes } from "./routes/resumable-upload.ts";
 import { submitJobRoute } from "./routes/submit-job.ts";
 import { describeApi } from "./schema/openapi.ts";
 
@@ -86,6 +87,7 @@ export async function buildApp(dependencies: Dependencies): Promise<App> {
 
   await describeApi(app, dependencies.version);
   await app.register(scoped((scope) => submitJobRoute(scope, dependencies, metrics)));
+  await app.register(scoped((scope) => resumableUploadRoutes(scope, dependencies, metrics)));
   jobRoute(app, dependencies, closing);
   jobReportRoute(app, dependencies);
   jobBundleRoute(app, dependencies);

@@ -10,6 +10,7 @@ import type { BlobStore } from "../storage/blob-store.ts";
 import type { Database } from "../storage/database.ts";
 import type { JobStore } from "../storage/job-store.ts";
 import type { ReportStore } from "../storage/report-store.ts";
+import type { UploadFiles } from "../intake/resume/upload-files.ts";
 import type { Caller } from "./auth/caller.ts";
 import type { Authenticate } from "./auth/authenticate.ts";
 
@@ -24,6 +25,8 @@ export interface Dependencies {
   readonly reports: ReportStore;
   readonly binaries: BinaryStore;
   readonly blobs: BlobStore;
+  /** Resumable uploads on their way. */
+  readonly uploads: UploadFiles;
   readonly queue: AnalysisQueue;
   readonly changes: JobChanges;
   readonly workers: WorkerDirectory;

@@ -9,17 +9,19 @@ export interface HousekeepingParts {
   readonly database: Database;
   readonly jobs: Pick<JobStore, "expire">;
   readonly blobs: Pick<BlobStore, "remove">;
+  readonly uploads: { deleteExpired(): Promise<number> };
   readonly log: Pick<Logger, "info" | "warn">;
   readonly everyMilliseconds?: number;
 }
 
 /** Rounds from now until disposed; a round that fails is logged, and the next one comes all the same. */
-export function startHousekeeping({ database, jobs, blobs, log, everyMilliseconds = 10 * 60_000 }: HousekeepingParts): AsyncDisposable {
+export function startHousekeeping({ database, jobs, blobs, uploads, log, everyMilliseconds = 10 * 60_000 }: HousekeepingParts): AsyncDisposable {
   async function round(): Promise<void> {
     try {
       const expired = await jobs.expire(new Date());
       const removed = await sweepBlobs(database, blobs);
-      if (expired.cores + expired.reports + expired.jobs + removed > 0) log.info({ ...expired, blobs: removed }, "expired");
+      const abandoned = await uploads.deleteExpired();
+      if (expired.cores + expired.reports + expired.jobs + removed + abandoned > 0) log.info({ ...expired, blobs: removed, uploads: abandoned }, "expired");
     } catch (error) {
       log.warn({ err: error }, "housekeeping_failed");
     }

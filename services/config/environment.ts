@@ -98,6 +98,8 @@ export function readConfig(environment: Environment = process.env): Config {
       inflate_memory_bytes: 512 * MiB,
       binary_bytes: size(environment, "INQUEST_MAX_BINARY", 4 * GiB),
       attachment_bytes: size(environment, "INQUEST_MAX_ATTACHMENT", 16 * MiB),
+      unfinished_uploads: integer(environment, "INQUEST_MAX_UNFINISHED_UPLOADS", 256, 1, 100_000),
+      upload_expiry_seconds: integer(environment, "INQUEST_UPLOAD_EXPIRY_SECONDS", 86_400, 60, 30 * 86_400),
       binaries_per_job: integer(environment, "INQUEST_MAX_BINARIES", 2_000, 0, 100_000),
       archive_entries: integer(environment, "INQUEST_MAX_ARCHIVE_ENTRIES", 20_000, 1, 10_000_000),
       archive_bytes: size(environment, "INQUEST_MAX_ARCHIVE", 16 * GiB),

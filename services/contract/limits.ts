@@ -10,6 +10,8 @@ export const Limits = Type.Object(
     inflate_memory_bytes: count("address space of a program that inflates"),
     binary_bytes: count("largest single binary"),
     attachment_bytes: count("largest single attachment"),
+    unfinished_uploads: count("resumable uploads that may be unfinished at once"),
+    upload_expiry_seconds: count("how long a resumable upload may take from its start"),
     binaries_per_job: count("binary parts in one request"),
     archive_entries: count("entries of one archive of binaries"),
     archive_bytes: count("bytes that come out of one archive of binaries"),

@@ -16,7 +16,7 @@ import { sendContinue } from "../http/unread-body.ts";
 import type { Metrics } from "../metrics.ts";
 import { answers, json } from "../schema/answers.ts";
 import { reference } from "../schema/reference.ts";
-import { keepUpload } from "../submit/keep-upload.ts";
+import { becomeJob } from "../submit/become-job.ts";
 import { requireRoom } from "../submit/require-room.ts";
 
 const multipart = "multipart/form-data";
@@ -37,7 +37,7 @@ const Form = Type.Object({
 });
 
 export function submitJobRoute(app: App, dependencies: Dependencies, metrics: Metrics): void {
-  const { jobs, blobs, limits, queue, changes } = dependencies;
+  const { jobs, blobs, limits } = dependencies;
   /** Project and key of uploads that are being received by this process. */
   const receiving = new Set<string>();
 
@@ -126,13 +126,7 @@ export function submitJobRoute(app: App, dependencies: Dependencies, metrics: Me
         await requireRoom(blobs, limits, request.headers);
         sendContinue(request, reply);
         await using upload = await receiveUpload({ request, filename: request.query.filename ?? null, blobs, limits });
-        const { job, created } = await keepUpload(dependencies, project, upload);
-        metrics.uploadBytes.inc({ kind: "core" }, upload.core.writer.size);
-        for (const { writer } of upload.binaries) metrics.uploadBytes.inc({ kind: "binary" }, writer.size);
-        for (const { writer } of upload.attachments) metrics.uploadBytes.inc({ kind: "attachment" }, writer.size);
-        const queued = created && job.status === "queued" ? await queue.add(job.id, job.core.size) : null;
-        await changes.announce(job.id);
-        request.log.info({ job_id: job.id, created, queue: queued, core_bytes: job.core.size, binaries: upload.binaries.length }, "job_submitted");
+        const job = await becomeJob(dependencies, metrics, project, upload, request.log);
         return accepted(job);
       } finally {
         if (claim !== null) receiving.delete(claim);

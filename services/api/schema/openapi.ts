@@ -19,6 +19,7 @@ declare module "fastify" {
 
 const tags = [
   { name: "jobs", description: "A core, its analysis and its report." },
+  { name: "uploads", description: "Cores over bad links: resumable uploads by the tus protocol." },
   { name: "binaries", description: "Executables, libraries and debug files, by GNU build-id." },
   { name: "debuginfod", description: "debuginfod's own protocol: `DEBUGINFOD_URLS` may name this service." },
   { name: "operations", description: "How the service is." },

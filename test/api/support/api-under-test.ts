@@ -8,6 +8,7 @@ import type { App } from "../../../services/api/app-type.ts";
 import { authenticateLocal } from "../../../services/api/auth/authenticate.ts";
 import type { Dependencies } from "../../../services/api/dependencies.ts";
 import { readConfig } from "../../../services/config/environment.ts";
+import { UploadFiles } from "../../../services/intake/resume/upload-files.ts";
 import type { Limits } from "../../../services/contract/limits.ts";
 import { createLogger } from "../../../services/log/logger.ts";
 import { openAnalysisQueue } from "../../../services/queue/analysis-queue.ts";
@@ -61,6 +62,7 @@ export async function openApiUnderTest(options: ApiOptions = {}): Promise<ApiUnd
     reports: createReportStore(database),
     binaries: createBinaryStore(database),
     blobs,
+    uploads: new UploadFiles(join(folder, "uploads"), blobs, limits),
     queue: opened.use(await openAnalysisQueue(connections, { attempts: limits.attempts })),
     changes: opened.use(openJobChanges(connections)),
     workers: openWorkerDirectory(connections),

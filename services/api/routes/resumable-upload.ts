@@ -1,0 +1,124 @@
+/** `/v1/uploads`: cores over bad links, by the tus protocol (https://tus.io/protocols/resumable-upload, 1.0.0). A finished upload is a job. */
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { Type } from "typebox";
+import type { FailureCode } from "../../contract/failure.ts";
+import { acceptUploads } from "../../intake/multipart/accept-uploads.ts";
+import type { App } from "../app-type.ts";
+import type { Dependencies } from "../dependencies.ts";
+import { sendContinue } from "../http/unread-body.ts";
+import type { Metrics } from "../metrics.ts";
+import { createTus, uploadsPath } from "../resume/tus.ts";
+import { answers, empty } from "../schema/answers.ts";
+
+const UploadParameter = Type.Object({ upload: Type.String({ maxLength: 100, description: "The upload's id, the last part of its `Location`." }) });
+
+const bytes = Type.Unsafe<Uint8Array>({ type: "string", contentMediaType: "application/octet-stream" });
+
+const refusals: readonly FailureCode[] = ["upload_request_invalid", "upload_protocol_unsupported", "upload_not_found", "upload_aborted", "upload_locked"];
+const finished: readonly FailureCode[] = [
+  "upload_too_large",
+  "not_a_core",
+  "core_empty",
+  "core_malformed",
+  "core_compressed_damaged",
+  "decompression_bomb",
+  "digest_invalid",
+  "digest_mismatch",
+  "labels_invalid",
+  "when_missing_invalid",
+  "invalid_parameter",
+  "sandbox_unavailable",
+  "store_full",
+  "store_unavailable",
+];
+
+const jobHeader = "`Inquest-Job-Id` and `Content-Location` tell the job once all of it has arrived.";
+
+export function resumableUploadRoutes(app: App, dependencies: Dependencies, metrics: Metrics): void {
+  const tus = createTus(dependencies, metrics, dependencies.uploads);
+  acceptUploads(app);
+
+  const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    sendContinue(request, reply);
+    reply.header("tus-resumable", "1.0.0");
+    const { status, headers } = await tus.handle(request);
+    for (const [name, value] of headers) if (!/^(?:content-length|content-type|access-control-.*)$/.test(name)) reply.header(name, value);
+    return reply.code(status).send();
+  };
+  const config = {
+    scope: "submit",
+    largestBody: Number.MAX_SAFE_INTEGER,
+    body: { content: { "application/offset+octet-stream": { schema: bytes } } },
+  } as const;
+
+  app.options(
+    uploadsPath,
+    {
+      schema: {
+        operationId: "uploadOptions",
+        summary: "What of tus is spoken here",
+        tags: ["uploads"],
+        response: { 204: empty("`Tus-Version`, `Tus-Extension`, `Tus-Max-Size`.") },
+      },
+    },
+    answer,
+  );
+  app.post(
+    uploadsPath,
+    {
+      config,
+      schema: {
+        operationId: "createUpload",
+        summary: "Begin a resumable upload of a core",
+        description: `tus 1.0.0. \`Upload-Length\` is the size of the core as it is sent; \`Upload-Metadata\` may hold filename, labels (JSON), when_missing and sha256. ${jobHeader}`,
+        tags: ["uploads"],
+        response: answers({ 201: empty("`Location` is where its bytes go.") }, ...refusals, ...finished, "rate_limited"),
+      },
+    },
+    answer,
+  );
+  app.patch(
+    `${uploadsPath}/:upload`,
+    {
+      config,
+      schema: {
+        operationId: "continueUpload",
+        summary: "Send bytes from where the upload has come to",
+        description: `\`Upload-Offset\` and \`Content-Type: application/offset+octet-stream\`. ${jobHeader}`,
+        tags: ["uploads"],
+        params: UploadParameter,
+        response: answers({ 204: empty("`Upload-Offset` is how far it has come.") }, ...refusals, ...finished, "upload_offset_conflict"),
+      },
+    },
+    answer,
+  );
+  app.head(
+    `${uploadsPath}/:upload`,
+    {
+      config: { scope: "submit" },
+      schema: {
+        operationId: "uploadProgress",
+        summary: "How far the upload has come",
+        description: jobHeader,
+        tags: ["uploads"],
+        params: UploadParameter,
+        response: answers({ 200: empty("`Upload-Offset`, `Upload-Length`, `Upload-Expires`.") }, ...refusals, ...finished),
+      },
+    },
+    answer,
+  );
+  app.delete(
+    `${uploadsPath}/:upload`,
+    {
+      config: { scope: "submit" },
+      schema: {
+        operationId: "abandonUpload",
+        summary: "Give an upload up",
+        tags: ["uploads"],
+        params: UploadParameter,
+        response: answers({ 204: empty("Its bytes are gone.") }, ...refusals),
+      },
+    },
+    answer,
+  );
+}
