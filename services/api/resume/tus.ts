@@ -35,7 +35,7 @@ function webRequest(request: FastifyRequest): { readonly web: Request; readonly 
   const url = `http://uploads${request.url.split("?", 1)[0] ?? ""}`;
   if (method !== "PATCH" && method !== "POST") return { web: new Request(url, { method, headers }), release: () => {} };
   const chunks = requestChunks(raw);
-  const body = new ReadableStream<Uint8Array<ArrayBufferLike>>(
+  const body = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         const chunk = await chunks.next();
