@@ -2,6 +2,7 @@
 import swaggerUi from "@fastify/swagger-ui";
 import { Type } from "typebox";
 import { homeHtml, homePolicy, homeText } from "../../web/home-page.ts";
+import { submitScript } from "../../web/submit-script.ts";
 import type { App } from "../app-type.ts";
 import { negotiate } from "../http/accept.ts";
 import { json, openAnswers } from "../schema/answers.ts";
@@ -34,6 +35,26 @@ export async function documentRoutes(app: App): Promise<void> {
       }
       return reply.type("text/plain; charset=utf-8").send(homeText(base));
     },
+  );
+
+  app.get(
+    "/submit.py",
+    {
+      schema: {
+        operationId: "submitScript",
+        summary: "The client for the machine that crashed",
+        description:
+          "One file of standard-library Python (3.6 or newer): `curl -s …/submit.py | python3 - CORE` sends the core and the binaries that are missing here.",
+        tags: ["operations"],
+        response: openAnswers({ 200: { description: "Python.", content: { "text/x-python": { schema: Type.String() } } } }),
+      },
+    },
+    async (request, reply) =>
+      reply
+        .header("vary", "Host")
+        .header("cache-control", "no-cache")
+        .type("text/x-python; charset=utf-8")
+        .send(submitScript(baseOf(request.headers.host, request.protocol))),
   );
 
   app.get(
