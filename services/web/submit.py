@@ -866,9 +866,12 @@ def write_line(path, line):
 def read_settings(prefix):
     try:
         with open(os.path.join(prefix, "handler.json")) as handle:
-            return json.load(handle)
+            settings = json.load(handle)
     except (OSError, ValueError):
         return None
+    for name, value in DEFAULTS.items():
+        settings.setdefault(name, value)
+    return settings
 
 
 def install_handler(service, options):
@@ -1007,7 +1010,6 @@ def handle(words):
     settings = read_settings(os.path.dirname(os.path.abspath(__file__)))
     if settings is None or len(words) < 4:
         return USAGE
-    settings = dict(DEFAULTS, **settings)
     spool = settings["spool"]
     pid, number, when = words[0], words[-2], words[-1]
     executable = re.sub(r"[^A-Za-z0-9_.+-]", "_", " ".join(words[1:-2]))[:40] or "unknown"

@@ -1,0 +1,237 @@
+/** `curl -s …/submit.py | python3 - CORE` against the whole service, with this machine's Python and those that INQUEST_TEST_PYTHONS names. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { createReadStream } from "node:fs";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { connect, createServer, type Server } from "node:net";
+import { once } from "node:events";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Job } from "../../services/contract/job.ts";
+import { type Core, type Interpreter, makeCore, programsFolder } from "../corpus/make-core.ts";
+import { defaultInterpreters, interpretersFrom } from "../matrix/interpreters.ts";
+import { type Stack, startStack } from "../support/stack.ts";
+
+const [own] = await defaultInterpreters(process.env["PATH"] ?? "");
+if (own === undefined) throw new Error("no python3 is installed");
+const named = (process.env["INQUEST_TEST_PYTHONS"] ?? "").split(/[\s,:]+/).filter((path) => path.startsWith("/"));
+const others = named.length === 0 ? [] : await interpretersFrom({ paths: named, pyenvRoot: null, roots: [], path: "" });
+const runners: readonly Interpreter[] = [own, ...others.filter(({ path, version: [major, minor] }) => path !== own.path && major === 3 && minor >= 6)];
+
+interface Run {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function ended(child: ChildProcess): Promise<Run> {
+  let stdout = "";
+  let stderr = "";
+  child.stdout?.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));
+  child.stderr?.setEncoding("utf8").on("data", (chunk: string) => (stderr += chunk));
+  const [status] = await once(child, "close");
+  return { status, stdout, stderr };
+}
+
+let stack: Stack;
+let core: Core;
+let second: Core;
+let folder: string;
+let script: string;
+
+/** The script comes over the pipe, as from curl. */
+async function send(python: string, words: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Run> {
+  const child = spawn(python, ["-", ...words], { env: { PATH: process.env["PATH"] ?? "", ...environment }, stdio: ["pipe", "pipe", "pipe"] });
+  child.stdin.on("error", () => undefined).end(script);
+  return ended(child);
+}
+
+async function jobs(): Promise<readonly Job[]> {
+  const page: { readonly items: readonly Job[] } = JSON.parse(await (await fetch(`${stack.url}/v1/jobs?limit=50`)).text());
+  return page.items;
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "inquest-submit-"));
+  const program = join(programsFolder, "null_dereference.py");
+  [stack, core, second] = await Promise.all([startStack({ environment: { INQUEST_LOG_LEVEL: "warn" } }), makeCore(own, program), makeCore(own, program)]);
+  script = await (await fetch(`${stack.url}/submit.py`)).text();
+});
+afterAll(async () => {
+  await stack[Symbol.asyncDispose]();
+  await core[Symbol.asyncDispose]();
+  await second[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe("the script", () => {
+  it("sends the core and what is missing of it, and prints the report; a second crash sends only its core", async () => {
+    const first = await send(own.path, [core.path]);
+    expect(first).toMatchObject({ status: 0, stdout: expect.stringContaining("null_dereference.py") });
+    expect(first.stderr).toMatch(/sending \d+ files/);
+    const again = await send(own.path, [second.path]);
+    expect(again).toMatchObject({ status: 0, stdout: expect.stringContaining("null_dereference.py") });
+    expect(again.stderr).not.toMatch(/sending \d+ file/);
+    expect(again.stderr).toContain("sending the core");
+  });
+
+  for (const runner of runners) {
+    it(`runs on Python ${runner.version.join(".")}, and answers scripts with JSON`, async () => {
+      const { status, stdout } = await send(runner.path, ["--json", "--quiet", "--label", "host=web1", core.path]);
+      expect(status).toBe(0);
+      expect(JSON.parse(stdout)).toMatchObject({
+        job: { status: "succeeded", labels: { host: "web1" } },
+        report: { schema: 1, process: { signal: { name: "SIGSEGV" } } },
+      });
+    });
+  }
+
+  it("finds the binaries by itself: those of the report's modules were sent that the core maps from disk", async () => {
+    const { stdout } = await send(own.path, ["--json", "--quiet", core.path]);
+    const { report } = JSON.parse(stdout);
+    const found = report.modules.filter(({ path }: { path: string }) => path.startsWith("/")).map(({ found: how }: { found: string }) => how);
+    expect(found.length).toBeGreaterThan(2);
+    expect(new Set(found)).not.toContain("missing");
+  });
+
+  it("tells what is wrong by its exit code: usage 1, refused 2, unreachable 4", async () => {
+    const text = join(folder, "core.text");
+    await writeFile(text, "not a core");
+    expect(await send(own.path, [text])).toMatchObject({ status: 1, stderr: expect.stringContaining("not an ELF core") });
+    expect(await send(own.path, [])).toMatchObject({ status: 1 });
+    expect(await send(own.path, ["--label", "", core.path])).toMatchObject({ status: 1 });
+    const refused = await send(own.path, ["--no-binaries", "--label", `long=${"x".repeat(4096)}`, core.path]);
+    expect(refused).toMatchObject({ status: 2, stderr: expect.stringContaining("labels_invalid") });
+    const nobody = await send(own.path, ["--url", "http://127.0.0.1:1", "--retries", "0", core.path]);
+    expect(nobody).toMatchObject({ status: 4, stderr: expect.stringContaining("cannot be reached") });
+  });
+
+  it("sends again when the link drops in the middle, and makes one job of it", async () => {
+    const target = new URL(stack.url);
+    let drops = 2;
+    const relay: Server = createServer((near) => {
+      const far = connect(Number(target.port), target.hostname);
+      let seen = 0;
+      near.on("error", () => undefined).on("close", () => far.destroy());
+      far.on("error", () => undefined).on("close", () => near.destroy());
+      near.on("data", (chunk: Buffer) => {
+        seen += chunk.length;
+        if (seen > 1_000_000 && drops > 0) {
+          drops -= 1;
+          near.destroy();
+        }
+      });
+      near.pipe(far).pipe(near);
+    }).listen(0, "127.0.0.1");
+    await once(relay, "listening");
+    try {
+      const address = relay.address();
+      const port = typeof address === "object" && address !== null ? address.port : 0;
+      const before = (await jobs()).length;
+      const { status, stderr } = await send(own.path, ["--url", `http://127.0.0.1:${port}`, core.path]);
+      expect(stderr).toContain("again in");
+      expect(status).toBe(0);
+      expect(drops).toBe(0);
+      expect((await jobs()).length).toBe(before + 1);
+    } finally {
+      relay.close();
+    }
+  });
+
+  it("notices a core that changes while it is sent", async () => {
+    const growing = join(folder, "core.growing");
+    await writeFile(growing, await readFile(core.path));
+    const line = `import os, runpy, sys
+module = runpy.run_path(sys.argv[1])
+file = module["LocalFile"](sys.argv[2])
+chunks = file.chunks()
+next(chunks)
+os.utime(sys.argv[2], (1, 1))
+try:
+    list(chunks)
+except module["Changed"]:
+    print("changed")
+`;
+    const path = join(folder, "submit.py");
+    await writeFile(path, script);
+    expect((await ended(spawn(own.path, ["-c", line, path, growing]))).stdout).toBe("changed\n");
+  });
+
+  it("takes the cores of a folder once each, also across runs", async () => {
+    const place = join(folder, "cores");
+    await mkdir(place);
+    await writeFile(join(place, "coredump-python3.77"), await readFile(core.path));
+    await writeFile(join(place, "core.notes"), "no core");
+    const words = ["--watch", place, "--once", "--no-wait"];
+    const first = await send(own.path, words);
+    expect(first.stdout.trim().split("\n")).toHaveLength(1);
+    expect(first.status).toBe(0);
+    expect(await send(own.path, words)).toMatchObject({ status: 0, stdout: "" });
+  });
+
+  it("takes a core from coredumpctl", async () => {
+    const tools = join(folder, "tools");
+    await mkdir(tools);
+    await writeFile(join(tools, "coredumpctl"), `#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done\n[ "$4" = python3 ] && cp ${core.path} "$2"\n`);
+    await chmod(join(tools, "coredumpctl"), 0o755);
+    const environment = { PATH: `${tools}:${process.env["PATH"] ?? ""}` };
+    expect(await send(own.path, ["--no-wait", "--coredumpctl", "python3"], environment)).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining("/v1/jobs/"),
+    });
+    expect(await send(own.path, ["--no-wait", "--coredumpctl", "nothing"], environment)).toMatchObject({ status: 1 });
+  });
+});
+
+describe("the kernel's handler", () => {
+  const places = () => ({ prefix: join(folder, "lib"), spool: join(folder, "spool"), pattern: join(folder, "core_pattern") });
+  const words = (more: readonly string[] = []) => {
+    const { prefix, spool, pattern } = places();
+    return ["--prefix", prefix, "--spool", spool, "--core-pattern-file", pattern, "--keep-free", "1M", ...more];
+  };
+  const until = async (holds: () => Promise<boolean>) => {
+    while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 100));
+  };
+
+  it("takes a core from the pipe, lets the crashed process go and sends it, whatever the process called itself", async () => {
+    const { prefix, spool, pattern } = places();
+    await writeFile(pattern, "core.%p\n");
+    expect(await send(own.path, ["--install-handler", ...words()])).toMatchObject({ status: 0 });
+    expect(await readFile(pattern, "utf8")).toBe(`|${prefix}/submit.py --handle %P %e %s %t\n`);
+    const child = spawn(join(prefix, "submit.py"), ["--handle", "4194304", "--url=http://x y", "11", "1700000000"], { stdio: ["pipe", "ignore", "ignore"] });
+    createReadStream(core.path).pipe(child.stdin);
+    const [status] = await once(child, "close");
+    expect(status).toBe(0);
+    await until(async () => (await jobs()).some((job) => job.core.filename === "coredump---url_http___x_y.4194304"));
+    await until(async () => (await readdir(spool)).every((name) => !name.startsWith("coredump-")));
+  });
+
+  it("keeps to its limits: a core that is too large is cut off, not waited for", async () => {
+    const { prefix, spool } = places();
+    expect(await send(own.path, ["--install-handler", ...words(["--max-core", "2M"])])).toMatchObject({ status: 0 });
+    const child = spawn(join(prefix, "submit.py"), ["--handle", "4194304", "big", "11", "1700000000"], { stdio: ["pipe", "ignore", "ignore"] });
+    child.stdin.on("error", () => undefined);
+    const timer = setInterval(() => child.stdin.write(Buffer.alloc(1 << 16, 1)), 1);
+    await once(child, "exit");
+    clearInterval(timer);
+    expect(await readFile(join(spool, "handler.log"), "utf8")).toContain("cut off by a limit");
+    await until(async () => (await readdir(spool)).includes("coredump-big.4194304.refused"));
+  });
+
+  it("remembers what was in core_pattern across a second install, and puts it back", async () => {
+    const { prefix, pattern } = places();
+    expect(await send(own.path, ["--install-handler", ...words()])).toMatchObject({ status: 0 });
+    expect(await send(own.path, ["--uninstall", ...words()])).toMatchObject({ status: 0 });
+    expect(await readFile(pattern, "utf8")).toBe("core.%p\n");
+    await expect(readdir(prefix)).rejects.toThrow("ENOENT");
+    expect(await send(own.path, ["--uninstall", ...words()])).toMatchObject({ status: 1 });
+  });
+
+  it("leaves a core_pattern alone that was changed since", async () => {
+    const { pattern } = places();
+    await send(own.path, ["--install-handler", ...words()]);
+    await writeFile(pattern, "|/somebody/else\n");
+    expect(await send(own.path, ["--uninstall", ...words()])).toMatchObject({ status: 0, stdout: expect.stringContaining("changed since") });
+    expect(await readFile(pattern, "utf8")).toBe("|/somebody/else\n");
+  });
+});
