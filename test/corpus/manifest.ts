@@ -101,6 +101,12 @@ export const corpus: readonly CorpusEntry[] = [
     stack: ["overwrite", "<module>"],
     locals: { overwrite: { before: "'before'", after: /^12345678901234567890123L?$/ } },
   },
+  {
+    program: "smashes_stack.py",
+    signal: "SIGSEGV",
+    stack: ["overflow", "handle", "<module>"],
+    locals: { overflow: { kept: "'still readable'", size: "1024" }, handle: { request: "'0123456789abcdef'" } },
+  },
   { program: "many_threads.py", signal: "SIGSEGV", stack: ["crash", "<module>"], heavy: true },
   { program: "subinterpreters.py", from: [3, 8], signal: "SIGSEGV", stack: ["inside", "<module>"], innermostOnly: true },
   {

@@ -2,7 +2,10 @@
  * The wide matrix: every crash program on every interpreter at hand, through HTTP, with the binaries as they are, with stripped copies of
  * them, and with the core alone. Prints how many came out right; ends with status 1 when one did not.
  *
- *   npm run test:matrix -- [--python PATH]… [--root DEBIAN_ROOT]… [--variant as-is|stripped|core-alone]… [--program NAME]… [--keep-going]
+ *   npm run test:matrix -- [--python PATH]… [--root DEBIAN_ROOT]… [--debian SUITE]… [--variant as-is|stripped|core-alone]… [--program NAME]… [--light]
+ *
+ * `--debian sid` makes that Debian in a folder of the temporary one (kept for the next run) and takes its interpreters, the debug builds
+ * among them. `--damage [--thorough]` tries damaged cores on each interpreter instead of the programs.
  */
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
@@ -15,6 +18,8 @@ import { type CorpusEntry, entriesFor } from "../corpus/manifest.ts";
 import { mappedFiles } from "../support/mapped-files.ts";
 import { startStack } from "../support/stack.ts";
 import { analyse } from "../support/submit.ts";
+import { tryDamage } from "./damage.ts";
+import { debianRoots } from "./debian-roots.ts";
 import { interpretersFrom } from "./interpreters.ts";
 
 const execute = promisify(execFile);
@@ -27,7 +32,11 @@ const { values } = parseArgs({
     root: { type: "string", multiple: true, default: [] },
     variant: { type: "string", multiple: true, default: [...variants] },
     program: { type: "string", multiple: true, default: [] },
+    debian: { type: "string", multiple: true, default: [] },
     light: { type: "boolean", default: false },
+    damage: { type: "boolean", default: false },
+    thorough: { type: "boolean", default: false },
+    seed: { type: "string", default: "1" },
   },
 });
 
@@ -74,7 +83,7 @@ const wanted = variants.filter((variant) => values.variant.includes(variant));
 const interpreters = await interpretersFrom({
   paths: values.python,
   pyenvRoot: process.env["PYENV_ROOT"] ?? null,
-  roots: values.root,
+  roots: [...values.root, ...(await debianRoots(values.debian))],
   path: process.env["PATH"] ?? "",
 });
 const scratch = await mkdtemp(join(tmpdir(), "inquest-matrix-"));
@@ -83,7 +92,26 @@ let passed = 0;
 const table: Record<string, Record<string, string>> = {};
 {
   await using stack = await startStack({ environment: { INQUEST_LOG_LEVEL: "warn" } });
-  for (const interpreter of interpreters) {
+  for (const interpreter of values.damage ? interpreters : []) {
+    const { tried, refused, whole, problems } = await tryDamage({
+      url: stack.url,
+      interpreter,
+      seed: Number(values.seed),
+      cuts: values.thorough ? 100 : 8,
+      filters: values.thorough ? Array.from({ length: 0x80 }, (_, filter) => filter) : [0, 1, 2, 0x21, 0x31, 0x33, 0x7f],
+      overwritten: values.thorough ? 60 : 8,
+      tell: (line) => process.stdout.write(`${interpreter.version.join(".")} ${line}\n`),
+    });
+    passed += tried - problems.length;
+    failed += problems.length;
+    table[interpreter.version.join(".")] = {
+      "damaged cores": `${tried}`,
+      "refused with a code": `${refused}`,
+      "stack still whole": `${whole}`,
+      wrong: `${problems.length}`,
+    };
+  }
+  for (const interpreter of values.damage ? [] : interpreters) {
     const entries = entriesFor([interpreter.version[0], interpreter.version[1]]).filter(
       (entry) => (values.program.length === 0 || values.program.some((name) => entry.program.startsWith(name))) && !(values.light && entry.heavy === true),
     );

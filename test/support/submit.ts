@@ -14,9 +14,25 @@ function validated<T extends TSchema>(schema: T, body: string): Static<T> {
   throw new Error(`breaks the contract: ${errors.map((error) => `${error.instancePath} ${error.message}`).join("; ")}`);
 }
 
+/** A file that is uploaded under another name than its own. */
+export interface NamedFile {
+  readonly path: string;
+  readonly name: string;
+}
+
+/** An upload that was not taken; the message holds the problem document. */
+export class RefusedUpload extends Error {
+  readonly status: number;
+
+  constructor(status: number, body: string) {
+    super(`POST /v1/jobs answered ${status}: ${body}`);
+    this.status = status;
+  }
+}
+
 export interface Submission {
   readonly core: string;
-  readonly binaries?: readonly string[];
+  readonly binaries?: readonly (string | NamedFile)[];
   readonly labels?: Readonly<Record<string, string>>;
 }
 
@@ -24,10 +40,13 @@ export async function submit(url: string, { core, binaries = [], labels }: Submi
   const form = new FormData();
   if (labels !== undefined) form.append("labels", JSON.stringify(labels));
   form.append("core", await openAsBlob(core), basename(core));
-  for (const binary of binaries) form.append("binary", await openAsBlob(binary), basename(binary));
+  for (const binary of binaries) {
+    const { path, name } = typeof binary === "string" ? { path: binary, name: basename(binary) } : binary;
+    form.append("binary", await openAsBlob(path), name);
+  }
   const response = await fetch(`${url}/v1/jobs`, { method: "POST", body: form });
   const body = await response.text();
-  if (response.status !== 202) throw new Error(`POST /v1/jobs answered ${response.status}: ${body}`);
+  if (response.status !== 202) throw new RefusedUpload(response.status, body);
   return validated(Job, body);
 }
 
