@@ -23,6 +23,7 @@ import { documentRoutes } from "./routes/documents.ts";
 import { jobRoute } from "./routes/job.ts";
 import { jobBundleRoute } from "./routes/job-bundle.ts";
 import { jobChangesRoutes } from "./routes/job-changes.ts";
+import { jobCoreRoute } from "./routes/job-core.ts";
 import { jobEventsRoute } from "./routes/job-events.ts";
 import { jobExportRoute } from "./routes/job-export.ts";
 import { jobListRoute } from "./routes/job-list.ts";
@@ -91,6 +92,7 @@ export async function buildApp(dependencies: Dependencies): Promise<App> {
   jobRoute(app, dependencies, closing);
   jobReportRoute(app, dependencies);
   jobBundleRoute(app, dependencies);
+  jobCoreRoute(app, dependencies);
   jobEventsRoute(app, dependencies, closing);
   await app.register(scoped((scope) => jobChangesRoutes(scope, dependencies)));
   jobListRoute(app, dependencies);
