@@ -6,6 +6,8 @@ from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import gdb
 
+from inquest.native_fatal import fatal_error
+from inquest.native_fields import null_field
 from inquest.operands import memory_operands
 
 _AROUND = 8
@@ -15,6 +17,7 @@ _HANDLER_FRAMES = 64
 # SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV: the numbers are those of every Linux that CPython runs on but MIPS.
 _FAULTS = (4, 5, 7, 8, 11)
 _SIGABRT = 6
+_FIRST_PAGE = 4096
 
 
 class CrashSite(NamedTuple):
@@ -36,6 +39,7 @@ def crash_site(frame: "gdb.Frame") -> CrashSite:
     if interrupted is not None:
         inner = _site(interrupted)
         facts["interrupted"] = {"pc": "0x%x" % interrupted.pc(), "registers": inner[0], "disassembly": inner[1], **inner[2]}
+    _explain(interrupted if interrupted is not None else frame, facts)
     siginfo = _siginfo()
     if siginfo:
         facts["siginfo"] = siginfo
@@ -44,6 +48,22 @@ def crash_site(frame: "gdb.Frame") -> CrashSite:
     if message:
         facts["abort_message_address"] = "0x%x" % message
     return CrashSite(registers, disassembly, facts)
+
+
+def _explain(frame: "gdb.Frame", facts: Dict[str, object]) -> None:
+    """``fatal_error`` and ``pointer_field`` of the frame that the process died in."""
+    try:
+        told = fatal_error(frame)
+        if told is not None:
+            facts["fatal_error"] = told
+        site = facts.get("interrupted", facts)
+        operands = site.get("memory_operands", []) if isinstance(site, dict) else []
+        null = [int(each["address"], 16) for each in operands if each["address"] is not None and int(each["address"], 16) < _FIRST_PAGE]
+        field = null_field(frame, null[0]) if len(null) == 1 else None
+        if field is not None:
+            facts["pointer_field"] = field
+    except (gdb.error, RuntimeError, ValueError, TypeError):
+        return
 
 
 def _site(frame: "gdb.Frame") -> Tuple[Dict[str, str], List[dict], Dict[str, object]]:

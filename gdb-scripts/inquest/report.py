@@ -140,7 +140,7 @@ class _Process:
             gils = gil_ranges(self.image, self.runtime)
         self.answer.facts["runtime"] = {"how": self.runtime.how, "address": _hex(self.runtime.address)}
         python = self._python()
-        context = Context(self.core, self.manifest, self.image, self.runtime, self.states, self.chains, self.holders, self._symbol)
+        context = Context(self.core, self.manifest, self.image, self.runtime, self.states, self.chains, self.holders, self._symbol, python["flags"]["malloc"], self.answer.facts.get("signal_frames", []))
         self.answer.facts.update(facts_of_the_interpreter(context, self.answer.section))
         return {"python": python, "threads": threads, "suspended": suspended, "gils": gils}
 

@@ -21,6 +21,8 @@ export interface CorpusEntry {
   readonly diagnosis?: string;
   /** Cored from outside once the program has printed `ready`. */
   readonly gcore?: true;
+  /** For the interpreter, on top of what every program gets. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Only in the wide matrix: too heavy for every run. */
   readonly heavy?: true;
   /** `stack` is only the innermost part. */
@@ -77,8 +79,8 @@ export const corpus: readonly CorpusEntry[] = [
     stack: ["recover", "<module>"],
     exception: { type: "KeyError", message: "'no such setting: nine'" },
   },
-  { program: "deep_recursion.py", to: [3, 13], signal: "SIGSEGV", stack: ["descend"], innermostOnly: true },
-  { program: "python_recursion.py", signal: "SIGSEGV", stack: ["descend"], innermostOnly: true, heavy: true },
+  { program: "deep_recursion.py", to: [3, 13], signal: "SIGSEGV", stack: ["descend"], innermostOnly: true, diagnosis: "stack_overflow" },
+  { program: "python_recursion.py", signal: "SIGSEGV", stack: ["descend"], innermostOnly: true, heavy: true, diagnosis: "null_dereference" },
   { program: "in_destructor.py", signal: "SIGSEGV", stack: ["__del__", "release", "<module>"] },
   { program: "at_exit.py", signal: "SIGSEGV", stack: ["leave"], innermostOnly: true, locals: { leave: { reason: "'done'" } } },
   { program: "during_import.py", signal: "SIGSEGV", stack: ["initialise", "<module>"], innermostOnly: true },
@@ -118,6 +120,33 @@ export const corpus: readonly CorpusEntry[] = [
       { name: "takes_first", function: "takes_first", state: "waiting_lock" },
       { name: "takes_second", function: "takes_second", state: "waiting_lock" },
     ],
+  },
+  { program: "wild_address.py", signal: "SIGSEGV", stack: ["look", "<module>"], diagnosis: "wild_pointer" },
+  { program: "not_canonical.py", signal: "SIGSEGV", stack: ["look", "<module>"], diagnosis: "wild_pointer" },
+  {
+    program: "freed_pattern.py",
+    from: [3, 6],
+    signal: "SIGSEGV",
+    stack: ["look", "<module>"],
+    environment: { PYTHONMALLOC: "debug" },
+    diagnosis: "freed_memory_access",
+  },
+  { program: "freed_pattern_by_chance.py", from: [3, 8], signal: "SIGSEGV", stack: ["look", "<module>"], diagnosis: "wild_pointer" },
+  { program: "read_only.py", signal: "SIGSEGV", stack: ["scribble", "<module>"], diagnosis: "write_to_read_only" },
+  { program: "past_end.py", signal: "SIGSEGV", stack: ["fill", "<module>"], diagnosis: "access_past_mapping" },
+  { program: "cut_file.py", signal: "SIGBUS", stack: ["read_behind", "<module>"], diagnosis: "bus_error_file_truncated" },
+  { program: "illegal.py", signal: "SIGILL", stack: ["trapped", "<module>"], diagnosis: "illegal_instruction" },
+  { program: "division.py", signal: "SIGFPE", stack: ["divides", "<module>"], diagnosis: "division_by_zero" },
+  { program: "data_called.py", signal: "SIGSEGV", stack: ["call", "<module>"], diagnosis: "data_executed" },
+  { program: "fatal_error.py", from: [3, 6], signal: "SIGABRT", stack: ["give_up", "<module>"], diagnosis: "fatal_error" },
+  { program: "double_free.py", signal: "SIGABRT", stack: ["free_twice", "<module>"], diagnosis: "abort_message" },
+  {
+    program: "debug_overrun.py",
+    from: [3, 6],
+    signal: "SIGABRT",
+    stack: ["overrun", "<module>"],
+    environment: { PYTHONMALLOC: "debug" },
+    diagnosis: "memory_debug_violation",
   },
 ];
 

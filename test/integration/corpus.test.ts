@@ -29,7 +29,7 @@ describe("an uploaded core", () => {
     for (const entry of entriesFor([major, minor]).filter((each) => each.heavy !== true)) {
       it(`of ${entry.program} on ${major}.${minor}.${micro} comes back right`, async () => {
         const source = join(programsFolder, entry.program);
-        await using core = await makeCore(interpreter, source, { gcore: entry.gcore === true });
+        await using core = await makeCore(interpreter, source, { gcore: entry.gcore === true, environment: entry.environment ?? {} });
         const { report } = await analyse(stack.url, { core: core.path, binaries: await mappedFiles(core.path, interpreter.root) });
         expect(checkReport(entry, report, core, source)).toEqual([]);
       });

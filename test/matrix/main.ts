@@ -60,7 +60,7 @@ async function binariesFor(variant: Variant, core: Core, interpreter: Interprete
 
 async function tryOne(url: string, interpreter: Interpreter, entry: CorpusEntry, wanted: readonly Variant[], scratch: string): Promise<Map<Variant, string[]>> {
   const source = join(programsFolder, entry.program);
-  await using core = await makeCore(interpreter, source, { gcore: entry.gcore === true });
+  await using core = await makeCore(interpreter, source, { gcore: entry.gcore === true, environment: entry.environment ?? {} });
   const results = new Map<Variant, string[]>();
   for (const variant of wanted) {
     try {

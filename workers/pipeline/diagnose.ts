@@ -5,12 +5,38 @@
  * functions of the assembled facts; this file only orders them.
  */
 import type { Diagnosis } from "../../services/contract/report.ts";
-import { binaryMismatch, truncatedCore } from "./diagnose/input.ts";
-import { abortedItself, nullDereference, sentByProcess } from "./diagnose/signal.ts";
+import { filledPointer, nullDereference, pastMapping, wildPointer } from "./diagnose/bad-pointer.ts";
+import { debugBlocks } from "./diagnose/debug-blocks.ts";
 import type { Finding } from "./diagnose/evidence.ts";
+import { abortMessage, fatalError, languageAbort } from "./diagnose/fatal.ts";
+import { dataExecuted, truncatedFile, writeToReadOnly } from "./diagnose/forbidden-access.ts";
+import { binaryMismatch, truncatedCore } from "./diagnose/input.ts";
+import { divisionByZero, illegalInstruction } from "./diagnose/instruction.ts";
+import { abortedItself, raisedByProcess, sentByProcess } from "./diagnose/signal.ts";
+import { stackOverflow } from "./diagnose/stack-overflow.ts";
 
 /** In the order in which they are told. */
-const findings: readonly Finding[] = [nullDereference, sentByProcess, abortedItself, binaryMismatch, truncatedCore];
+const findings: readonly Finding[] = [
+  stackOverflow,
+  debugBlocks,
+  fatalError,
+  abortMessage,
+  languageAbort,
+  filledPointer,
+  nullDereference,
+  writeToReadOnly,
+  dataExecuted,
+  truncatedFile,
+  illegalInstruction,
+  divisionByZero,
+  sentByProcess,
+  pastMapping,
+  wildPointer,
+  abortedItself,
+  raisedByProcess,
+  binaryMismatch,
+  truncatedCore,
+];
 
 export function diagnose(evidence: Parameters<Finding>[0]): Diagnosis[] {
   return findings.flatMap((finding) => finding(evidence) ?? []);

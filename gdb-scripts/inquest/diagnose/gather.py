@@ -9,6 +9,9 @@ from ..frames.chain import Chain
 from ..frames.image import Image
 from ..runtime import Runtime
 from ..threads import ThreadState
+from .abort_message import abort_message
+from .debug_blocks import damaged_blocks
+from .limits import recursion_limit
 from .signal_frame import signal_frames
 
 Section = Callable[[str], "AbstractContextManager[None]"]
@@ -25,6 +28,9 @@ class Context(NamedTuple):
     chains: Dict[int, Chain]
     holders: Dict[int, Optional[bool]]
     symbol: Callable[[str], Optional[int]]
+    # By PYTHONMALLOC's name, as in the report's flags.
+    malloc: Optional[str]
+    signal_frames: List[Dict[str, Any]]
 
     @property
     def crashed_lwp(self) -> Optional[int]:
@@ -35,7 +41,10 @@ class Context(NamedTuple):
 Fact = Callable[[Context], Any]
 
 # By the name in ``facts``. None is left out.
-_OF_THE_INTERPRETER: Tuple[Tuple[str, Fact], ...] = ()
+_OF_THE_INTERPRETER: Tuple[Tuple[str, Fact], ...] = (
+    ("recursion_limit", recursion_limit),
+    ("debug_blocks", damaged_blocks),
+)
 
 
 def facts_of_the_core(core: Any, manifest: Mapping[str, Any], section: Section) -> Dict[str, Any]:
@@ -44,6 +53,10 @@ def facts_of_the_core(core: Any, manifest: Mapping[str, Any], section: Section) 
     with section("signal_frames"):
         lwp = manifest.get("crashed_lwp")
         facts["signal_frames"] = signal_frames(core, lwp if lwp is not None else next(iter(core.lwps), None))
+    with section("abort_message"):
+        message = abort_message(core)
+        if message is not None:
+            facts["abort_message"] = message
     return facts
 
 

@@ -10,7 +10,7 @@ threading.stack_size(512 * 1024 * 1024)
 def descend(level):
     if level == 0:
         ctypes.string_at(0)  # at: bottom
-    return descend(level - 1)  # at: descend
+    return descend(level - 1)
 
 
 thread = threading.Thread(target=descend, args=(20000,), name="deep")

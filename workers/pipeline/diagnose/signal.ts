@@ -1,25 +1,7 @@
-/** Findings that the signal alone carries. */
+/** Who raised the signal: another process, this one, abort(). */
 import type { NativeFrame } from "../../../services/contract/report.ts";
 import { systemName } from "../thread-state.ts";
 import type { Finding } from "./evidence.ts";
-
-/** The first page is never mapped (vm.mmap_min_addr is 4096 or more), so an address in it is a null pointer and an offset. */
-const firstPage = 4_096n;
-
-export const nullDereference: Finding = ({ core, site }) => {
-  const { signal } = site;
-  if (signal?.name !== "SIGSEGV" || signal.code !== "SEGV_MAPERR" || signal.address === null || BigInt(signal.address) >= firstPage) return null;
-  const offset = Number(BigInt(signal.address));
-  return {
-    code: "null_dereference",
-    title: offset === 0 ? "A null pointer was dereferenced" : `A null pointer was dereferenced, at offset ${offset}`,
-    detail: `The process touched address ${signal.address}, which is in the first page. That page is never mapped: the pointer was null${offset === 0 ? "" : `, and the field or element ${offset} bytes behind it was wanted`}.`,
-    confidence: "certain",
-    lwp: core.crashedLwp,
-    evidence: { signal: signal.name, code: signal.code, address: signal.address, offset },
-    links: [],
-  };
-};
 
 /** si_code of kill, sigqueue and tkill: the kernel vouches that a process sent it. */
 const sentCodes: ReadonlySet<string> = new Set(["SI_USER", "SI_QUEUE", "SI_TKILL"]);
@@ -71,6 +53,21 @@ export const abortedItself: Finding = ({ core, site, threads }) => {
     confidence: "certain",
     lwp: core.crashedLwp,
     evidence: { signal: signal.name, sender_pid: signal.sender_pid, caller },
+    links: [],
+  };
+};
+
+export const raisedByProcess: Finding = ({ core, site }) => {
+  const { signal } = site;
+  if (signal === null || !site.sent || signal.code === null || !sentCodes.has(signal.code)) return null;
+  if (core.pid === null || signal.sender_pid !== core.pid || signal.name === "SIGABRT") return null;
+  return {
+    code: "raised_by_itself",
+    title: `The process sent ${signal.name ?? `signal ${signal.number}`} to itself`,
+    detail: `The signal came from this very process (raise, kill, os.kill or pthread_kill), not from a fault. The stack shows who asked for it.`,
+    confidence: "certain",
+    lwp: core.crashedLwp,
+    evidence: { signal: signal.name, code: signal.code, sender_pid: signal.sender_pid },
     links: [],
   };
 };

@@ -1,0 +1,351 @@
+/** Each finding about a faulting access, with a case that gets it and look-alikes that must not. */
+import { describe, expect, test } from "vitest";
+import type { Diagnosis, Frame } from "../../../services/contract/report.ts";
+import type { CoreFacts, CoreSegment } from "../../../services/intake/core/core-facts.ts";
+import type { CrashSite } from "../../../workers/pipeline/crash-site.ts";
+import { diagnose } from "../../../workers/pipeline/diagnose.ts";
+import { cycleOf } from "../../../workers/pipeline/diagnose/stack-overflow.ts";
+import type { PythonAnswer } from "../../../workers/pipeline/helper-answer.ts";
+import { nativeFrame, thread } from "../../text/sample-report.ts";
+import { coreFacts, segfault } from "./sample-facts.ts";
+
+const segment = (start: string, end: string, rights: string): CoreSegment => ({
+  start,
+  end,
+  offset: 0,
+  fileSize: 0,
+  readable: rights.includes("r"),
+  writable: rights.includes("w"),
+  executable: rights.includes("x"),
+});
+
+const segments = [
+  segment("0x400000", "0x500000", "rx"),
+  segment("0x600000", "0x700000", "rw"),
+  segment("0x7f0000000000", "0x7f0000001000", ""),
+  segment("0x7f0000001000", "0x7f0000021000", "rw"),
+  segment("0x7ffd00000000", "0x7ffd00800000", "rw"),
+];
+
+function site(some: Partial<CrashSite> = {}): CrashSite {
+  return {
+    signal: segfault(),
+    pc: "0x401000",
+    registers: { rip: "0x401000", rsp: "0x7ffd00400000" },
+    disassembly: [],
+    instruction: null,
+    operands: [],
+    fault: null,
+    signalFrame: null,
+    sent: false,
+    ...some,
+  };
+}
+
+const pythonWith = (malloc: string | null, facts: PythonAnswer["facts"] = {}): PythonAnswer => ({
+  helpers: "1",
+  layout_source: "table",
+  python: {
+    version: "3.13.0",
+    implementation: "CPython",
+    build: { debug: false, free_threaded: false, jit: false },
+    layout_source: "table",
+    debug_info: "none",
+    flags: { dev_mode: null, faulthandler: null, tracemalloc: null, malloc },
+    gil_holder_lwp: null,
+    gc: { collecting: null, enabled: null, counts: [], thresholds: [] },
+    finalizing: null,
+    interpreters: 1,
+    modules_imported: [],
+    extension_modules: [],
+  },
+  python_missing_reason: null,
+  threads: [],
+  suspended: [],
+  warnings: [],
+  facts,
+  timings_ms: {},
+});
+
+interface Given {
+  readonly core?: Partial<CoreFacts>;
+  readonly python?: PythonAnswer | null;
+  readonly frames?: readonly string[];
+}
+
+function told(crash: Partial<CrashSite>, { core = {}, python = null, frames = [] }: Given = {}): Diagnosis[] {
+  const threads = [thread(4711, { crashed: true, native_frames: frames.map((name) => nativeFrame(name)) })];
+  return diagnose({ core: coreFacts({ segments, ...core }), site: site(crash), threads, modules: [], python, native: null });
+}
+const codes = (...given: Parameters<typeof told>) => told(...given).map((each) => each.code);
+
+const at = (address: string, some: Parameters<typeof segfault>[0] = {}) => ({ signal: segfault({ address, ...some }) });
+const forbidden = { code: "SEGV_ACCERR", code_number: 2 } as const;
+const reads = (register: string, value: string, displacement = "") => ({
+  instruction: `mov ${displacement}(%${register}),%rdx`,
+  operands: [{ operand: `${displacement}(%${register})`, address: `0x${(BigInt(value) + BigInt(displacement || 0)).toString(16)}` }],
+  registers: { rip: "0x401000", rsp: "0x7ffd00400000", [register]: value },
+});
+
+describe("null_dereference", () => {
+  test("tells the offset", () => {
+    expect(told(at("0x18"))[0]).toMatchObject({ code: "null_dereference", confidence: "certain", evidence: { offset: 24 } });
+  });
+
+  test("beyond the first page is one only where the register shows the null pointer", () => {
+    expect(told({ ...at("0x2010"), ...reads("rax", "0x0", "0x2010") })[0]).toMatchObject({ code: "null_dereference", confidence: "likely" });
+    expect(codes({ ...at("0x2010"), ...reads("rax", "0x2000", "0x10") })).toEqual([]);
+    expect(codes(at("0x2010"))).toEqual([]);
+  });
+
+  test("is a call when the program counter itself is null", () => {
+    expect(told({ ...at("0x0"), pc: "0x0" })[0]?.title).toBe("A null function pointer was called");
+  });
+});
+
+describe("wild_pointer", () => {
+  test("is an address at which nothing is mapped, far from everything", () => {
+    expect(told({ ...at("0x123456789000"), ...reads("rdi", "0x123456789000") })[0]).toMatchObject({ code: "wild_pointer", confidence: "likely" });
+    expect(told(at("0x123456789000"))[0]).toMatchObject({ code: "wild_pointer", confidence: "possible" });
+  });
+
+  test("is a register that holds no address at all, though the kernel tells none", () => {
+    const crash = { ...at("0x0", { code: "SI_KERNEL", code_number: 128, address: null }), ...reads("rdi", "0x4141414141414141") };
+    expect(told(crash)[0]).toMatchObject({ code: "wild_pointer", confidence: "certain", evidence: { looks_like_text: true, address: "0x4141414141414141" } });
+  });
+
+  test.each([
+    [
+      "a general protection fault whose operand is an address",
+      { ...at("0x0", { code: "SI_KERNEL", code_number: 128, address: null }), ...reads("rdi", "0x600010") },
+    ],
+    ["a general protection fault without an operand", at("0x0", { code: "SI_KERNEL", code_number: 128, address: null })],
+    ["an address that is mapped", at("0x600010", forbidden)],
+    ["an address near the stack pointer", at("0x7ffd003ff000")],
+    ["a signal that was sent", { ...at("0x123456789000"), sent: true, signal: segfault({ code: "SI_USER", address: null }) }],
+  ])("is not %s", (_what, crash) => {
+    expect(codes(crash)).not.toContain("wild_pointer");
+  });
+});
+
+describe("freed_memory_access", () => {
+  const freed = { ...at("0x0", { code: "SI_KERNEL", code_number: 128, address: null }), ...reads("rdi", "0xdddddddddddddddd", "0x8") };
+  test("is a pointer of the debug hooks' filling where they are on", () => {
+    expect(told(freed, { python: pythonWith("pymalloc_debug") })[0]).toMatchObject({
+      code: "freed_memory_access",
+      confidence: "certain",
+      evidence: { memory: "freed" },
+    });
+    expect(told(freed)[0]).toMatchObject({ code: "freed_memory_access", confidence: "likely" });
+  });
+
+  test("is not such a pointer in a process without the hooks, nor any other repeated byte", () => {
+    expect(codes(freed, { python: pythonWith("pymalloc") })).toEqual(["wild_pointer"]);
+    const other = { ...at("0x0", { code: "SI_KERNEL", code_number: 128, address: null }), ...reads("rdi", "0xeeeeeeeeeeeeeeee") };
+    expect(codes(other, { python: pythonWith("pymalloc_debug") })).toEqual(["wild_pointer"]);
+  });
+
+  test("knows uninitialised memory, guard bytes, and other allocators", () => {
+    const states = ["0xcdcdcdcdcdcdcdcd", "0xfdfdfdfdfdfdfdfd", "0x5a5a5a5a5a5a5a5a"].map((value) => {
+      const crash = { ...at("0x0", { code: "SI_KERNEL", code_number: 128, address: null }), ...reads("rdi", value) };
+      return told(crash, { python: pythonWith("malloc_debug") })[0]?.evidence["memory"];
+    });
+    expect(states).toEqual(["uninitialised", "forbidden", "freed"]);
+  });
+});
+
+describe("access_past_mapping", () => {
+  test("counts the bytes past the end", () => {
+    expect(told(at("0x700003"))[0]).toMatchObject({ code: "access_past_mapping", confidence: "likely", evidence: { bytes_past: 3 } });
+    expect(told(at("0x700800"))[0]).toMatchObject({ code: "access_past_mapping", confidence: "possible" });
+  });
+
+  test("is not an address a page behind, nor a jump", () => {
+    expect(codes(at("0x701000"))).toEqual(["wild_pointer"]);
+    expect(codes({ ...at("0x700003"), pc: "0x700003" })).toEqual([]);
+  });
+});
+
+describe("write_to_read_only and data_executed", () => {
+  const writes = {
+    instruction: "mov %rdx,(%rdi)",
+    operands: [{ operand: "(%rdi)", address: "0x400010" }],
+    registers: { rdi: "0x400010", rsp: "0x7ffd00400000" },
+  };
+  test("a write to a mapping that can only be read", () => {
+    expect(codes({ ...at("0x400010", forbidden), ...writes })).toEqual(["write_to_read_only"]);
+    const fault = { kind: "page", address: "0x400010", write: true, fetch: false, present: true } as const;
+    expect(codes({ ...at("0x400010", forbidden), fault })).toEqual(["write_to_read_only"]);
+  });
+
+  test.each([
+    ["a read", { ...at("0x400010", forbidden), ...reads("rdi", "0x400010") }],
+    ["an access of unknown direction", at("0x400010", forbidden)],
+    [
+      "a write to memory that may not even be read",
+      { ...at("0x7f0000000010", forbidden), fault: { kind: "page", address: "0x7f0000000010", write: true, fetch: false, present: true } as const },
+    ],
+  ])("is not %s", (_what, crash) => {
+    expect(codes(crash)).toEqual([]);
+  });
+
+  test("a jump into data is told by the program counter", () => {
+    expect(codes({ ...at("0x600010", forbidden), pc: "0x600010" })).toEqual(["data_executed"]);
+    expect(codes({ ...at("0x400010", forbidden), pc: "0x400010" })).toEqual([]);
+  });
+});
+
+describe("stack_overflow", () => {
+  const overflow = { ...at("0x7ffcffffffe8"), registers: { rip: "0x401000", rsp: "0x7ffd00000010" } };
+  test("is a fault at the stack pointer below the stack's mapping", () => {
+    expect(told(overflow)[0]).toMatchObject({ code: "stack_overflow", confidence: "certain", evidence: { stack: { start: "0x7ffd00000000" } } });
+  });
+
+  test("is a fault in a thread's guard page", () => {
+    expect(codes({ ...at("0x7f0000000ff8", forbidden), registers: { rip: "0x401000", rsp: "0x7f0000001000" } })).toEqual(["stack_overflow"]);
+  });
+
+  test("is told without an address when the handler had no room either", () => {
+    const signal = segfault({ code: "SI_KERNEL", code_number: 128, address: null });
+    expect(told({ signal, registers: { rip: "0x401000", rsp: "0x7f0000001000" } })[0]).toMatchObject({ code: "stack_overflow", confidence: "likely" });
+    expect(codes({ signal, registers: { rip: "0x401000", rsp: "0x7f0000003000" } })).toEqual([]);
+    expect(codes({ signal, registers: { rip: "0x401000", rsp: "0x600010" } })).toEqual([]);
+  });
+
+  test.each([
+    ["a wild pointer below the stack while the stack has room", at("0x7ffcfffffff0")],
+    ["a null pointer", at("0x0")],
+    ["an address far from the stack pointer", { ...at("0x7f0000000ff8", forbidden), registers: { rip: "0x401000", rsp: "0x7ffd00400000" } }],
+  ])("is not %s", (_what, crash) => {
+    expect(codes(crash)).not.toContain("stack_overflow");
+  });
+
+  test("names the functions that recurse and how often", () => {
+    const frames: Frame[] = [nativeFrame("leaf"), nativeFrame("a"), nativeFrame("b"), { kind: "folded", cycle: 2, count: 99 }, nativeFrame("main")];
+    expect(cycleOf(frames)).toEqual({ functions: ["a", "b"], rounds: 100 });
+    expect(cycleOf([nativeFrame("a"), { kind: "folded", cycle: 30, count: 1 }])).toBeNull();
+  });
+});
+
+describe("bus_error_file_truncated", () => {
+  const bus = (some: Parameters<typeof segfault>[0] = {}) => ({
+    signal: segfault({ number: 7, name: "SIGBUS", code: "BUS_ADRERR", code_number: 2, address: "0x600123", ...some }),
+  });
+  const otherFiles = [{ path: "/srv/data.bin", start: "0x600000", end: "0x700000", offset: 4096 }];
+  test("names the file and the byte", () => {
+    expect(told(bus(), { core: { otherFiles } })[0]).toMatchObject({
+      code: "bus_error_file_truncated",
+      evidence: { file: "/srv/data.bin", offset: 4096 + 0x123 },
+    });
+  });
+
+  test("is not a bus error in memory of no file, nor one of alignment", () => {
+    expect(codes(bus())).toEqual([]);
+    expect(codes(bus({ code: "BUS_ADRALN", code_number: 1 }), { core: { otherFiles } })).toEqual([]);
+  });
+});
+
+describe("illegal_instruction", () => {
+  const illegal = (instruction: string | null) => ({ signal: segfault({ number: 4, name: "SIGILL", code: "ILL_ILLOPN", address: "0x401000" }), instruction });
+  test.each([
+    ["vpaddd %zmm1,%zmm2,%zmm3", "AVX-512"],
+    ["vpaddd %ymm1,%ymm2,%ymm3", "AVX2"],
+    ["vaddps %ymm1,%ymm2,%ymm3", "AVX"],
+    ["vfmadd213ps %ymm1,%ymm2,%ymm3", "FMA"],
+    ["popcnt %rax,%rbx", "POPCNT"],
+    ["mulx %rax,%rbx,%rcx", "BMI2"],
+    ["ud2", null],
+    ["mov %rax,%rbx", null],
+  ])("%s needs %s", (instruction, feature) => {
+    expect(told(illegal(instruction))[0]).toMatchObject({ code: "illegal_instruction", evidence: { feature, deliberate: instruction === "ud2" } });
+  });
+
+  test("is not told without the instruction, nor when the signal was sent", () => {
+    expect(codes(illegal(null))).toEqual([]);
+    expect(codes({ ...illegal("ud2"), sent: true })).toEqual([]);
+  });
+});
+
+describe("division_by_zero", () => {
+  const divides = (rcx: string, code = "FPE_INTDIV") => ({
+    signal: segfault({ number: 8, name: "SIGFPE", code, address: "0x401000" }),
+    instruction: "idiv %ecx",
+    registers: { rcx, rsp: "0x7ffd00400000" },
+  });
+  test("looks at the divisor", () => {
+    expect(told(divides("0x0"))[0]).toMatchObject({ code: "division_by_zero", confidence: "certain" });
+    expect(told(divides("0xffffffff00000000"))[0]).toMatchObject({ code: "division_by_zero", confidence: "certain" });
+  });
+
+  test("is not an overflow of the quotient, nor a floating-point exception", () => {
+    expect(codes(divides("0xffffffff"))).toEqual(["division_overflow"]);
+    expect(codes(divides("0x0", "FPE_FLTDIV"))).toEqual([]);
+  });
+});
+
+describe("what was said before an abort", () => {
+  const aborted = { signal: segfault({ number: 6, name: "SIGABRT", code: "SI_TKILL", code_number: -6, address: null, sender_pid: 4711 }), sent: true };
+  const said = (text: string) => ({ python: pythonWith(null, { abort_message: { text, address: "0x1000", found: "symbol" } }) });
+  test.each([
+    ["free(): double free detected in tcache 2", "abort_message"],
+    ["corrupted size vs. prev_size", "heap_corruption"],
+    ["malloc(): unsorted double linked list corrupted", "heap_corruption"],
+    ["*** stack smashing detected ***: terminated", "abort_message"],
+    ["prog: file.c:12: f: Assertion `x > 0' failed.", "abort_message"],
+    ["something else", "abort_message"],
+  ])("%s", (text, code) => {
+    expect(codes(aborted, said(text))).toEqual([code]);
+  });
+
+  test("is not told of a process that died of something else", () => {
+    expect(codes(at("0x0"), said("double free or corruption"))).toEqual(["null_dereference"]);
+  });
+
+  test("a fatal Python error is on the stack, with or without its message", () => {
+    expect(codes(aborted, { frames: ["raise", "abort", "fatal_error", "_Py_FatalErrorFunc", "widget_check"] })).toEqual(["fatal_error", "abort"]);
+    expect(codes(at("0x0"), { frames: ["_Py_FatalErrorFunc"] })).toEqual(["null_dereference"]);
+    expect(codes(aborted, { frames: ["raise", "abort", "my_fatal_error_handler"] })).toEqual(["abort"]);
+  });
+
+  test("std::terminate and a Rust panic are told by their functions", () => {
+    expect(
+      codes(aborted, {
+        frames: ["raise", "abort", "__gnu_cxx::__verbose_terminate_handler()", "__cxxabiv1::__terminate(void (*)())", "std::terminate()", "run"],
+      }),
+    ).toContain("cpp_terminate");
+    expect(codes(aborted, { frames: ["raise", "abort", "std::panicking::rust_panic_with_hook", "rust_begin_unwind", "ext::run"] })).toContain("rust_panic");
+    expect(codes(aborted, { frames: ["raise", "abort", "my::terminate_soon()"] })).toEqual(["abort"]);
+  });
+
+  test("a signal of its own is told as such, an abort is not", () => {
+    expect(codes({ ...aborted, signal: { ...aborted.signal, number: 11, name: "SIGSEGV" } })).toEqual(["raised_by_itself"]);
+    expect(codes(aborted)).toEqual([]);
+  });
+});
+
+describe("memory_debug_violation", () => {
+  const block = {
+    address: "0x600010",
+    size: 24,
+    api: "m",
+    domain: "PyMem",
+    leading: "fd".repeat(7),
+    trailing: "41fdfdfdfdfdfdfd",
+    forbidden: "fd",
+    serial: null,
+    damage: "trailing",
+  };
+  test("is a block whose guard bytes are gone", () => {
+    expect(codes(at("0x0"), { python: pythonWith("pymalloc_debug", { debug_blocks: { checked: 9, damaged: [block] } }) })).toEqual([
+      "memory_debug_violation",
+      "null_dereference",
+    ]);
+  });
+
+  test("is not told when all blocks are whole, nor of facts that break their schema", () => {
+    expect(codes(at("0x0"), { python: pythonWith("pymalloc_debug", { debug_blocks: { checked: 9, damaged: [] } }) })).toEqual(["null_dereference"]);
+    expect(codes(at("0x0"), { python: pythonWith("pymalloc_debug", { debug_blocks: { checked: 9, damaged: [{ address: 1 }] } }) })).toEqual([
+      "null_dereference",
+    ]);
+  });
+});

@@ -1,0 +1,167 @@
+/** SIGSEGV by an address that cannot be right: null, filled memory, no address at all, nothing there. */
+import type { Diagnosis } from "../../../services/contract/report.ts";
+import type { Evidence, Finding } from "./evidence.ts";
+import { accessOf, type Access, hex, isCanonical, mappingAbove, mappingBelow, stackPointer } from "./machine-access.ts";
+import { type Pattern, patternOf } from "./patterns.ts";
+
+/** The first page is never mapped (vm.mmap_min_addr is 4096 or more), so an address in it is a null pointer and an offset. */
+const firstPage = 4_096n;
+/** An array or struct that a null pointer is taken for; the kernel's default keeps so much free below. */
+const nearNull = 65_536n;
+/** How far past its mapping an access still speaks of that mapping. */
+const onePage = 4_096n;
+
+const doing = { read: "read from", write: "wrote to", execute: "jumped to" } as const;
+const verb = ({ how }: Access) => (how === null ? "touched" : doing[how]);
+
+function evidenceOf({ site }: Evidence, access: Access): Record<string, unknown> {
+  return {
+    signal: site.signal?.name ?? null,
+    code: site.signal?.code ?? null,
+    address: access.address === null ? null : hex(access.address),
+    access: access.how,
+    instruction: site.instruction,
+    operand: access.operand,
+    registers: Object.fromEntries(access.registers.map(({ name, value }) => [name, hex(value)])),
+  };
+}
+
+/** `self->ob_type`, where gdb found one pointer of the function that explains the address (facts.pointer_fields). */
+function fieldOf({ native }: Evidence): string | null {
+  const told = native?.facts["pointer_field"];
+  return typeof told === "string" && told.length <= 200 ? told : null;
+}
+
+const faulted = ({ site }: Evidence, code: string) => site.signal?.name === "SIGSEGV" && site.signal.code === code;
+
+/** What is read or written through a null pointer, or called by it. */
+export const nullDereference: Finding = (evidence) => {
+  if (!faulted(evidence, "SEGV_MAPERR")) return null;
+  const access = accessOf(evidence.site);
+  const { address, registers } = access;
+  if (address === null || address >= nearNull) return null;
+  const base = registers[0] ?? null;
+  const certain = address < firstPage;
+  // Beyond the first page only the register that holds the null pointer proves it.
+  if (!certain && (base === null || base.value !== 0n)) return null;
+  const offset = Number(address);
+  const field = access.how === "execute" ? null : fieldOf(evidence);
+  const title =
+    access.how === "execute"
+      ? "A null function pointer was called"
+      : `A null pointer was dereferenced${field !== null ? `: ${field}` : offset === 0 ? "" : `, at offset ${offset}`}`;
+  const where = certain ? "which is in the first page. That page is never mapped" : `and register ${base?.name} holds 0`;
+  return {
+    code: "null_dereference",
+    title,
+    detail: `The process ${verb(access)} address ${hex(address)}, ${where}: the pointer was null${offset === 0 || access.how === "execute" ? "" : `, and the field or element ${offset} bytes behind it was wanted`}.`,
+    confidence: certain ? "certain" : "likely",
+    lwp: evidence.core.crashedLwp,
+    evidence: { ...evidenceOf(evidence, access), offset, field },
+    links: [],
+  };
+};
+
+const stateWords: Readonly<Record<Pattern["state"], string>> = {
+  freed: "memory that had been freed",
+  uninitialised: "memory that was never initialised",
+  forbidden: "the guard bytes beside a memory block",
+};
+
+/** A pointer that consists of an allocator's filling. */
+export const filledPointer: Finding = (evidence) => {
+  const { site, core, python } = evidence;
+  if (site.signal?.name !== "SIGSEGV" || site.sent) return null;
+  const access = accessOf(site);
+  const pointerBytes = core.bits / 8;
+  const values = [...access.registers.map(({ value }) => value), ...(access.address === null ? [] : [access.address])];
+  const found = values.map((value) => patternOf(value, pointerBytes)).find((each) => each !== null);
+  if (found == null) return null;
+  const { pattern } = found;
+  const hooked = python?.python?.flags.malloc?.endsWith("_debug") ?? null;
+  // Without the hooks the interpreter writes no such bytes, and a chance value of eight equal bytes is still somebody's filling.
+  if (pattern.python && hooked === false) return null;
+  const byte = `0x${pattern.byte.toString(16).toUpperCase()}`;
+  return {
+    code: "freed_memory_access",
+    title: `A pointer was read from ${stateWords[pattern.state]}`,
+    detail: `The pointer consists of the byte ${byte}, with which ${pattern.by} fills ${stateWords[pattern.state]}. Whatever held the pointer was used ${pattern.state === "freed" ? "after it was released: look for one reference too few, a missing Py_INCREF, or memory kept beyond its owner" : pattern.state === "forbidden" ? "beyond its end or before its begin" : "before it was filled in"}.`,
+    confidence: pattern.python && hooked === true ? "certain" : "likely",
+    lwp: core.crashedLwp,
+    evidence: { ...evidenceOf(evidence, access), pattern: byte, memory: pattern.state, written_by: pattern.by },
+    links: ["https://docs.python.org/3/c-api/memory.html#debug-hooks-on-the-python-memory-allocators"],
+  };
+};
+
+/** Eight printable bytes: the pointer was overwritten by text. */
+function asText(value: bigint, pointerBytes: number): string | null {
+  const bytes = Array.from({ length: pointerBytes }, (_, at) => Number((value >> BigInt(8 * at)) & 0xffn));
+  const used = bytes.filter((byte) => byte !== 0);
+  return used.length >= 5 && used.every((byte) => byte >= 0x20 && byte < 0x7f) ? String.fromCharCode(...used) : null;
+}
+
+function wild(evidence: Evidence, access: Access, title: string, detail: string, confidence: Diagnosis["confidence"]): Diagnosis {
+  const text = access.address === null ? null : asText(access.address, evidence.core.bits / 8);
+  return {
+    code: "wild_pointer",
+    title,
+    detail: `${detail}${text === null ? "" : ` Its bytes are printable text, so something wrote a string over the pointer.`}`,
+    confidence,
+    lwp: evidence.core.crashedLwp,
+    evidence: { ...evidenceOf(evidence, access), looks_like_text: text !== null },
+    links: [],
+  };
+}
+
+/** An address that no processor takes (the kernel then tells none), or at which nothing is mapped, far from everything. */
+export const wildPointer: Finding = (evidence) => {
+  const { site, core } = evidence;
+  if (site.signal?.name !== "SIGSEGV" || site.sent) return null;
+  const access = accessOf(site);
+  if (site.signal.code === "SI_KERNEL") {
+    const { address, operand } = access;
+    if (address === null || operand === null || isCanonical(address) || core.machine !== "x86_64") return null;
+    return wild(
+      evidence,
+      access,
+      `A pointer that can be none was used: ${hex(address)}`,
+      `The instruction's operand ${operand} comes to ${hex(address)}, which is not canonical: no mapping can be there. The value in the register is not a pointer; what it was read from was overwritten, freed or never set.`,
+      "certain",
+    );
+  }
+  if (site.signal.code !== "SEGV_MAPERR" || access.address === null || access.address < nearNull || core.segments.length === 0) return null;
+  const below = mappingBelow(core, access.address);
+  if (below !== null && below.past < onePage) return null;
+  const sp = stackPointer(site);
+  if (sp !== null && access.address + (1n << 20n) > sp && access.address < sp + onePage) return null;
+  const above = mappingAbove(core, access.address);
+  const distance = [below?.past, above?.before].filter((each) => each !== undefined).reduce<bigint | null>((a, b) => (a === null || b < a ? b : a), null);
+  const proven = access.how === "execute" || access.registers.length > 0;
+  const what = access.how === "execute" ? "Code was called at" : `The process ${verb(access)}`;
+  return wild(
+    evidence,
+    access,
+    access.how === "execute" ? `A function pointer led to nowhere: ${hex(access.address)}` : `A wild pointer was used: ${hex(access.address)}`,
+    `${what} ${hex(access.address)}, where nothing is mapped${distance === null ? "" : `; the nearest mapping is ${distance} bytes away`}. The pointer was overwritten, is of memory that was unmapped since, or was computed wrongly.`,
+    proven ? "likely" : "possible",
+  );
+};
+
+/** The first bytes behind a mapping: a buffer was run past its end. */
+export const pastMapping: Finding = (evidence) => {
+  const { site, core } = evidence;
+  if (!faulted(evidence, "SEGV_MAPERR")) return null;
+  const access = accessOf(site);
+  if (access.address === null || access.address < nearNull || access.how === "execute") return null;
+  const below = mappingBelow(core, access.address);
+  if (below === null || below.past >= onePage) return null;
+  return {
+    code: "access_past_mapping",
+    title: `Memory was run past its end, by ${below.past + 1n} byte${below.past === 0n ? "" : "s"}`,
+    detail: `The process ${verb(access)} ${hex(access.address)}; the mapping ${below.segment.start}-${below.segment.end} ends right before it. A loop, a copy or an index went beyond the end of a buffer in it.`,
+    confidence: below.past < 64n ? "likely" : "possible",
+    lwp: core.crashedLwp,
+    evidence: { ...evidenceOf(evidence, access), mapping: { start: below.segment.start, end: below.segment.end }, bytes_past: Number(below.past) },
+    links: [],
+  };
+};

@@ -1,0 +1,85 @@
+/** SIGILL and SIGFPE: what the instruction itself tells. */
+import type { Finding } from "./evidence.ts";
+import { hex, registerValue } from "./machine-access.ts";
+
+/** First match wins; by mnemonic and operands in the disassembler's words (x86). */
+const features: readonly { readonly feature: string; readonly text: RegExp }[] = [
+  { feature: "AVX-512", text: /%zmm|\{%k\d\}|%k[0-7]\b/ },
+  { feature: "AMX", text: /%tmm|^(tdp|tile)/ },
+  { feature: "FMA", text: /^vf(n?m(add|sub))/ },
+  { feature: "VAES or VPCLMULQDQ", text: /^(vaes|vpclmul).*%ymm/ },
+  { feature: "AVX2", text: /^v(p\w+|broadcasti128|inserti128|extracti128|perm(q|d|pd|ps|2i128)|gather\w+).*%ymm/ },
+  { feature: "F16C", text: /^vcvtp[hs]2p[hs]/ },
+  { feature: "AVX", text: /^v[a-z]/ },
+  { feature: "SHA", text: /^sha(1|256)/ },
+  { feature: "AES", text: /^aes/ },
+  { feature: "PCLMULQDQ", text: /^pclmul/ },
+  { feature: "BMI2", text: /^(mulx|pdep|pext|rorx|sarx|shlx|shrx|bzhi)/ },
+  { feature: "BMI1", text: /^(andn[lq]?\b|bextr|bls(i|r|msk)|tzcnt)/ },
+  { feature: "ADX", text: /^ad[co]x/ },
+  { feature: "LZCNT", text: /^lzcnt/ },
+  { feature: "POPCNT", text: /^popcnt/ },
+  { feature: "SSE4.2", text: /^(crc32|pcmp[ei]str|pcmpgtq)/ },
+  { feature: "SSE4.1", text: /^(pblend|blendv?p|round[ps][ds]|pmulld|pminu[dw]|pmaxu[dw]|ptest|pins[rb]|pextr[bdq])/ },
+  { feature: "SSSE3", text: /^(pshufb|palignr|pabs|phadd)/ },
+  { feature: "MOVBE", text: /^movbe/ },
+  { feature: "RDRAND or RDSEED", text: /^rd(rand|seed)/ },
+];
+
+/** Written by compilers where code must never come: `__builtin_trap`, Rust's `intrinsics::abort`, failed CFI checks. */
+const trap = /^(ud[012]|udf|brk\b)/;
+
+export const illegalInstruction: Finding = ({ core, site }) => {
+  const { signal, instruction } = site;
+  if (signal?.name !== "SIGILL" || site.sent || instruction === null) return null;
+  const text = instruction.replace(/^(\{\w+\}|rep\w*|lock) /, "");
+  const feature = /x86|i386/.test(core.machine) ? (features.find((each) => each.text.test(text))?.feature ?? null) : null;
+  const deliberate = trap.test(text);
+  const title = deliberate
+    ? "The program trapped itself, where its compiler says it must never come"
+    : feature !== null
+      ? `The processor lacks ${feature}`
+      : "The processor does not know the instruction";
+  const detail = deliberate
+    ? `The instruction ${text} is a deliberate trap: a failed check of the compiler (__builtin_trap, undefined behaviour, a panic that aborts), not a missing feature.`
+    : feature !== null
+      ? `The instruction ${text} needs ${feature}, which this processor (or this virtual machine) does not offer. The module was built for a newer one: install a build for the machine's baseline, or let the machine offer ${feature}.`
+      : `The instruction is ${text}. It is either of a feature that this processor lacks, or no code at all: then a jump went astray.`;
+  return {
+    code: "illegal_instruction",
+    title,
+    detail,
+    confidence: deliberate || feature !== null ? "certain" : "possible",
+    lwp: core.crashedLwp,
+    evidence: { instruction, pc: site.pc, feature, deliberate },
+    links: [],
+  };
+};
+
+export const divisionByZero: Finding = ({ core, site }) => {
+  const { signal, instruction } = site;
+  if (signal?.name !== "SIGFPE" || signal.code !== "FPE_INTDIV") return null;
+  const divisor = /^i?div[bwlq]?\s+%(\w+)$/.exec(instruction ?? "")?.[1] ?? null;
+  const value = divisor === null ? null : registerValue(site.registers, divisor);
+  // The processor reports a quotient that does not fit by the same exception.
+  if (value !== null && value !== 0n) {
+    return {
+      code: "division_overflow",
+      title: "The quotient of a division does not fit",
+      detail: `The divisor in ${divisor} is ${hex(value)}, not zero: the smallest integer was divided by -1, or the dividend is too large.`,
+      confidence: "certain",
+      lwp: core.crashedLwp,
+      evidence: { instruction, divisor, value: hex(value), pc: site.pc },
+      links: [],
+    };
+  }
+  return {
+    code: "division_by_zero",
+    title: "An integer was divided by zero",
+    detail: `C code divided by zero${instruction === null ? "" : ` (${instruction})`}: Python's own operators raise ZeroDivisionError, so this is in an extension or a library.`,
+    confidence: value === 0n ? "certain" : "likely",
+    lwp: core.crashedLwp,
+    evidence: { instruction, divisor, value: value === null ? null : hex(value), pc: site.pc },
+    links: [],
+  };
+};

@@ -1,0 +1,98 @@
+/** The stack ran into its end: the fault is at the stack pointer, below the stack's mapping or in its guard page. */
+import type { FoldedFrames, Frame, NativeFrame, PythonFrame, Thread } from "../../../services/contract/report.ts";
+import type { CoreFacts, CoreSegment } from "../../../services/intake/core/core-facts.ts";
+import type { Finding } from "./evidence.ts";
+import { accessOf, hex, mappingAbove, segmentAt, stackPointer } from "./machine-access.ts";
+
+/** A function's frame may be large; the kernel's guard gap below a growing stack is 1 MiB (256 pages). */
+const guardGap = 1n << 20n;
+const nearTheEnd = 65_536n;
+const lastPage = 4_096n;
+
+/** The stack whose low end the stack pointer has reached; null when it has not. */
+function endedStack(core: CoreFacts, address: bigint, sp: bigint): CoreSegment | null {
+  if (address > sp + nearTheEnd || address + guardGap < sp) return null;
+  const at = segmentAt(core, address);
+  if (at !== null && (at.readable || at.writable)) return null;
+  const above = mappingAbove(core, at === null ? address : BigInt(at.end) - 1n);
+  if (above === null || !above.segment.writable || above.before > guardGap) return null;
+  const start = BigInt(above.segment.start);
+  return sp + guardGap > start && sp < start + nearTheEnd ? above.segment : null;
+}
+
+/**
+ * Where the kernel found no room on the stack even for a handler's frame, it ends the process with SI_KERNEL and no address: the stack
+ * pointer is then in the last page, above memory that may not be touched.
+ */
+function usedUpStack(core: CoreFacts, sp: bigint): CoreSegment | null {
+  const stack = segmentAt(core, sp);
+  if (stack === null || !stack.writable || sp - BigInt(stack.start) >= lastPage) return null;
+  const below = segmentAt(core, BigInt(stack.start) - 1n);
+  return below !== null && !below.readable && !below.writable ? stack : null;
+}
+
+export interface Cycle {
+  /** Functions of one round, innermost first. */
+  readonly functions: readonly string[];
+  readonly rounds: number;
+}
+
+const nameOf = (frame: NativeFrame | PythonFrame) => (frame.kind === "native" ? frame.function : (frame.qualname ?? frame.function)) ?? "??";
+
+/** The largest repetition of a stack: its frames stand right before the fold. */
+export function cycleOf(frames: readonly Frame[]): Cycle | null {
+  let found: { at: number; fold: FoldedFrames } | null = null;
+  for (const [at, frame] of frames.entries()) {
+    if (frame.kind !== "folded" || frame.count < 2) continue;
+    if (found === null || frame.count * frame.cycle > found.fold.count * found.fold.cycle) found = { at, fold: frame };
+  }
+  if (found === null) return null;
+  const round = frames.slice(Math.max(0, found.at - found.fold.cycle), found.at);
+  const functions = round.flatMap((frame) => (frame.kind === "folded" ? [] : [nameOf(frame)]));
+  return { functions, rounds: found.fold.count + 1 };
+}
+
+const shown = ({ functions, rounds }: Cycle) => `${[...new Set(functions)].slice(0, 6).join(", ")} (${functions.length} frames, ${rounds} times)`;
+
+function who(thread: Thread | undefined): { readonly python: Cycle | null; readonly native: Cycle | null } {
+  return { python: thread === undefined ? null : cycleOf(thread.python_frames), native: thread === undefined ? null : cycleOf(thread.native_frames) };
+}
+
+export const stackOverflow: Finding = ({ core, site, threads, python }) => {
+  const { signal } = site;
+  if (signal === null || site.sent || (signal.name !== "SIGSEGV" && signal.name !== "SIGBUS")) return null;
+  const { address } = accessOf(site);
+  const sp = stackPointer(site);
+  if (sp === null) return null;
+  const stack = address !== null ? endedStack(core, address, sp) : signal.code === "SI_KERNEL" ? usedUpStack(core, sp) : null;
+  if (stack === null) return null;
+  const where =
+    address === null
+      ? `The stack pointer ${hex(sp)} is in the last page of the stack ${stack.start}-${stack.end}, above its guard page: there was no room left even to run a signal handler`
+      : `The access to ${hex(address)} is at the stack pointer ${hex(sp)}, beyond the low end of the stack ${stack.start}-${stack.end}`;
+  const cycle = who(threads.find((thread) => thread.crashed));
+  const size = Number(BigInt(stack.end) - BigInt(stack.start));
+  const limit = python?.facts["recursion_limit"];
+  const told = [
+    cycle.python === null ? "" : ` Python recursed: ${shown(cycle.python)}.`,
+    cycle.native === null ? "" : ` C recursed: ${shown(cycle.native)}.`,
+    typeof limit === "number" ? ` sys.getrecursionlimit() was ${limit}.` : "",
+  ];
+  const kind = cycle.python !== null ? "Python and C recursed without end" : cycle.native !== null ? "C code recursed without end" : "The stack is used up";
+  return {
+    code: "stack_overflow",
+    title: `Stack overflow: ${kind}`,
+    detail: `${where} (${size} bytes).${told.join("")} Bound the recursion, or give the thread a larger stack (ulimit -s, threading.stack_size) if the depth is meant.`,
+    confidence: address === null ? "likely" : "certain",
+    lwp: core.crashedLwp,
+    evidence: {
+      address: address === null ? null : hex(address),
+      stack_pointer: hex(sp),
+      stack: { start: stack.start, end: stack.end, size },
+      native_cycle: cycle.native,
+      python_cycle: cycle.python,
+      recursion_limit: typeof limit === "number" ? limit : null,
+    },
+    links: [],
+  };
+};
