@@ -61,6 +61,7 @@ const pythonWith = (malloc: string | null, facts: PythonAnswer["facts"] = {}): P
   },
   python_missing_reason: null,
   threads: [],
+  system_calls: [],
   suspended: [],
   warnings: [],
   facts,
