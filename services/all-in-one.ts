@@ -17,11 +17,12 @@ const startLimitMs = 60_000;
 async function until(what: string, signal: AbortSignal, ready: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + startLimitMs;
   while (!(await ready())) {
-    signal.throwIfAborted();
     if (Date.now() > deadline)
       throw new Failure("internal_error", `${what} did not get ready within ${startLimitMs / 1000} s`, { hint: "The log above tells why." });
+    signal.throwIfAborted();
     await sleep(50);
   }
+  signal.throwIfAborted();
 }
 
 function baseUrl(config: Config): string {
@@ -94,8 +95,10 @@ async function main(): Promise<void> {
     await until("redis-server", stop.signal, async () => (await askRedis(socket, "PING")) === "+PONG");
     family.environment["INQUEST_REDIS_URL"] = `unix:${socket}`;
   }
-  start(program("api", "./server.ts", family));
-  await until("the API", stop.signal, () => answers(`${baseUrl(config)}/healthz`));
+  const api = program("api", "./server.ts", family);
+  start(api);
+  // Its own word first: another service on this port would answer too.
+  await until("the API", stop.signal, async () => api.ready && (await answers(`${baseUrl(config)}/healthz`)));
 
   const workers = Array.from({ length: config.workers }, (_, index) => program(`worker-${index + 1}`, "../workers/main.ts", family));
   cleanup.defer(async () => void (await Promise.all(workers.map((worker) => worker.stop()))));
@@ -105,7 +108,7 @@ async function main(): Promise<void> {
   logger.info({ url: baseUrl(config), workers: config.workers }, "ready");
   const line = `curl -F core=@core -F binary=@/usr/bin/python3 ${baseUrl(config)}/v1/jobs`;
   process.stdout.write(`\nInquest is ready at ${baseUrl(config)}\nTry:  ${line}\n\n`);
-  await new Promise((resolve) => stop.signal.addEventListener("abort", resolve, { once: true }));
+  if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener("abort", resolve, { once: true }));
   logger.info({ why: String(stop.signal.reason) }, "stopping");
 }
 

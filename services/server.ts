@@ -56,6 +56,16 @@ function stopAsked(): AbortSignal {
   return stop.signal;
 }
 
+/** What an address is at fault for, by the error of listen(2). */
+const unusableAddress: Readonly<Record<string, string>> = {
+  EADDRINUSE: "is in use by another process",
+  EADDRNOTAVAIL: "is no address of this machine",
+  EACCES: "is a port that this user may not open",
+  ENOTFOUND: "names a host that is not known",
+};
+
+const errorCode = (error: unknown) => (typeof error === "object" && error !== null && "code" in error ? String(error.code) : "");
+
 async function main(): Promise<void> {
   const config = readConfig();
   const logger = createLogger({ level: config.logLevel, component: "api" });
@@ -98,13 +108,21 @@ async function main(): Promise<void> {
     countJobs: () => countJobsByStatus(database),
     sweepBlobs: () => sweepBlobs(database, blobs),
   });
-  await app.listen({ host: listen.host, port: listen.port, listenTextResolver: () => "listening" });
+  await app.listen({ host: listen.host, port: listen.port, listenTextResolver: () => "listening" }).catch((error: unknown) => {
+    const reason = unusableAddress[errorCode(error)];
+    if (reason === undefined) throw error;
+    throw new Failure("configuration_invalid", `INQUEST_LISTEN="${listen.host}:${listen.port}" ${reason}`, {
+      hint: "Set INQUEST_LISTEN to a free HOST:PORT of this machine.",
+      cause: error,
+    });
+  });
   const address = app.server.address();
   logger.info(
     { host: listen.host, port: typeof address === "object" ? address?.port : null, authentication: config.tokensFile === null ? "none" : "token" },
     "ready",
   );
 
+  process.send?.("ready");
   if (!stop.aborted) await new Promise((resolve) => stop.addEventListener("abort", resolve, { once: true }));
   logger.info({ reason: String(stop.reason) }, "stopping");
   const impatience = setTimeout(() => app.server.closeAllConnections(), closeLimitMs);
@@ -117,10 +135,12 @@ async function main(): Promise<void> {
 
 try {
   await main();
-  // Whatever a library left open must not keep the process.
-  process.disconnect?.();
 } catch (error) {
   if (!(error instanceof Failure)) throw error;
   process.stderr.write(`inquest: ${error.message}\n${error.hint}\n`);
-  process.exitCode = 1;
+  // EX_CONFIG of sysexits.h tells whoever watches this process that another start would end the same way.
+  process.exitCode = error.code === "configuration_invalid" ? 78 : 1;
+} finally {
+  // The channel to the supervisor must not keep the process.
+  process.disconnect?.();
 }

@@ -1,8 +1,8 @@
 /**
  * One watched child: started, started again with a growing pause when it dies, ended cleanly.
  *
- * The child gets an IPC channel only so that it notices when this process is gone (`disconnect`) and ends itself:
- * a SIGKILL of the supervisor leaves no orphan that would answer for it.
+ * Over its IPC channel a child says that it is ready, and notices when this process is gone (`disconnect`) and ends itself: a SIGKILL of
+ * the supervisor leaves no orphan that would answer for it.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -35,6 +35,7 @@ export class Child {
   readonly #options: ChildOptions;
   #process: ChildProcess | null = null;
   #ending = false;
+  #ready = false;
   #loop: Promise<void> | null = null;
   readonly #wake = new AbortController();
 
@@ -44,6 +45,11 @@ export class Child {
 
   get running(): boolean {
     return this.#process !== null && this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  /** Whether the running process has said, over its channel, that it serves. */
+  get ready(): boolean {
+    return this.#ready && this.running;
   }
 
   start(): void {
@@ -77,6 +83,8 @@ export class Child {
       detached: true,
     });
     this.#process = child;
+    this.#ready = false;
+    child.on("message", (message) => (this.#ready ||= message === "ready"));
     logger.debug({ child: name, child_pid: child.pid ?? null }, "child_started");
     return new Promise((resolve) => {
       child.once("error", (error) => resolve(error.message));
