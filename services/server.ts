@@ -26,8 +26,10 @@ import { sweepBlobs } from "./storage/blob-trash.ts";
 import { openDatabase } from "./storage/database.ts";
 import { openFileBlobStore } from "./storage/file-blob-store.ts";
 import { countJobsByStatus } from "./storage/job-counts.ts";
+import { createGroupStore } from "./storage/group-store.ts";
 import { createJobStore } from "./storage/job-store.ts";
 import { createReportStore } from "./storage/report-store.ts";
+import { startRegrouping } from "./triage/regroup.ts";
 
 /** Requests that run when the end is asked for have this long; the supervisor kills after 20 s. */
 const closeLimitMs = 12_000;
@@ -87,6 +89,8 @@ async function main(): Promise<void> {
   await using recovery = startRecovery({ jobs, queue, changes, attempts: limits.attempts, log: logger });
   const uploads = new UploadFiles(join(config.dataDir, "uploads"), blobs, limits);
   await using housekeeping = startHousekeeping({ database, jobs, blobs, uploads, log: logger });
+  await using housekeeping = startHousekeeping({ database, jobs, blobs, log: logger });
+  await using regrouping = startRegrouping({ database, log: logger });
 
   const binaries = createBinaryStore(database);
   await using parked = watchParkedJobs({ jobs, binaries, blobs, queue, changes, log: logger });
@@ -99,6 +103,7 @@ async function main(): Promise<void> {
     database,
     jobs,
     reports: createReportStore(database),
+    groups: createGroupStore(database),
     binaries,
     blobs,
     uploads,
@@ -131,6 +136,7 @@ async function main(): Promise<void> {
   void recovery;
   void housekeeping;
   void parked;
+  void regrouping;
 }
 
 try {

@@ -20,6 +20,8 @@ import { binaryRoutes } from "./routes/binaries.ts";
 import { binaryUploadRoutes } from "./routes/binary-upload.ts";
 import { debuginfodRoutes } from "./routes/debuginfod.ts";
 import { documentRoutes } from "./routes/documents.ts";
+import { groupChangeRoutes } from "./routes/group-changes.ts";
+import { groupRoutes } from "./routes/groups.ts";
 import { jobRoute } from "./routes/job.ts";
 import { jobBundleRoute } from "./routes/job-bundle.ts";
 import { jobChangesRoutes } from "./routes/job-changes.ts";
@@ -100,6 +102,8 @@ export async function buildApp(dependencies: Dependencies): Promise<App> {
   await app.register(scoped((scope) => binaryUploadRoutes(scope, dependencies, metrics)));
   binaryRoutes(app, dependencies);
   debuginfodRoutes(app, dependencies);
+  groupRoutes(app, dependencies);
+  groupChangeRoutes(app, dependencies);
   operationsRoutes(app, dependencies);
   metricsRoute(app, metrics);
   problemsRoutes(app);

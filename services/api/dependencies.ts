@@ -8,6 +8,7 @@ import type { WorkerDirectory } from "../queue/worker-presence.ts";
 import type { BinaryStore } from "../storage/binary-store.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 import type { Database } from "../storage/database.ts";
+import type { GroupStore } from "../storage/group-store.ts";
 import type { JobStore } from "../storage/job-store.ts";
 import type { ReportStore } from "../storage/report-store.ts";
 import type { UploadFiles } from "../intake/resume/upload-files.ts";
@@ -23,6 +24,7 @@ export interface Dependencies {
   readonly database: Pick<Database, "ping">;
   readonly jobs: JobStore;
   readonly reports: ReportStore;
+  readonly groups: GroupStore;
   readonly binaries: BinaryStore;
   readonly blobs: BlobStore;
   /** Resumable uploads on their way. */

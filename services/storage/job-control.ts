@@ -2,6 +2,7 @@
 import { Failure } from "../contract/failure.ts";
 import { discardBlobs } from "./blob-trash.ts";
 import type { Database } from "./database.ts";
+import { uncountJob } from "./group-counts.ts";
 import { toJob } from "./job-row.ts";
 import type { JobStore } from "./job-store.ts";
 import { change, unfinishedStatuses } from "./job-transition.ts";
@@ -30,12 +31,13 @@ export function control(database: Database): Pick<JobStore, "cancel" | "delete" 
         const row = await change(
           transaction,
           { id, projectId, status: unfinishedStatuses },
-          { status: "cancelled", finished_at: new Date().toISOString(), core_blob: null },
+          { status: "cancelled", finished_at: new Date().toISOString(), core_blob: null, signature_hash: null, signature_title: null },
         );
         if (row === null) return null;
         await transaction.deleteFrom("attachments").where("job_id", "=", id).execute();
         // A job that is analysed again may have the report of its first run.
         await transaction.deleteFrom("reports").where("job_id", "=", id).execute();
+        await uncountJob(transaction, id);
         await discardBlobs(
           transaction,
           belongings.flatMap((each) => [each.core_blob, each.blob]),
@@ -51,6 +53,7 @@ export function control(database: Database): Pick<JobStore, "cancel" | "delete" 
         const attachments = await transaction.selectFrom("attachments").select("blob").where("job_id", "=", id).execute();
         const row = await transaction.deleteFrom("jobs").where("project_id", "=", projectId).where("id", "=", id).returning("core_blob").executeTakeFirst();
         if (row === undefined) return false;
+        await uncountJob(transaction, id);
         await discardBlobs(transaction, [row.core_blob, ...attachments.map((each) => each.blob)]);
         return true;
       }),

@@ -3,6 +3,7 @@ import { type Transaction, sql } from "kysely";
 import type { JobStatus } from "../contract/job.ts";
 import { discardBlobs } from "./blob-trash.ts";
 import type { Database } from "./database.ts";
+import { uncountJob } from "./group-counts.ts";
 import type { JobStore, UnfinishedJob } from "./job-store.ts";
 import { changeAlone, endedStatuses } from "./job-transition.ts";
 import type { Schema } from "./schema.ts";
@@ -123,6 +124,7 @@ export function housekeeping(database: Database): Pick<JobStore, "unfinished" | 
         async (transaction, ids) => {
           await dropUploads(transaction, ids);
           await transaction.deleteFrom("jobs").where("id", "in", ids).execute();
+          for (const id of ids) await uncountJob(transaction, id);
         },
       );
       return { cores, reports, jobs };

@@ -2,6 +2,7 @@
 import { type Transaction, expressionBuilder } from "kysely";
 import type { Report } from "../contract/report.ts";
 import type { Database } from "./database.ts";
+import { countJob } from "./group-counts.ts";
 import { appendEvent } from "./job-events.ts";
 import { toStoredJob } from "./job-row.ts";
 import type { JobStore } from "./job-store.ts";
@@ -88,6 +89,7 @@ export function running(database: Database): Pick<JobStore, "start" | "setProgre
           .onConflict((conflict) => conflict.column("job_id").doUpdateSet(stored))
           .execute();
         await replaceTerms(transaction, row, report);
+        await countJob(transaction, row, report);
         return true;
       });
     },

@@ -5,9 +5,10 @@
  * that is a term drives the query from the term's index, which is in the order of the page; everything else is looked up
  * for the jobs that come by.
  */
-import { type CompiledQuery, type Expression, type SqlBool, expressionBuilder } from "kysely";
+import { type CompiledQuery, type Expression, type SqlBool, expressionBuilder, sql } from "kysely";
 import { Failure } from "../contract/failure.ts";
 import type { Database } from "./database.ts";
+import { signaturesOf } from "./group-members.ts";
 import { firstIdAt } from "./id-time.ts";
 import { decodeCursor, encodeCursor } from "./job-cursor.ts";
 import { toJob } from "./job-row.ts";
@@ -38,7 +39,9 @@ function conditions(projectId: string, filters: JobFilters, terms: readonly Term
   const all: Expression<SqlBool>[] = [];
   if (filters.status !== undefined) all.push(where("jobs.status", "=", filters.status));
   if (filters.signal !== undefined) all.push(where("jobs.signal", "=", filters.signal));
-  if (filters.signature !== undefined) all.push(where("jobs.signature_hash", "=", indexable(filters.signature)));
+  const [signature, ...others] = filters.signatures ?? (filters.signature === undefined ? [] : [indexable(filters.signature)]);
+  if (signature !== undefined)
+    all.push(others.length === 0 ? where("jobs.signature_hash", "=", signature) : where("jobs.signature_hash", "in", [signature, ...others]));
   if (filters.executable !== undefined) all.push(where("jobs.executable", "=", indexable(baseName(filters.executable))));
   for (const term of terms) {
     const rows = where
@@ -94,20 +97,63 @@ export function pageQuery(database: Database, projectId: string, filters: JobFil
   return query;
 }
 
+export interface CountQuery {
+  compile(): CompiledQuery;
+  execute(): Promise<{ readonly signature: string; readonly count: number | string }[]>;
+}
+
+/** How many of the filtered jobs have which signature. */
+export function countQuery(database: Database, projectId: string, filters: JobFilters): CountQuery {
+  const [first, ...others] = termsOfFilters(filters);
+  const { from, below } = idBounds(filters, null);
+  const bounds = (column: "jobs.id" | "job_terms.job_id"): Expression<SqlBool>[] => {
+    const ref = sql.ref<string>(column);
+    return [...(from === null ? [] : [sql<boolean>`${ref} >= ${from}`]), ...(below === null ? [] : [sql<boolean>`${ref} < ${below}`])];
+  };
+  const counted = where.and([where("jobs.signature_hash", "is not", null), ...conditions(projectId, filters, others)]);
+  const signature = sql<string>`jobs.signature_hash`.as("signature");
+  const count = sql<number | string>`count(*)`.as("count");
+  if (first === undefined) {
+    return database.query
+      .selectFrom("jobs")
+      .select([signature, count])
+      .where("jobs.project_id", "=", projectId)
+      .where(where.and([counted, ...bounds("jobs.id")]))
+      .groupBy("jobs.signature_hash");
+  }
+  return database.query
+    .selectFrom("job_terms")
+    .crossJoin("jobs")
+    .select([signature, count])
+    .whereRef("jobs.id", "=", "job_terms.job_id")
+    .where("job_terms.project_id", "=", projectId)
+    .where("job_terms.kind", "=", first.kind)
+    .where("job_terms.value", "=", first.value)
+    .where(where.and([counted, ...bounds("job_terms.job_id")]))
+    .groupBy("jobs.signature_hash");
+}
+
 const rowsAtOnce = 200;
+
+/** A signature's hash stands for its group: for all signatures that are in it. */
+export async function withGroup(database: Database, projectId: string, filters: JobFilters): Promise<JobFilters> {
+  return filters.signature === undefined ? filters : { ...filters, signatures: await signaturesOf(database, projectId, filters.signature) };
+}
 
 export function searching(database: Database): Pick<JobStore, "list" | "iterate"> {
   return {
     list: async (projectId, filters, { limit, cursor }) => {
-      const rows = await pageQuery(database, projectId, filters, cursor === null ? null : decodeCursor(cursor), limit + 1).execute();
+      const whole = await withGroup(database, projectId, filters);
+      const rows = await pageQuery(database, projectId, whole, cursor === null ? null : decodeCursor(cursor), limit + 1).execute();
       const items = rows.slice(0, limit).map(toJob);
       const last = items.at(-1);
       return { items, nextCursor: rows.length > limit && last !== undefined ? encodeCursor(last.id) : null };
     },
 
     iterate: async function* (projectId, filters) {
+      const whole = await withGroup(database, projectId, filters);
       for (let before: string | null = null; ; ) {
-        const rows: JobTable[] = await pageQuery(database, projectId, filters, before, rowsAtOnce).execute();
+        const rows: JobTable[] = await pageQuery(database, projectId, whole, before, rowsAtOnce).execute();
         for (const row of rows) yield toJob(row);
         before = rows.at(-1)?.id ?? null;
         if (rows.length < rowsAtOnce) return;

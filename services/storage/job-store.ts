@@ -64,8 +64,10 @@ export interface StoredJob {
 export interface JobFilters {
   readonly status?: JobStatus | undefined;
   readonly signal?: number | undefined;
-  /** The signature's hash. */
+  /** The hash of a signature or of a group: jobs of all signatures in that group. */
   readonly signature?: string | undefined;
+  /** The same as exact hashes, once they were looked up. */
+  readonly signatures?: readonly string[] | undefined;
   /** The executable's name; a path counts by its last segment. */
   readonly executable?: string | undefined;
   /** `3.11.7`, or `3.11` for all of its releases. */

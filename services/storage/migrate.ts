@@ -8,6 +8,7 @@ import type { Kysely } from "kysely";
 import { type Migration, Migrator } from "kysely/migration";
 import { createFirstSchema } from "./migrations/0001-first-schema.ts";
 import { extendBinaryStore } from "./migrations/0002-binary-store.ts";
+import { createGroups } from "./migrations/0003-groups.ts";
 import type { Schema } from "./schema.ts";
 
 export type DatabaseKind = "sqlite" | "postgres";
@@ -15,6 +16,7 @@ export type DatabaseKind = "sqlite" | "postgres";
 const migrations: Readonly<Record<string, (query: Kysely<unknown>, kind: DatabaseKind) => Promise<void>>> = {
   "0001-first-schema": createFirstSchema,
   "0002-binary-store": extendBinaryStore,
+  "0003-groups": createGroups,
 };
 
 export async function migrate(query: Kysely<Schema>, kind: DatabaseKind): Promise<void> {

@@ -25,6 +25,11 @@ export async function encodeReport(report: Report): Promise<Pick<ReportTable, "s
   return { size: text.length, encoding: "zstd", body: await compress(text) };
 }
 
+export async function decodeReport({ body, size }: Pick<ReportTable, "body" | "size">): Promise<Report> {
+  const report: Report = JSON.parse((await decompress(body, { maxOutputLength: size })).toString());
+  return report;
+}
+
 export function createReportStore(database: Database): ReportStore {
   const text: ReportStore["text"] = async (jobId) => {
     const row = await database.query.selectFrom("reports").select(["size", "body"]).where("job_id", "=", jobId).executeTakeFirst();

@@ -1,5 +1,6 @@
 /** The tables as Kysely sees them. Times are RFC 3339 texts, booleans 0 or 1, documents JSON texts: the same on SQLite and PostgreSQL. */
 import type { BinaryKind } from "../contract/binary.ts";
+import type { GroupStatus } from "../contract/group.ts";
 import type { JobStage, JobStatus, WhenMissing } from "../contract/job.ts";
 
 export interface JobTable {
@@ -127,6 +128,74 @@ export interface BlobTrashTable {
   since: string;
 }
 
+/** Named by the signature that founded it. `count` is of the jobs that exist; the times of all that ever were. */
+export interface GroupTable {
+  project_id: string;
+  hash: string;
+  title: string;
+  count: number;
+  first_seen: string;
+  last_seen: string;
+  status: GroupStatus;
+  resolved_in: string | null;
+  resolved_at: string | null;
+  regressed_at: string | null;
+  note: string | null;
+  issue_url: string | null;
+  /** Raised by every change of what people may edit: the ETag. */
+  revision: number;
+}
+
+export interface SignatureTable {
+  project_id: string;
+  hash: string;
+  group_hash: string;
+  broad_hash: string;
+  partial: number;
+  version: number;
+  title: string;
+  /** JSON: the kept keys, innermost first, the class of the crash before them. */
+  keys: string;
+  count: number;
+  first_seen: string;
+  last_seen: string;
+  /** Merged or split by people: nothing moves it by itself any more. */
+  placed_by_hand: number;
+  /** The signature that newer rules gave to its crashes. */
+  superseded_by: string | null;
+}
+
+export interface SignatureKeyTable {
+  project_id: string;
+  key: string;
+  signature: string;
+}
+
+/** What one job added to the counts, to be taken off again. */
+export interface CountedJobTable {
+  job_id: string;
+  project_id: string;
+  signature: string;
+  /** JSON: [kind, value] pairs. */
+  facets: string;
+}
+
+/** kind `day` (UTC), `executable`, `python`, `extension` (name and version) or `label.NAME`. */
+export interface SignatureFacetTable {
+  project_id: string;
+  signature: string;
+  kind: string;
+  value: string;
+  count: number;
+}
+
+/** How far the stored reports were given signatures of these rules. */
+export interface RegroupingTable {
+  version: number;
+  after_id: string;
+  done: number;
+}
+
 export interface Schema {
   jobs: JobTable;
   job_terms: JobTermTable;
@@ -137,4 +206,10 @@ export interface Schema {
   attachments: AttachmentTable;
   blob_trash: BlobTrashTable;
   upstream_requests: UpstreamRequestTable;
+  groups: GroupTable;
+  signatures: SignatureTable;
+  signature_keys: SignatureKeyTable;
+  counted_jobs: CountedJobTable;
+  signature_facets: SignatureFacetTable;
+  regrouping: RegroupingTable;
 }

@@ -6,17 +6,10 @@ import type { App } from "../app-type.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { jobFiltersOf, JobQuery, moreJobParameters } from "../schema/job-query.ts";
 import { answers, json } from "../schema/answers.ts";
+import { nextLink } from "../schema/next-link.ts";
 import { reference } from "../schema/reference.ts";
 
 const JobPage = Type.Object({ items: Type.Array(reference(Job)), next_cursor: Nullable(Type.String()) });
-
-/** The address of the page after this one, relative to the server. (RFC 8288) */
-function nextLink(url: string, cursor: string): string {
-  const [path = "", query = ""] = url.split("?", 2);
-  const parameters = new URLSearchParams(query);
-  parameters.set("cursor", cursor);
-  return `<${path}?${parameters.toString()}>; rel="next"`;
-}
 
 export function jobListRoute(app: App, { jobs, limits }: Dependencies): void {
   const query = Type.Object(

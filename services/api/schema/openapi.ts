@@ -2,6 +2,7 @@
 import swagger from "@fastify/swagger";
 import type { TSchema } from "typebox";
 import { Binary } from "../../contract/binary.ts";
+import { Group, GroupSummary } from "../../contract/group.ts";
 import { Job } from "../../contract/job.ts";
 import { Limits } from "../../contract/limits.ts";
 import { Problem } from "../../contract/problem.ts";
@@ -20,6 +21,7 @@ declare module "fastify" {
 const tags = [
   { name: "jobs", description: "A core, its analysis and its report." },
   { name: "uploads", description: "Cores over bad links: resumable uploads by the tus protocol." },
+  { name: "groups", description: "Crashes that are alike, and what people say of them." },
   { name: "binaries", description: "Executables, libraries and debug files, by GNU build-id." },
   { name: "debuginfod", description: "debuginfod's own protocol: `DEBUGINFOD_URLS` may name this service." },
   { name: "operations", description: "How the service is." },
@@ -29,7 +31,7 @@ const properties = (schema: unknown): object =>
   typeof schema === "object" && schema !== null && "properties" in schema && typeof schema.properties === "object" ? (schema.properties ?? {}) : {};
 
 export async function describeApi(app: App, version: string): Promise<void> {
-  for (const schema of [Binary, Job, Limits, Problem, Report]) app.addSchema(schema);
+  for (const schema of [Binary, Group, GroupSummary, Job, Limits, Problem, Report]) app.addSchema(schema);
   await app.register(swagger, {
     openapi: {
       openapi: "3.1.0",

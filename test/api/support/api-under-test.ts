@@ -20,6 +20,7 @@ import { sweepBlobs } from "../../../services/storage/blob-trash.ts";
 import { openDatabase } from "../../../services/storage/database.ts";
 import { openFileBlobStore } from "../../../services/storage/file-blob-store.ts";
 import { countJobsByStatus } from "../../../services/storage/job-counts.ts";
+import { createGroupStore } from "../../../services/storage/group-store.ts";
 import { createJobStore } from "../../../services/storage/job-store.ts";
 import { createReportStore } from "../../../services/storage/report-store.ts";
 import { type PrivateRedis, startPrivateRedis } from "../../support/private-redis.ts";
@@ -60,6 +61,7 @@ export async function openApiUnderTest(options: ApiOptions = {}): Promise<ApiUnd
     database,
     jobs: createJobStore(database),
     reports: createReportStore(database),
+    groups: createGroupStore(database),
     binaries: createBinaryStore(database),
     blobs,
     uploads: new UploadFiles(join(folder, "uploads"), blobs, limits),

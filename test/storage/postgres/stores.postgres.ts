@@ -3,6 +3,7 @@ import { openDatabase } from "../../../services/storage/database.ts";
 import { createJobStore } from "../../../services/storage/job-store.ts";
 import { type PrivatePostgres, startPrivatePostgres } from "../../support/private-postgres.ts";
 import { newJob } from "../sample.ts";
+import { groupContract } from "../group-contract.ts";
 import { storeContract } from "../store-contract.ts";
 
 let postgres: PrivatePostgres;
@@ -16,6 +17,7 @@ afterAll(async () => {
 
 describe("on PostgreSQL", () => {
   storeContract(async () => openDatabase(await postgres.createDatabase()));
+  groupContract(async () => openDatabase(await postgres.createDatabase()));
 
   test("migrates once when several processes open a new database together", async () => {
     const url = await postgres.createDatabase();

@@ -1,0 +1,167 @@
+/** Pages of groups. Without filters one index is walked; filters of the jobs are answered by counting the jobs that they leave. */
+import { type CompiledQuery, sql } from "kysely";
+import { Failure } from "../contract/failure.ts";
+import type { GroupStatus } from "../contract/group.ts";
+import type { Database } from "./database.ts";
+import { countBySignature } from "./group-filter.ts";
+import type { JobFilters } from "./job-store.ts";
+import type { GroupTable } from "./schema.ts";
+
+export const groupSorts = ["last_seen", "count", "first_seen"] as const;
+export type GroupSort = (typeof groupSorts)[number];
+
+export interface GroupListQuery {
+  readonly sort: GroupSort;
+  readonly status: GroupStatus | null;
+  /** Only groups first seen at this time (RFC 3339) or later. */
+  readonly newSince: string | null;
+  readonly limit: number;
+  readonly cursor: string | null;
+}
+
+export interface ListedGroup {
+  readonly group: GroupTable;
+  /** Of the jobs that the filters leave. */
+  readonly count: number;
+  readonly executables: readonly string[];
+  readonly pythonVersions: readonly string[];
+  /** By day (UTC), the days from `since` on. */
+  readonly days: ReadonlyMap<string, number>;
+}
+
+export interface GroupPage {
+  readonly items: readonly ListedGroup[];
+  readonly nextCursor: string | null;
+}
+
+interface Place {
+  readonly value: string | number;
+  readonly hash: string;
+}
+
+/** Two weeks and today: what trends are told from. */
+const trendDays = 14;
+const dayMilliseconds = 86_400_000;
+
+const encode = (sort: GroupSort, { value, hash }: Place): string => Buffer.from(JSON.stringify([2, sort, value, hash])).toString("base64url");
+
+function decode(sort: GroupSort, cursor: string): Place {
+  let parts: unknown;
+  try {
+    parts = JSON.parse(Buffer.from(cursor, "base64url").toString());
+  } catch {
+    parts = null;
+  }
+  const [form, of, value, hash]: unknown[] = Array.isArray(parts) ? parts : [];
+  const fits = sort === "count" ? typeof value === "number" : typeof value === "string";
+  if (form !== 2 || of !== sort || !fits || typeof hash !== "string" || (typeof value !== "number" && typeof value !== "string")) {
+    throw new Failure("invalid_parameter", `cursor=${JSON.stringify(cursor.slice(0, 100))} was not given by this service for sort=${sort}.`, {
+      hint: "Use the `next_cursor` of the page before as it is, with the same `sort`, or leave it out to begin anew.",
+    });
+  }
+  return { value, hash };
+}
+
+/** Nearly all groups have jobs, so this is no bound to walk an index by. */
+const unindexedCount = sql<number>`groups.count + 0`;
+
+/** Walks `groups_by_…` from its end; a group that was edited out of the way never hides another. */
+export function groupPage(
+  database: Database,
+  projectId: string,
+  page: GroupListQuery,
+  after: Place | null,
+): { compile(): CompiledQuery; execute(): Promise<GroupTable[]> } {
+  let query = database.query.selectFrom("groups").selectAll().where("project_id", "=", projectId).where(unindexedCount, ">", 0);
+  if (page.status !== null) query = query.where("status", "=", page.status);
+  if (page.newSince !== null) query = query.where("first_seen", ">=", page.newSince);
+  if (after !== null) query = query.where(sql<boolean>`(${sql.ref(page.sort)}, hash) < (${after.value}, ${after.hash})`);
+  return query
+    .orderBy(page.sort, "desc")
+    .orderBy("hash", "desc")
+    .limit(page.limit + 1);
+}
+
+const hasFilters = (filters: JobFilters) => Object.values(filters).some((value) => value !== undefined);
+
+/** All groups that the filters leave, with how many of their jobs. */
+async function filtered(
+  database: Database,
+  projectId: string,
+  filters: JobFilters,
+  page: GroupListQuery,
+): Promise<readonly (GroupTable & { matching: number })[]> {
+  const counts = await countBySignature(database, projectId, filters);
+  if (counts.size === 0) return [];
+  const signatures = await database.query
+    .selectFrom("signatures")
+    .select(["hash", "group_hash"])
+    .where("project_id", "=", projectId)
+    .where(
+      sql<boolean>`hash in (select value from ${database.kind === "postgres" ? sql`json_array_elements_text(${JSON.stringify([...counts.keys()])}::json)` : sql`json_each(${JSON.stringify([...counts.keys()])})`})`,
+    )
+    .execute();
+  const byGroup = new Map<string, number>();
+  for (const { hash, group_hash } of signatures) byGroup.set(group_hash, (byGroup.get(group_hash) ?? 0) + (counts.get(hash) ?? 0));
+  let query = database.query.selectFrom("groups").selectAll().where("project_id", "=", projectId);
+  if (page.status !== null) query = query.where("status", "=", page.status);
+  if (page.newSince !== null) query = query.where("first_seen", ">=", page.newSince);
+  const rows = await query.execute();
+  return rows.flatMap((row) => {
+    const matching = byGroup.get(row.hash);
+    return matching === undefined ? [] : [{ ...row, matching }];
+  });
+}
+
+async function decorate(
+  database: Database,
+  projectId: string,
+  groups: readonly { readonly group: GroupTable; readonly count: number }[],
+): Promise<ListedGroup[]> {
+  if (groups.length === 0) return [];
+  const hashes = groups.map(({ group }) => group.hash);
+  const since = new Date(Date.now() - (trendDays - 1) * dayMilliseconds).toISOString().slice(0, 10);
+  const rows = await database.query
+    .selectFrom("signatures")
+    .crossJoin("signature_facets as facet")
+    .select((query) => ["signatures.group_hash", "facet.kind", "facet.value", query.fn.sum<number | string>("facet.count").as("count")])
+    .whereRef("facet.project_id", "=", "signatures.project_id")
+    .whereRef("facet.signature", "=", "signatures.hash")
+    .where("signatures.project_id", "=", projectId)
+    .where("signatures.group_hash", "in", hashes)
+    .where((where) =>
+      where.or([where("facet.kind", "in", ["executable", "python"]), where.and([where("facet.kind", "=", "day"), where("facet.value", ">=", since)])]),
+    )
+    .groupBy(["signatures.group_hash", "facet.kind", "facet.value"])
+    .execute();
+  const byGroup = Map.groupBy(rows, (row) => row.group_hash);
+  return groups.map(({ group, count }) => {
+    const own = (byGroup.get(group.hash) ?? []).toSorted((one, other) => Number(other.count) - Number(one.count));
+    const values = (kind: string) => own.flatMap((row) => (row.kind === kind ? [row.value] : []));
+    return {
+      group,
+      count,
+      executables: values("executable"),
+      pythonVersions: values("python"),
+      days: new Map(own.flatMap((row) => (row.kind === "day" ? [[row.value, Number(row.count)] as const] : []))),
+    };
+  });
+}
+
+export async function listGroups(database: Database, projectId: string, filters: JobFilters, page: GroupListQuery): Promise<GroupPage> {
+  const after = page.cursor === null ? null : decode(page.sort, page.cursor);
+  const cut = async (rows: readonly { readonly group: GroupTable; readonly count: number }[]): Promise<GroupPage> => {
+    const shown = rows.slice(0, page.limit);
+    const last = shown.at(-1);
+    const place = last === undefined ? null : { value: page.sort === "count" ? last.count : last.group[page.sort], hash: last.group.hash };
+    const nextCursor = rows.length > page.limit && place !== null ? encode(page.sort, place) : null;
+    return { items: await decorate(database, projectId, shown), nextCursor };
+  };
+  if (!hasFilters(filters)) return cut((await groupPage(database, projectId, page, after).execute()).map((group) => ({ group, count: group.count })));
+  const placeOf = (row: GroupTable & { matching: number }): Place => ({ value: page.sort === "count" ? row.matching : row[page.sort], hash: row.hash });
+  const compare = (one: Place, other: Place) =>
+    one.value === other.value ? (one.hash < other.hash ? 1 : one.hash > other.hash ? -1 : 0) : one.value < other.value ? 1 : -1;
+  const rows = (await filtered(database, projectId, filters, page)).toSorted((one, other) => compare(placeOf(one), placeOf(other)));
+  const rest = after === null ? rows : rows.filter((row) => compare(placeOf(row), after) > 0);
+  return cut(rest.slice(0, page.limit + 1).map(({ matching, ...group }) => ({ group, count: matching })));
+}
