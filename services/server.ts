@@ -89,7 +89,6 @@ async function main(): Promise<void> {
   await using recovery = startRecovery({ jobs, queue, changes, attempts: limits.attempts, log: logger });
   const uploads = new UploadFiles(join(config.dataDir, "uploads"), blobs, limits);
   await using housekeeping = startHousekeeping({ database, jobs, blobs, uploads, log: logger });
-  await using housekeeping = startHousekeeping({ database, jobs, blobs, log: logger });
   await using regrouping = startRegrouping({ database, log: logger });
 
   const binaries = createBinaryStore(database);

@@ -20,7 +20,7 @@ export function plainMessage(message: string): string {
 export function messageClass(diagnoses: readonly Diagnosis[]): string | null {
   for (const code of codes) {
     const found = diagnoses.find((diagnosis) => diagnosis.code === code);
-    const message = found?.evidence["message"];
+    const message = found?.evidence["message"] ?? found?.evidence["text"];
     if (typeof message === "string" && message !== "") return plainMessage(message);
   }
   return null;

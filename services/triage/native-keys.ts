@@ -15,6 +15,7 @@ const mostSeen = 64;
 const deepestExit = 24;
 const trampoline = "<signal handler called>";
 const evaluator = /^(_PyEval_EvalFrameDefault|PyEval_EvalFrameEx|_TAIL_CALL_\w+)$/;
+const fatal = /^_?Py_FatalError/;
 const raising = /^(raise|gsignal|kill|tgkill|abort|pthread_kill|pthread_kill_(implementation|internal))$/;
 
 interface Place {
@@ -76,10 +77,12 @@ export function nativeKeys(frames: readonly (NativeFrame | FoldedFrames)[], alon
   const handler = behindHandler(places);
   const exit = behindExit(places, handler);
   const out: KeyedFrame[] = [];
+  if (places.slice(handler, exit.end).some(({ exported }) => exported !== null && fatal.test(exported)))
+    out.push(kept("fatal error", "the interpreter ended itself"));
   let count = 0;
   let nameless: Place | null = null;
   const closeRun = () => {
-    if (nameless !== null && count < mostKept) {
+    if (nameless !== null && !alone && count < mostKept) {
       out.push(kept(nameless.module, "a module of which no exported function is on the stack here"));
       count += 1;
     }

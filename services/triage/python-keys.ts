@@ -25,7 +25,7 @@ function calls(report: Report, thread: Thread): Call[] {
     const place = pythonPlace(frame.file, root);
     const name = pythonName(frame);
     const key = `${place.module}.${name}`;
-    const rule = pythonRule(place.module, frame.function);
+    const rule = pythonRule(place, frame.function);
     if (rule !== null) out.push({ ...dropped(key, rule.why), standard: place.of === "standard library" });
     else
       out.push({

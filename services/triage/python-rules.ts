@@ -1,4 +1,6 @@
 /** Python frames that a signature passes over. Data, first match wins; a test stands beside each rule. */
+import type { PythonPlace } from "./python-place.ts";
+
 export interface PythonRule {
   readonly why: string;
   readonly modules?: RegExp;
@@ -25,8 +27,8 @@ export const pythonRules: readonly PythonRule[] = [
   { why: "runs functions at exit", modules: /^atexit$/ },
 ];
 
-export function pythonRule(module: string, name: string): PythonRule | null {
-  return (
-    pythonRules.find((rule) => (rule.modules === undefined || rule.modules.test(module)) && (rule.functions === undefined || rule.functions.test(name))) ?? null
-  );
+/** Rules that name modules are about those of Python and of packages: a user's own `site.py` is no `site`. */
+export function pythonRule({ module, of }: PythonPlace, name: string): PythonRule | null {
+  const fits = (rule: PythonRule) => rule.modules === undefined || (of !== "user" && rule.modules.test(module));
+  return pythonRules.find((rule) => fits(rule) && (rule.functions === undefined || rule.functions.test(name))) ?? null;
 }

@@ -17,13 +17,15 @@ export const signatureVersion = 1;
 
 const diagnosed = (report: Report, code: string): Diagnosis | null => report.diagnoses.find((diagnosis) => diagnosis.code === code) ?? null;
 
+function signalName({ process }: Report): string {
+  return process.signal === null ? "no signal" : (process.signal.name ?? `signal ${process.signal.number}`);
+}
+
 /** What the process died of, in words that are the same for the same fault. */
 function classOf(report: Report): string {
-  const signal = report.process.signal;
   if (diagnosed(report, "stack_overflow") !== null) return "stack overflow";
   const message = messageClass(report.diagnoses);
-  const name = signal === null ? "no signal" : (signal.name ?? `signal ${signal.number}`);
-  return message === null ? name : `${name} ${message}`;
+  return message === null ? signalName(report) : `${signalName(report)} ${message}`;
 }
 
 function titleOf(kind: string, native: readonly string[], python: readonly string[], recursion: boolean): string {
@@ -62,7 +64,7 @@ export function signatureOf(report: Report): Signature | null {
     hash: hashOf(kind, [...nativePart, "", ...pythonPart]),
     title: titleOf(kind, nativePart, pythonPart, python.recursion),
     version: signatureVersion,
-    broad_hash: hashOf(kind, ["", ...pythonPart]),
+    broad_hash: hashOf(signalName(report), ["", ...pythonPart]),
     partial: !python.recursion && nativePart.length === 0 && isPartial(crashed),
     frames: [{ key: kind, kept: true, why: "the class of the crash" }, ...native, ...python.frames],
   };

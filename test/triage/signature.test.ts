@@ -1,0 +1,236 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Report } from "../../services/contract/report.ts";
+import { moduleName, plainNativeName } from "../../services/triage/native-name.ts";
+import { nativeRule } from "../../services/triage/native-rules.ts";
+import { pythonPlace } from "../../services/triage/python-place.ts";
+import { pythonRule } from "../../services/triage/python-rules.ts";
+import { plainMessage } from "../../services/triage/message-class.ts";
+import { findCycle, turned } from "../../services/triage/cycle.ts";
+import { signatureOf } from "../../services/triage/signature.ts";
+import { crash, evaluator, libc, libpython, library, native, python, trampoline } from "./signature-makers.ts";
+
+const app = [python("/srv/app/stock.py", "load"), python("/srv/app/run.py", "main"), python("/srv/app/run.py", "<module>")];
+const kept = (report: Report) => signatureOf(report)?.frames.flatMap((frame) => (frame.kept ? [frame.key] : []));
+const hash = (report: Report) => signatureOf(report)?.hash;
+
+describe("a signature", () => {
+  const plain = crash([native(library, null), native(library, "stock_load"), evaluator], app);
+
+  test("is the class, the exported functions of others' modules, and the user's innermost Python functions", () => {
+    expect(kept(plain)).toEqual(["SIGSEGV", "libstock!stock_load", "stock.load", "run.main", "run.<module>"]);
+    expect(signatureOf(plain)).toMatchObject({ title: "SIGSEGV in libstock!stock_load, called by stock.load", version: 1, partial: false });
+  });
+
+  test("says of every frame why it was kept or not", () => {
+    const frames = signatureOf(plain)?.frames ?? [];
+    expect(frames.every(({ why }) => why !== "")).toBe(true);
+    expect(frames.some((frame) => !frame.kept)).toBe(true);
+  });
+
+  test.each<[string, Report]>([
+    ["with debug info", crash([native(library, null, { function: "parse" }), native(library, "stock_load"), evaluator], app)],
+    ["with inlined functions", crash([native(library, "stock_load", { function: "inner", inlined: true }), native(library, "stock_load"), evaluator], app)],
+    [
+      "on other lines",
+      crash(
+        plain.threads[0]?.native_frames ?? [],
+        app.map((frame) => ({ ...frame, line: 99 })),
+      ),
+    ],
+    [
+      "in another folder",
+      crash(
+        plain.threads[0]?.native_frames ?? [],
+        app.map((frame) => ({ ...frame, file: (frame.file ?? "").replace("/srv/app", "/home/u/x") })),
+      ),
+    ],
+    ["in the C library, called from there", crash([native(libc, "__memcpy_avx_unaligned_erms"), native(library, "stock_load"), evaluator], app)],
+    [
+      "with faulthandler's frames above",
+      crash([native(libc, null), native(libc, "raise"), native(libpython, null), trampoline, native(library, "stock_load"), evaluator], app),
+    ],
+    [
+      "through ctypes",
+      crash(
+        [
+          native(library, "stock_load"),
+          native("/usr/lib/libffi.so.8.1.2", "ffi_call"),
+          native("/opt/python/lib/python3.12/lib-dynload/_ctypes.cpython-312-x86_64-linux-gnu.so", null),
+          evaluator,
+        ],
+        app,
+      ),
+    ],
+    [
+      "where the evaluator has no name",
+      crash(
+        [native(library, "stock_load"), native(libpython, null, { pc: "0x77" }), native(libpython, "PyEval_EvalCode"), native(libpython, "Py_BytesMain")],
+        app,
+      ),
+    ],
+    ["of another version of the library", crash([native("/x/libstock.so.1.5", "stock_load"), evaluator], app)],
+  ])("is the same %s", (_name, other) => {
+    expect(hash(other)).toBe(hash(plain));
+  });
+
+  test.each<[string, Report]>([
+    ["another exported function", crash([native(library, "stock_save"), evaluator], app)],
+    ["another Python function", crash(plain.threads[0]?.native_frames ?? [], [python("/srv/app/stock.py", "save"), ...app.slice(1)])],
+    [
+      "a method of another class",
+      crash(plain.threads[0]?.native_frames ?? [], [python("/srv/app/stock.py", "load", { qualname: "Shelf.load" }), ...app.slice(1)]),
+    ],
+    [
+      "another signal",
+      crash(plain.threads[0]?.native_frames ?? [], app, {
+        process: { ...plain.process, signal: { number: 6, name: "SIGABRT", code: null, address: null, description: null, sender_pid: null, pc: null } },
+      }),
+    ],
+  ])("differs for %s", (_name, other) => {
+    expect(hash(other)).not.toBe(hash(plain));
+  });
+
+  test("of a core without its files is partial and has the broad hash of the whole one", () => {
+    const bare = crash([native(libc, null), native(libc, null, { trust: "scan" })], app);
+    expect(signatureOf(bare)).toMatchObject({ partial: true, broad_hash: signatureOf(plain)?.broad_hash });
+  });
+
+  test("goes by build-id and offset where nothing has a name", () => {
+    expect(kept(crash([native("/opt/blob", null, { offset: "0x42" })], []))).toEqual(["SIGSEGV", "blob@abcdef012345+0x42"]);
+  });
+
+  test("is the cycle of a recursion, wherever it ended", () => {
+    const turn = (names: string[], times: number) => Array.from({ length: times }, () => names.map((name) => python("/srv/app/run.py", name))).flat();
+    const one = crash([evaluator], [...turn(["ping", "pong"], 5), python("/srv/app/run.py", "<module>")]);
+    const other = crash([evaluator], [python("/srv/app/run.py", "pong"), ...turn(["ping", "pong"], 40), python("/srv/app/run.py", "<module>")]);
+    const folded = crash(
+      [evaluator],
+      [...turn(["ping", "pong"], 1), { kind: "folded", cycle: 2, count: 900 }, ...turn(["ping", "pong"], 1), python("/srv/app/run.py", "<module>")],
+    );
+    expect(kept(one)).toEqual(["SIGSEGV", "run.ping", "run.pong"]);
+    expect([hash(other), hash(folded)]).toEqual([hash(one), hash(one)]);
+  });
+
+  test("has the fatal error's words as its class, without what differs from run to run", () => {
+    const fatal = (message: string) =>
+      crash([evaluator], app, { diagnoses: [{ code: "fatal_error", title: "", detail: "", confidence: "certain", lwp: 1, evidence: { message }, links: [] }] });
+    expect(hash(fatal("bad ref count 17 at 0x7f01"))).toBe(hash(fatal("bad ref count 3 at 0x7fffa")));
+    expect(hash(fatal("bad ref count"))).not.toBe(hash(fatal("no memory")));
+  });
+
+  test("is not there where nothing died", () => {
+    expect(signatureOf(crash([evaluator], app, { process: { ...plain.process, started_by_gcore: true } }))).toBeNull();
+  });
+
+  test("never throws, whatever the names are", () => {
+    const name = fc.oneof(fc.string(), fc.constantFrom("_ZN", "_ZN3fooIE", "operator<(", "<", "a<b<c", "::"));
+    fc.assert(
+      fc.property(fc.array(fc.tuple(name, name)), fc.array(fc.tuple(name, name)), (natives, pythons) => {
+        const report = crash(
+          natives.map(([module, symbol]) => native(module, symbol)),
+          pythons.map(([file, symbol]) => python(file, symbol)),
+        );
+        expect(signatureOf(report)).toEqual(signatureOf(report));
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe("rules for native frames", () => {
+  test.each([
+    ["raise", "libc", libc, "ends the process"],
+    ["assert_fail", "libc", libc, "a failed assertion"],
+    ["malloc_printerr", "libc", libc, "the allocator found"],
+    ["Py_FatalError", "libpython3.12", libpython, "CPython's own fatal error"],
+    ["core::panicking::panic", "_rust", "/x/_rust.so", "a failed check or panic"],
+    ["qsort", "libc", libc, "the C library"],
+    [null, "linux-vdso", "linux-vdso.so.1", "the kernel's page"],
+    ["frob", "libstdc++", "/usr/lib/libstdc++.so.6", "the compiler's runtime"],
+    ["frob", "libjemalloc", "/usr/lib/libjemalloc.so.2", "an allocator"],
+    ["ffi_call", "libffi", "/usr/lib/libffi.so.8", "the way from Python"],
+    ["load", "_json", "/usr/lib/python3.11/lib-dynload/_json.cpython-311-x86_64-linux-gnu.so", "an extension module of the standard library"],
+    ["PyList_Sort", "python3.11", "/usr/bin/python3.11", "the interpreter"],
+  ])("%s of %s: dropped", (name, module, path, why) => {
+    expect(nativeRule({ name, module, path })?.why).toContain(why);
+  });
+
+  test("leave other modules alone", () => {
+    expect(nativeRule({ name: "dgemm_", module: "libopenblas", path: "/x/numpy.libs/libopenblas.so" })).toBeNull();
+  });
+});
+
+test.each([
+  ["__memcpy_avx_unaligned_erms", "memcpy"],
+  ["__memmove_ssse3_back", "memmove"],
+  ["__strlen_evex512", "strlen"],
+  ["__GI_raise", "raise"],
+  ["parse.constprop.0.isra.3", "parse"],
+  ["parse.part.0.cold", "parse"],
+  ["qsort@@GLIBC_2.2.5", "qsort"],
+  ["dgemm_kernel_HASWELL", "dgemm_kernel"],
+  ["std::vector<int, std::allocator<int> >::push_back(int&&)", "std::vector<>::push_back"],
+  ["_ZN3foo3barEi", "foo::bar"],
+  ["_ZN3foo6WidgetIiSaIiEE4drawEv", "foo::Widget<>::draw"],
+  ["_ZN4core9panicking5panic17h0123456789abcdefE", "core::panicking::panic"],
+  ["plain_name", "plain_name"],
+])("the name %s is %s", (raw, plain) => {
+  expect(plainNativeName(raw)).toBe(plain);
+});
+
+test.each([
+  ["/usr/lib/libfoo-1.2.so.3.4", "libfoo"],
+  ["/x/_json.cpython-311-x86_64-linux-gnu.so", "_json"],
+  ["/x/_rust.abi3.so", "_rust"],
+  ["/x/numpy.libs/libopenblas64_p-r0-0cf96a72.3.23.dev.so", "libopenblas64_p"],
+  ["/lib/ld-linux-x86-64.so.2", "ld-linux-x86-64"],
+  ["/usr/bin/python3.11", "python3.11"],
+])("the module %s is %s", (path, name) => {
+  expect(moduleName(path)).toBe(name);
+});
+
+test.each([
+  ["/venv/lib/python3.12/site-packages/flask/app.py", "flask.app", "package"],
+  ["/usr/lib/python3/dist-packages/apt/__init__.py", "apt", "package"],
+  ["/usr/lib/python3.11/json/decoder.py", "json.decoder", "standard library"],
+  ["<frozen importlib._bootstrap>", "importlib._bootstrap", "standard library"],
+  ["/usr/lib/python311.zip/json/__init__.py", "json", "standard library"],
+  ["/tmp/x/app.pyz/shop/cart.py", "shop.cart", "user"],
+  ["/srv/app/shop/cart.py", "shop.cart", "user"],
+  ["/elsewhere/deep/tool.py", "tool", "user"],
+  ["<string>", "<string>", "user"],
+  [null, "?", "user"],
+])("the file %s is the module %s", (file, module, of) => {
+  expect(pythonPlace(file, "/srv/app/")).toEqual({ module, of });
+});
+
+test.each([
+  ["app", "<listcomp>", "user", "a comprehension"],
+  ["importlib._bootstrap", "_call_with_frames_removed", "standard library", "the import system"],
+  ["runpy", "_run_code", "standard library", "starts the program"],
+  ["threading", "_bootstrap_inner", "standard library", "starts a thread"],
+  ["asyncio.events", "_run", "standard library", "the event loop"],
+  ["contextlib", "inner", "standard library", "a wrapper"],
+  ["_pytest.python", "pytest_pyfunc_call", "package", "a test runner"],
+  ["atexit", "_run_exitfuncs", "standard library", "runs functions at exit"],
+] as const)("%s.%s is passed over", (module, name, of, why) => {
+  expect(pythonRule({ module, of }, name)?.why).toContain(why);
+});
+
+test("a user's own module is passed over for no name of Python's", () => {
+  expect(pythonRule({ module: "site", of: "user" }, "dispatch")).toBeNull();
+});
+
+test.each([
+  ["free(): double free detected in tcache 2", "free(): double free detected in tcache #"],
+  ["object at 0x7f00 in /srv/app/x.c:17\nmore", "object at # in x.c:#"],
+])("the message %j is %j", (message, plain) => {
+  expect(plainMessage(message)).toBe(plain);
+});
+
+test("a cycle is found and turned to one form", () => {
+  expect(findCycle(["x", "a", "b", "a", "b", "a", "b", "y"])).toEqual({ start: 1, length: 2, end: 7 });
+  expect(findCycle(["a", "b", "a", "b"])).toBeNull();
+  expect(turned(["b", "c", "a"])).toEqual(turned(["a", "b", "c"]));
+});
