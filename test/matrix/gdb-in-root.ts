@@ -49,7 +49,7 @@ async function tell(root: string, core: Core): Promise<Told> {
     await cp(helperScripts, places[1], { recursive: true });
     const child = spawn("chroot", [root, "gdb", ...gdbArguments("dwarf")], {
       stdio: ["pipe", "pipe", "pipe"],
-      env: { PATH: "/usr/bin:/bin", LC_ALL: "C.UTF-8" },
+      env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C.UTF-8" },
     });
     await using session = new MiSession({ child, commandPid: Promise.resolve(child.pid ?? null) }, { lineCap: 1 << 26, graceMs: 1_000 });
     await session.ready(limitMs);
