@@ -67,7 +67,9 @@ class Blocks(unittest.TestCase):
         told = self.check(address)
         assert told is not None
         self.assertEqual((told["serial"], told["forbidden"]), (4711, "fb"))
-        self.assertIsNone(check_block(self.reader, Guards((3, 12), 8), address))
+        later = check_block(self.reader, Guards((3, 12), 8), address)
+        assert later is not None
+        self.assertIsNone(later["serial"])
 
     def test_noise_is_no_block(self) -> None:
         seed = random.randrange(1 << 32)
@@ -77,7 +79,7 @@ class Blocks(unittest.TestCase):
         told = [self.check(at) for at in range(address + 16, address + 8000, 8)]
         self.assertLess(len([each for each in told if each is not None]), 8, "seed %d" % seed)
 
-    def test_blocks_are_reached_from_registers_and_stack_only_with_the_hooks_on(self) -> None:
+    def test_blocks_are_reached_from_registers_and_stack_unless_the_hooks_are_off(self) -> None:
         damaged = block(self.memory, 24)
         self.memory.write(damaged + 24, b"A")
         stack = self.memory.allocate(1024)
@@ -90,7 +92,10 @@ class Blocks(unittest.TestCase):
 
         self.assertEqual([each["address"] for each in told("pymalloc_debug")["damaged"]], [hex(damaged)])
         self.assertIsNone(told("pymalloc"))
-        self.assertIsNone(told(None))
+        self.assertEqual(len(told(None)["damaged"]), 1)
+        self.memory.write(damaged + 24, b"A" * 8)
+        self.assertEqual(told(None)["damaged"], [])
+        self.assertEqual(len(told("pymalloc_debug")["damaged"]), 1)
 
 
 class Messages(unittest.TestCase):

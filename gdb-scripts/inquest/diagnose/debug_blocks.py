@@ -8,7 +8,7 @@ With the hooks on (``PYTHONMALLOC=debug``, ``-X dev``, a debug build) every bloc
     p[0 : n]       the block
     p[n : n+S]     forbidden bytes; then, up to 3.8, a serial number of S bytes
 
-``S`` is sizeof(size_t). Forbidden is 0xFD from 3.8, 0xFB before; fresh memory 0xCD or 0xCB, freed memory 0xDD or 0xDB.
+``S`` is sizeof(size_t). Forbidden is 0xFD, fresh memory 0xCD, freed memory 0xDD; 0xFB, 0xCB and 0xDB in the first releases up to 3.7.
 """
 
 from __future__ import annotations
@@ -24,15 +24,13 @@ _LARGEST = 1 << 34
 _APIS = {ord("r"): "PyMem_Raw", ord("m"): "PyMem", ord("o"): "PyObject"}
 # Of the guard before a block so many bytes must stand for it to be taken for one.
 _LEAST_GUARD = 4
+_FORBIDDEN = (0xFD, 0xFB)
 
 
 class Guards:
-    """The bytes of a version."""
+    """What a version puts round a block."""
 
     def __init__(self, version: Tuple[int, ...], word: int) -> None:
-        new = tuple(version[:2]) >= (3, 8)
-        self.forbidden = 0xFD if new else 0xFB
-        self.freed = 0xDD if new else 0xDB
         self.serial = tuple(version[:2]) <= (3, 8)
         self.word = word
 
@@ -45,7 +43,8 @@ def check_block(reader: Reader, guards: Guards, address: int) -> Optional[Dict[s
     except MemoryFault:
         return None
     size, api, guard = int.from_bytes(head[:word], "big"), head[word], head[word + 1 :]
-    kept = guard.count(guards.forbidden)
+    forbidden = max(_FORBIDDEN, key=guard.count)
+    kept = guard.count(forbidden)
     if not 0 < size < _LARGEST or kept < min(_LEAST_GUARD, len(guard)):
         return None
     try:
@@ -59,7 +58,7 @@ def check_block(reader: Reader, guards: Guards, address: int) -> Optional[Dict[s
         "domain": _APIS.get(api),
         "leading": guard.hex(),
         "trailing": tail.hex(),
-        "forbidden": "%02x" % guards.forbidden,
+        "forbidden": "%02x" % forbidden,
         "serial": None,
     }
     if guards.serial:
@@ -67,7 +66,7 @@ def check_block(reader: Reader, guards: Guards, address: int) -> Optional[Dict[s
             told["serial"] = int.from_bytes(reader.read(address + size + word, word), "big")
         except MemoryFault:
             pass
-    whole_head, whole_tail = kept == len(guard), tail.count(guards.forbidden) == word
+    whole_head, whole_tail = kept == len(guard), tail.count(forbidden) == word
     # Both guards must bear each other out, but for one that was damaged: else this is no block.
     if whole_head and api in _APIS and not whole_tail:
         told["damage"] = "trailing"
@@ -100,7 +99,8 @@ def candidates(core: Any, reader: Reader, registers: Iterable[int], sp: Optional
 def damaged_blocks(context: Any) -> Optional[Dict[str, Any]]:
     """``{"checked": n, "damaged": [...]}`` of the crashed thread; None when the hooks are off or nothing tells."""
     core, image, lwp = context.core, context.image, context.crashed_lwp
-    if lwp is None or not hooks_on(context):
+    certain = hooks_on(context)
+    if lwp is None or certain is False:
         return None
     reader: Reader = image.reader
     guards = Guards(image.version, reader.pointer_size)
@@ -116,10 +116,17 @@ def damaged_blocks(context: Any) -> Optional[Dict[str, Any]]:
             seen.add(address)
             checked += 1
             found = check_block(reader, guards, address)
-            if found is not None:
+            if found is not None and (certain or _proves_itself(found)):
                 damaged.append(found)
     return {"checked": checked, "damaged": damaged}
 
 
-def hooks_on(context: Any) -> bool:
-    return (context.malloc or "").endswith("_debug")
+def _proves_itself(block: Dict[str, Any]) -> bool:
+    """Where nothing tells whether the hooks are on (3.6), half of the damaged guard must stand beside a whole one."""
+    forbidden = bytes.fromhex(block["forbidden"])
+    return all(bytes.fromhex(block[side]).count(forbidden) >= _LEAST_GUARD for side in ("leading", "trailing")) and block["damage"] != "api"
+
+
+def hooks_on(context: Any) -> Optional[bool]:
+    """None when the interpreter does not tell."""
+    return None if context.malloc is None else context.malloc.endswith("_debug")

@@ -209,8 +209,10 @@ describe("stack_overflow", () => {
   test("is told without an address when the handler had no room either", () => {
     const signal = segfault({ code: "SI_KERNEL", code_number: 128, address: null });
     expect(told({ signal, registers: { rip: "0x401000", rsp: "0x7f0000001000" } })[0]).toMatchObject({ code: "stack_overflow", confidence: "likely" });
-    expect(codes({ signal, registers: { rip: "0x401000", rsp: "0x7f0000003000" } })).toEqual([]);
+    expect(codes({ signal, registers: { rip: "0x401000", rsp: "0x7f0000006000" } })).toEqual([]);
     expect(codes({ signal, registers: { rip: "0x401000", rsp: "0x600010" } })).toEqual([]);
+    expect(codes({ signal, registers: { rip: "0x401000", rsp: "0x7f0000000ff0" } })).toEqual(["stack_overflow"]);
+    expect(codes({ signal, registers: { rip: "0x401000", rsp: "0x10" } })).toEqual([]);
   });
 
   test.each([

@@ -7,7 +7,8 @@ import { accessOf, hex, mappingAbove, segmentAt, stackPointer } from "./machine-
 /** A function's frame may be large; the kernel's guard gap below a growing stack is 1 MiB (256 pages). */
 const guardGap = 1n << 20n;
 const nearTheEnd = 65_536n;
-const lastPage = 4_096n;
+/** The largest signal frame: with AMX the kernel saves more than 11 KiB. */
+const lastPages = 16_384n;
 
 /** The stack whose low end the stack pointer has reached; null when it has not. */
 function endedStack(core: CoreFacts, address: bigint, sp: bigint): CoreSegment | null {
@@ -22,11 +23,15 @@ function endedStack(core: CoreFacts, address: bigint, sp: bigint): CoreSegment |
 
 /**
  * Where the kernel found no room on the stack even for a handler's frame, it ends the process with SI_KERNEL and no address: the stack
- * pointer is then in the last page, above memory that may not be touched.
+ * pointer is then in the last pages, above memory that may not be touched, or in that memory itself.
  */
 function usedUpStack(core: CoreFacts, sp: bigint): CoreSegment | null {
   const stack = segmentAt(core, sp);
-  if (stack === null || !stack.writable || sp - BigInt(stack.start) >= lastPage) return null;
+  if (stack === null || (!stack.readable && !stack.writable)) {
+    const above = mappingAbove(core, stack === null ? sp : BigInt(stack.end) - 1n);
+    return above !== null && above.segment.writable && above.before < guardGap && sp + guardGap > BigInt(above.segment.start) ? above.segment : null;
+  }
+  if (!stack.writable || sp - BigInt(stack.start) >= lastPages) return null;
   const below = segmentAt(core, BigInt(stack.start) - 1n);
   return below !== null && !below.readable && !below.writable ? stack : null;
 }
@@ -68,7 +73,7 @@ export const stackOverflow: Finding = ({ core, site, threads, python }) => {
   if (stack === null) return null;
   const where =
     address === null
-      ? `The stack pointer ${hex(sp)} is in the last page of the stack ${stack.start}-${stack.end}, above its guard page: there was no room left even to run a signal handler`
+      ? `The stack pointer ${hex(sp)} is at the low end of the stack ${stack.start}-${stack.end} or in its guard page: there was no room left even to run a signal handler`
       : `The access to ${hex(address)} is at the stack pointer ${hex(sp)}, beyond the low end of the stack ${stack.start}-${stack.end}`;
   const cycle = who(threads.find((thread) => thread.crashed));
   const size = Number(BigInt(stack.end) - BigInt(stack.start));
