@@ -17,10 +17,12 @@ import type { BlobStore } from "../services/storage/blob-store.ts";
 import { openDatabase } from "../services/storage/database.ts";
 import { openFileBlobStore } from "../services/storage/file-blob-store.ts";
 import { createJobStore } from "../services/storage/job-store.ts";
+import { createUpstreamRequests } from "../services/storage/upstream-requests.ts";
 import { startAnalysisWorker } from "./analysis-worker.ts";
 import { openGdb } from "./gdb/open-gdb.ts";
 import { probeSandbox } from "./gdb/probe-sandbox.ts";
 import { removeFormerRuns, sweepJobFolders } from "./leftovers.ts";
+import { askUpstream } from "./pipeline/ask-upstream.ts";
 import { type PipelineParts, runPipeline } from "./pipeline/run-pipeline.ts";
 
 /** EX_CONFIG: whoever watches this process need not start it again before the machine has changed. */
@@ -60,9 +62,12 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   await using redis = connectRedis(redisUrl, logger);
   await using changes = openJobChanges(redis);
 
+  const binaries = createBinaryStore(database);
+  const upstream = { urls: config.debuginfodUrls, requests: createUpstreamRequests(database), binaries, blobs, limits };
   const pipeline: PipelineParts = {
     blobs,
-    binaries: createBinaryStore(database),
+    binaries,
+    askUpstream: (job) => askUpstream(upstream, job),
     openGdb: (options) => openGdb({ ...options, helpers }),
     gdb: config.gdb,
     limits,

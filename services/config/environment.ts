@@ -25,6 +25,8 @@ export interface Config {
   readonly workers: number;
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
   readonly gdb: string;
+  /** Upstream servers, without a slash at the end. */
+  readonly debuginfodUrls: readonly string[];
   readonly limits: Limits;
 }
 
@@ -78,6 +80,14 @@ function url(environment: Environment, name: string, fallback: string, schemes: 
   return value;
 }
 
+/** Words between blanks, as in debuginfod's own `DEBUGINFOD_URLS`. */
+function urls(environment: Environment, name: string): string[] {
+  const words = text(environment, name, "").split(/\s+/).filter(Boolean);
+  const bad = words.find((word) => !/^https?:\/\//.test(word) || !URL.canParse(word));
+  if (bad !== undefined) throw wrong(name, bad, "a list of URLs that begin with http:// or https://, with blanks between them");
+  return words.map((word) => word.replace(/\/+$/, ""));
+}
+
 export function readConfig(environment: Environment = process.env): Config {
   const dataDir = resolve(text(environment, "INQUEST_DATA_DIR", "data"));
   const redisUrl = text(environment, "INQUEST_REDIS_URL", "");
@@ -92,6 +102,7 @@ export function readConfig(environment: Environment = process.env): Config {
     workers: integer(environment, "INQUEST_WORKERS", 1, 1, 256),
     logLevel: oneOf(environment, "INQUEST_LOG_LEVEL", "info", ["trace", "debug", "info", "warn", "error", "fatal", "silent"]),
     gdb: text(environment, "INQUEST_GDB", "gdb"),
+    debuginfodUrls: urls(environment, "INQUEST_DEBUGINFOD_URLS"),
     limits: {
       core_bytes: size(environment, "INQUEST_MAX_CORE", 64 * GiB),
       core_inflate_ratio: integer(environment, "INQUEST_MAX_INFLATE_RATIO", 200, 2, 1_000_000),
@@ -114,6 +125,8 @@ export function readConfig(environment: Environment = process.env): Config {
       debug_seconds: integer(environment, "INQUEST_DEBUG_TIMEOUT_SECONDS", 120, 1, 86_400),
       debug_memory_bytes: size(environment, "INQUEST_DEBUG_MEMORY", 4 * GiB),
       attempts: integer(environment, "INQUEST_ATTEMPTS", 3, 1, 100),
+      debuginfod_seconds: integer(environment, "INQUEST_DEBUGINFOD_TIMEOUT_SECONDS", 60, 1, 3_600),
+      debuginfod_bytes: size(environment, "INQUEST_MAX_DEBUGINFOD", 1 * GiB),
       frames_per_thread: integer(environment, "INQUEST_MAX_FRAMES", 500, 10, 100_000),
       threads: integer(environment, "INQUEST_MAX_THREADS", 4_096, 1, 100_000),
       free_disk_bytes: size(environment, "INQUEST_MIN_FREE_DISK", 256 * MiB),

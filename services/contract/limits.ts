@@ -26,6 +26,8 @@ export const Limits = Type.Object(
     debug_seconds: count("wall time of one gdb"),
     debug_memory_bytes: count("address space of one gdb"),
     attempts: count("tries after faults of the infrastructure"),
+    debuginfod_seconds: count("how long upstream debuginfod servers are asked for one job's files"),
+    debuginfod_bytes: count("largest file taken from an upstream debuginfod server"),
     frames_per_thread: count("frames kept of one thread before the middle is left out"),
     threads: count("threads told of one process"),
     free_disk_bytes: count("uploads are refused with 507 when less than this would stay free"),

@@ -2,11 +2,12 @@
 import { Failure } from "../../services/contract/failure.ts";
 import type { JobStage, MissingBinary } from "../../services/contract/job.ts";
 import type { Limits } from "../../services/contract/limits.ts";
-import type { Report } from "../../services/contract/report.ts";
+import type { Report, Warning } from "../../services/contract/report.ts";
 import type { NeedsStore } from "../../services/intake/needs/find-binaries.ts";
 import type { BinaryStore } from "../../services/storage/binary-store.ts";
 import type { BlobKey, BlobStore } from "../../services/storage/blob-store.ts";
 import type { GdbSession, OpenGdbOptions } from "../gdb/debugger.ts";
+import type { UpstreamJob } from "./ask-upstream.ts";
 import { assemble } from "./assemble.ts";
 import { signatureOf } from "../../services/triage/signature.ts";
 import { debug } from "./debug.ts";
@@ -18,6 +19,8 @@ import { makeJobFolder } from "./job-folder.ts";
 export interface PipelineParts {
   readonly blobs: Pick<BlobStore, "localFile">;
   readonly binaries: NeedsStore & Pick<BinaryStore, "ofJob">;
+  /** Brings what upstream servers have of what the job misses; tells what went wrong. */
+  readonly askUpstream?: (job: UpstreamJob) => Promise<readonly Warning[]>;
   readonly openGdb: (options: OpenGdbOptions) => Promise<GdbSession>;
   readonly gdb: string;
   readonly limits: Pick<Limits, "job_seconds" | "debug_seconds" | "debug_memory_bytes" | "frames_per_thread" | "threads">;
@@ -59,9 +62,11 @@ export async function runPipeline(parts: PipelineParts, job: PipelineJob, onProg
   await using folder = await makeJobFolder(parts.workDir, `${job.id}-${job.run}`);
   const core = await stage("inspect", 5, () => inspect(parts.blobs, job.coreBlob));
   const { limits } = parts;
-  const gathered = await stage("gather", 15, () =>
-    gather({ ...parts, jobId: job.id, projectId: job.projectId, coreBlob: job.coreBlob, facts: core, folder: folder.path, limits, signal }),
-  );
+  const gathered = await stage("gather", 15, async () => {
+    const told = (await parts.askUpstream?.({ id: job.id, projectId: job.projectId, facts: core, signal })) ?? [];
+    const all = await gather({ ...parts, jobId: job.id, projectId: job.projectId, coreBlob: job.coreBlob, facts: core, folder: folder.path, limits, signal });
+    return { ...all, warnings: [...all.warnings, ...told] };
+  });
   const { manifest, executable } = gathered;
   const debugged = await stage("debug", 30, () =>
     debug({ folder: folder.path, machine: manifest.machine, gdb: parts.gdb, core: manifest.core, executable, limits, signal, openGdb: parts.openGdb }),
