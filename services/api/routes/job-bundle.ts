@@ -23,11 +23,11 @@ export function jobBundleRoute(app: App, { jobs, reports, binaries, blobs, limit
   app.get(
     "/v1/jobs/:id/bundle",
     {
-      config: { scope: "read" },
+      config: { scope: "admin" },
       schema: {
         operationId: "getBundle",
         summary: "The core, its binaries and the helpers, for a local gdb",
-        description: "A tar of one folder: `core`, `sysroot/`, `debug/`, the helper scripts, the report, and `debug.sh`, which opens the same view.",
+        description: "A tar of one folder: `core`, `sysroot/`, `debug/`, the helper scripts, the report, and `debug.sh`, which opens the same view. It holds the core, so it takes the same scope.",
         tags: ["jobs"],
         params: IdParameter,
         response: answers(
