@@ -60,38 +60,36 @@ async function post(head: string, body: Buffer): Promise<unknown> {
 
 const left = () => readdir(join(folder, "blobs", "tmp"));
 
-if (mounted) {
-  describe("a file system of 4 MB", () => {
-    const large = core(8 << 20);
-    const whole = multipart([{ name: "core", filename: "core", body: large }]);
-    const packed = gzipSync(large, { level: 1 });
+describe.runIf(mounted)("a file system of 4 MB", () => {
+  const large = core(8 << 20);
+  const whole = multipart([{ name: "core", filename: "core", body: large }]);
+  const packed = gzipSync(large, { level: 1 });
 
-    test.each<[string, string, Buffer]>([
-      ["a raw core", rawHead(large.length), large],
-      ["a form", multipartHead(whole.length), whole],
-      ["a packed core", rawHead(packed.length), packed],
-    ])("refuses %s of 8 MB with store_full and keeps nothing of it", async (_what, head, body) => {
-      expect(await post(head, body)).toMatchObject({ code: "store_full", status: 507 });
-      expect(await left()).toEqual([]);
-    });
-
-    test("keeps what came of a resumable upload for when there is room", async () => {
-      const files = new UploadFiles(join(folder, "uploads"), boundless, limits);
-      const { id } = await files.create(upload(large.length));
-      const pieces = Array.from({ length: 8 }, (_, index) => large.subarray(index << 20, (index + 1) << 20));
-      await expect(files.write(Readable.from(pieces), id, 0)).rejects.toMatchObject({ code: "store_full" });
-      expect((await files.getUpload(id)).offset).toBeGreaterThan(1 << 20);
-      await files.remove(id);
-    });
-
-    test("made read-only refuses with store_unavailable, and takes cores again afterwards", async () => {
-      const small = core(10_000);
-      const store = await openFileBlobStore(join(folder, "blobs"));
-      expect(spawnSync("mount", ["-o", "remount,ro", folder]).status).toBe(0);
-      await expect(store.create()).rejects.toMatchObject({ code: "store_unavailable", status: 503 });
-      expect(spawnSync("mount", ["-o", "remount,rw", folder]).status).toBe(0);
-      expect(await post(rawHead(small.length), small)).toBe(small.length);
-      expect(await left()).toEqual([]);
-    });
+  test.each<[string, string, Buffer]>([
+    ["a raw core", rawHead(large.length), large],
+    ["a form", multipartHead(whole.length), whole],
+    ["a packed core", rawHead(packed.length), packed],
+  ])("refuses %s of 8 MB with store_full and keeps nothing of it", async (_what, head, body) => {
+    expect(await post(head, body)).toMatchObject({ code: "store_full", status: 507 });
+    expect(await left()).toEqual([]);
   });
-}
+
+  test("keeps what came of a resumable upload for when there is room", async () => {
+    const files = new UploadFiles(join(folder, "uploads"), boundless, limits);
+    const { id } = await files.create(upload(large.length));
+    const pieces = Array.from({ length: 8 }, (_, index) => large.subarray(index << 20, (index + 1) << 20));
+    await expect(files.write(Readable.from(pieces), id, 0)).rejects.toMatchObject({ code: "store_full" });
+    expect((await files.getUpload(id)).offset).toBeGreaterThan(1 << 20);
+    await files.remove(id);
+  });
+
+  test("made read-only refuses with store_unavailable, and takes cores again afterwards", async () => {
+    const small = core(10_000);
+    const store = await openFileBlobStore(join(folder, "blobs"));
+    expect(spawnSync("mount", ["-o", "remount,ro", folder]).status).toBe(0);
+    await expect(store.create()).rejects.toMatchObject({ code: "store_unavailable", status: 503 });
+    expect(spawnSync("mount", ["-o", "remount,rw", folder]).status).toBe(0);
+    expect(await post(rawHead(small.length), small)).toBe(small.length);
+    expect(await left()).toEqual([]);
+  });
+});
