@@ -1,81 +1,109 @@
 /**
- * A 2 GB core streamed in, raw and multipart, beside `cp` of the same file, in one run: seconds, and the API's peak memory.
+ * A large core streamed in, raw and multipart, beside `cp` of the same file and a bare Node server that writes and hashes, in one
+ * run; 20 at once beside 20 on the bare server; and 8 GB of holes. Ratios are the bare server's time by Inquest's: 1 is as fast.
  *
- *   npm run bench -- upload [MEBIBYTES]
+ *   npm run bench -- upload [MEBIBYTES] [RUNS]
  */
-import { execFile } from "node:child_process";
-import { createReadStream } from "node:fs";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, open, rm } from "node:fs/promises";
-import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { makeCore, programsFolder } from "../corpus/make-core.ts";
 import { defaultInterpreters } from "../matrix/interpreters.ts";
 import { startStack } from "../support/stack.ts";
-import { descendant, MiB, peakMemory, resetPeak, spread } from "./measure.ts";
+import { descendant, median, MiB, peakMemory, resetPeak, spread } from "./measure.ts";
 
 const execute = promisify(execFile);
 const mebibytes = Number(process.argv[2] ?? 2048);
-const runs = 3;
+const runs = Number(process.argv[3] ?? 3);
+const atOnce = 20;
 
-/** A real core, followed by bytes that do not compress and are no holes. */
-async function bigCore(folder: string): Promise<string> {
+/** A real core, followed by bytes that do not compress and are no holes, and by holes. */
+async function bigCore(folder: string, name: string, data: number, holes = 0): Promise<string> {
   const [interpreter] = await defaultInterpreters(process.env["PATH"] ?? "");
   if (interpreter === undefined) throw new Error("no python3");
   await using core = await makeCore(interpreter, join(programsFolder, "null_dereference.py"));
-  const path = join(folder, "core.big");
+  const path = join(folder, name);
   await execute("cp", [core.path, path]);
   await using file = await open(path, "a");
   const block = Buffer.alloc(1 << 20);
   for (let index = 0; index < block.length; index += 1) block[index] = (index * 2654435761) >>> 13;
-  for (let written = 0; written < mebibytes; written += 1) {
+  for (let written = 0; written < data; written += 1) {
     block.writeUInt32LE(written, 0);
     await file.write(block);
   }
+  if (holes > 0) await file.truncate((await file.stat()).size + holes);
   return path;
 }
 
-async function uploadRaw(url: string, path: string): Promise<void> {
-  const target = new URL("/v1/jobs?filename=core.big", url);
-  await new Promise<void>((resolve, reject) => {
-    const sent = request(target, { method: "POST", headers: { "content-type": "application/octet-stream" } }, (response) => {
-      response.resume();
-      response.once("end", () => (response.statusCode === 202 ? resolve() : reject(new Error(`status ${response.statusCode}`))));
-    });
-    sent.once("error", reject);
-    createReadStream(path, { highWaterMark: 1 << 20 }).pipe(sent);
-  });
+const raw = ["-H", "Content-Type: application/octet-stream", "-X", "POST"];
+const curl = async (...args: readonly string[]) => (await execute("curl", ["-sS", "--fail-with-body", ...args])).stdout;
+
+/** The job goes again, so that its analysis does not disturb the next measurement. */
+async function forget(url: string, answers: readonly string[]): Promise<void> {
+  for (const answer of answers) await fetch(`${url}${JSON.parse(answer).links.self}`, { method: "DELETE" });
 }
 
-const uploadMultipart = (url: string, path: string) => execute("curl", ["-sS", "--fail-with-body", "-F", `core=@${path}`, `${url}/v1/jobs`]);
-
 const folder = await mkdtemp(join(tmpdir(), "inquest-bench-"));
+const bare = spawn(process.execPath, ["--max-semi-space-size=2", fileURLToPath(new URL("bare-stream.ts", import.meta.url)), folder], {
+  stdio: ["ignore", "pipe", "inherit"],
+});
 try {
-  const path = await bigCore(folder);
+  const [printed]: unknown[] = await once(bare.stdout, "data");
+  const bareUrl = `http://127.0.0.1:${String(printed).trim()}/`;
+  const path = await bigCore(folder, "core.big", mebibytes);
+  const small = await bigCore(folder, "core.small", Math.ceil(mebibytes / atOnce));
   await using stack = await startStack({ environment: { INQUEST_LOG_LEVEL: "warn" } });
   const api = await descendant(stack.process.pid ?? 0, "services/server.ts");
-  const ways: Record<string, () => Promise<unknown>> = {
-    cp: () => execute("cp", ["--reflink=never", path, join(folder, "copy")]),
-    raw: () => uploadRaw(stack.url, path),
-    multipart: () => uploadMultipart(stack.url, path),
+  const jobs = `${stack.url}/v1/jobs`;
+  const many = (work: () => Promise<string>) => Promise.all(Array.from({ length: atOnce }, work));
+  const ways: Record<string, () => Promise<readonly string[]>> = {
+    cp: async () => [(await execute("cp", ["--reflink=never", path, join(folder, "copy")])).stdout],
+    bare: async () => [await curl(...raw, "-T", path, bareUrl)],
+    raw: async () => [await curl(...raw, "-T", path, jobs)],
+    multipart: async () => [await curl("-F", `core=@${path}`, jobs)],
+    "bare, 20 at once": () => many(() => curl(...raw, "-T", small, bareUrl)),
+    "raw, 20 at once": () => many(() => curl(...raw, "-T", small, jobs)),
+    "multipart, 20 at once": () => many(() => curl("-F", `core=@${small}`, jobs)),
   };
-  const seconds: Record<string, number[]> = { cp: [], raw: [], multipart: [] };
+  const times: Record<string, number[]> = {};
   const peaks: Record<string, number> = {};
-  for (let run = 0; run < runs; run += 1) {
-    for (const [name, work] of Object.entries(ways)) {
-      await resetPeak(api);
-      const start = performance.now();
-      await work();
-      seconds[name]?.push(performance.now() - start);
-      peaks[name] = Math.max(peaks[name] ?? 0, await peakMemory(api));
-    }
-  }
+  const measure = async (name: string, work: () => Promise<readonly string[]>) => {
+    await resetPeak(api);
+    const start = performance.now();
+    const answers = await work();
+    (times[name] ??= []).push(performance.now() - start);
+    peaks[name] = Math.max(peaks[name] ?? 0, await peakMemory(api));
+    if (/^(?:raw|multipart)/.test(name)) await forget(stack.url, answers);
+  };
+  for (let run = 0; run < runs; run += 1) for (const [name, work] of Object.entries(ways)) await measure(name, work);
+
+  const sparse = await bigCore(folder, "core.sparse", 8, 8 * 2 ** 30);
+  let room = "";
+  await measure("raw, 8 GB of holes", async () => {
+    const answers = [await curl(...raw, "-T", sparse, jobs)];
+    room = (await execute("du", ["-sh", join(stack.dataDir, "blobs")])).stdout.split("\t")[0] ?? "";
+    return answers;
+  });
+
+  const yardstick = (name: string) => median(times[name.includes("20") ? "bare, 20 at once" : "bare"] ?? []);
   console.table(
     Object.fromEntries(
-      Object.entries(seconds).map(([name, values]) => [name, { ms: spread(values), "API's peak memory": name === "cp" ? "" : MiB(peaks[name] ?? 0) }]),
+      Object.entries(times).map(([name, values]) => [
+        name,
+        {
+          ms: spread(values),
+          "of the bare stream": /^(?:raw|multipart)(?!.*holes)/.test(name) ? (yardstick(name) / median(values)).toFixed(2) : "",
+          "API's peak memory": /^(?:raw|multipart)/.test(name) ? MiB(peaks[name] ?? 0) : "",
+        },
+      ]),
     ),
   );
+  console.log(`8 GB of holes take ${room} in the store`);
 } finally {
+  bare.kill();
   await rm(folder, { recursive: true, force: true });
 }
