@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Report } from "../../services/contract/report.ts";
 import { moduleName, plainNativeName } from "../../services/triage/native-name.ts";
