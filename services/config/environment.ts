@@ -144,3 +144,22 @@ export function childEnvironment(changes: Readonly<Record<string, string>>, envi
   }
   return { ...kept, ...changes };
 }
+
+/** What the `inquest` command is told by its user's environment. */
+export interface UserEnvironment {
+  readonly url: string | null;
+  readonly token: string | null;
+  /** The folder of configuration files, `~/.config`. */
+  readonly configHome: string;
+  readonly noColor: boolean;
+}
+
+export function readUserEnvironment(environment: Environment = process.env): UserEnvironment {
+  const given = (name: string) => (environment[name] === undefined || environment[name] === "" ? null : environment[name]);
+  return {
+    url: given("INQUEST_URL"),
+    token: given("INQUEST_TOKEN"),
+    configHome: given("XDG_CONFIG_HOME") ?? resolve(given("HOME") ?? "/", ".config"),
+    noColor: given("NO_COLOR") !== null || environment["TERM"] === "dumb",
+  };
+}

@@ -51,7 +51,8 @@ const allowed: Record<string, readonly string[]> = {
   ],
   "services/web": ["services/contract"],
   "services/client": ["services/contract"],
-  "services/cli": ["services/contract", "services/client"],
+  // The command reads its user's environment, and process.env is read by the configuration alone.
+  "services/cli": ["services/contract", "services/client", "services/config"],
   "services/supervisor": ["services/contract", "services/config", "services/log"],
   workers: [
     "services/contract",

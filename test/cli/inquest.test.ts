@@ -1,0 +1,115 @@
+/** The `inquest` command as a user runs it, against a real API. No worker: jobs stay queued. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { terminalOf } from "../../services/cli/terminal.ts";
+import { commands } from "../../services/cli/usage.ts";
+import { type ApiUnderTest, openApiUnderTest } from "../api/support/api-under-test.ts";
+import { tinyCore } from "../api/support/tiny-core.ts";
+
+const launcher = fileURLToPath(new URL("../../services/cli/inquest.mjs", import.meta.url));
+
+let api: ApiUnderTest;
+let url: string;
+let folder: string;
+let core: string;
+beforeAll(async () => {
+  api = await openApiUnderTest();
+  url = await api.listen();
+  folder = await mkdtemp(join(tmpdir(), "inquest-cli-"));
+  core = join(folder, "core.python3.4711");
+  await writeFile(core, tinyCore());
+});
+afterAll(async () => {
+  await api[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function inquest(words: readonly string[], environment: Readonly<Record<string, string>> = { INQUEST_URL: url }) {
+  const child = spawn(process.execPath, [launcher, ...words], { env: { PATH: process.env["PATH"] ?? "", HOME: folder, ...environment }, cwd: folder });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => (stderr += chunk));
+  const [status] = await once(child, "close");
+  return { status, stdout, stderr };
+}
+
+test("submit sends a core with its labels; list finds it by them, and pages on", async () => {
+  for (const host of ["web1", "web2", "web1"]) {
+    const sent = await inquest(["submit", core, "--no-wait", "--json", "--label", `host=${host}`]);
+    expect(sent.status).toBe(0);
+    expect(JSON.parse(sent.stdout)).toMatchObject({ core: { filename: "core.python3.4711" }, labels: { host } });
+  }
+  const found = await inquest(["list", "--json", "--label", "host=web1"]);
+  expect(
+    found.stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line).labels.host),
+  ).toEqual(["web1", "web1"]);
+  expect((await inquest(["list", "--limit", "1"])).stdout.trim().split("\n")).toHaveLength(1);
+});
+
+test("show tells a job that has not ended, without colours where no terminal is", async () => {
+  const { stdout: id } = await inquest(["submit", core, "--no-wait"]);
+  const { status, stdout } = await inquest(["show", id.trim()]);
+  expect(status).toBe(0);
+  expect(stdout).toContain(`${id.trim()}  `);
+  expect(stdout).not.toContain("\x1b");
+});
+
+test("colours are for terminals, unless NO_COLOR says otherwise", () => {
+  const screen = { isTTY: true, write: () => true };
+  const file = { write: () => true };
+  expect(terminalOf(screen, screen, false).red("x")).toBe("\x1b[31mx\x1b[0m");
+  expect(terminalOf(screen, screen, true).red("x")).toBe("x");
+  expect(terminalOf(file, screen, false).red("x")).toBe("x");
+});
+
+test("binaries push sends each binary once", async () => {
+  const place = join(folder, "binaries");
+  await mkdir(place);
+  await writeFile(join(place, "notes.txt"), "no binary");
+  const child = spawn("cp", ["/bin/sh", join(place, "sh")]);
+  await once(child, "close");
+  expect(await inquest(["binaries", "push", place])).toMatchObject({ status: 0, stderr: "1 binaries, 0 of them known there, 1 sent\n" });
+  expect(await inquest(["binaries", "push", place])).toMatchObject({ status: 0, stdout: "", stderr: "1 binaries, 1 of them known there, 0 sent\n" });
+});
+
+test("bundle writes the tar, and nothing when there is no such job", async () => {
+  const { stdout: id } = await inquest(["submit", core, "--no-wait"]);
+  expect(await inquest(["bundle", id.trim(), "--output", "it.tar"])).toMatchObject({ status: 0, stdout: `${join(folder, "it.tar")}\n` });
+  expect(await inquest(["bundle", "nothing"])).toMatchObject({ status: 2, stderr: expect.stringContaining("job_not_found") });
+});
+
+test("the configuration file stands in for the environment", async () => {
+  const home = join(folder, "config");
+  await mkdir(join(home, "inquest"), { recursive: true });
+  await writeFile(join(home, "inquest/config.json"), JSON.stringify({ url }));
+  expect(await inquest(["list", "--limit", "1"], { XDG_CONFIG_HOME: home })).toMatchObject({ status: 0 });
+  await writeFile(join(home, "inquest/config.json"), "no json");
+  expect(await inquest(["list"], { XDG_CONFIG_HOME: home })).toMatchObject({ status: 1, stderr: expect.stringContaining("config.json") });
+});
+
+test("what goes wrong is told by the exit code: usage 1, refused 2, unreachable 4", async () => {
+  expect(await inquest(["dance"])).toMatchObject({ status: 1 });
+  expect(await inquest(["list", "--colour"])).toMatchObject({ status: 1 });
+  expect(await inquest(["submit", join(folder, "nowhere")])).toMatchObject({ status: 1 });
+  expect(await inquest(["show", "nothing"])).toMatchObject({ status: 2, stderr: expect.stringContaining("job_not_found") });
+  expect(await inquest(["list", "--signal", "nonsense"])).toMatchObject({ status: 2, stderr: expect.stringContaining("invalid_parameter") });
+  expect(await inquest(["list"], { INQUEST_URL: "http://127.0.0.1:1" })).toMatchObject({ status: 4 });
+});
+
+test.each(["bash", "zsh", "fish"])("completion for %s knows every command and option", async (shell) => {
+  const { status, stdout } = await inquest(["completion", shell]);
+  expect(status).toBe(0);
+  for (const [name, { options }] of Object.entries(commands)) {
+    expect(stdout).toContain(name);
+    for (const option of Object.keys(options)) expect(stdout).toContain(shell === "fish" ? `-l ${option}` : `--${option}`);
+  }
+});
