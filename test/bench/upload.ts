@@ -75,7 +75,9 @@ try {
     await resetPeak(api);
     const start = performance.now();
     const answers = await work();
-    (times[name] ??= []).push(performance.now() - start);
+    const took = performance.now() - start;
+    (times[name] ??= []).push(took);
+    process.stderr.write(`${name}: ${took.toFixed(0)} ms\n`);
     peaks[name] = Math.max(peaks[name] ?? 0, await peakMemory(api));
     if (/^(?:raw|multipart)/.test(name)) await forget(stack.url, answers);
   };
