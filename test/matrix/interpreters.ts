@@ -28,7 +28,9 @@ async function ofPyenv(root: string): Promise<string[]> {
 
 /** Debian's interpreters in a root made by debootstrap. */
 async function ofRoot(root: string): Promise<Interpreter[]> {
-  const names = (await list(join(root, "usr/bin"))).filter((name) => /^python\d\.\d+(-dbg|d|t|dm)?$/.test(name));
+  const entries = await readdir(join(root, "usr/bin"), { withFileTypes: true }).catch(() => []);
+  // python3.14-dbg is a link to python3.14d.
+  const names = entries.filter((entry) => !entry.isSymbolicLink() && /^python\d\.\d+(-dbg|d|t|dm)?$/.test(entry.name)).map((entry) => entry.name);
   const found = await Promise.all(names.map((name) => interpreterAt(`/usr/bin/${name}`, root)));
   return found.filter((each) => each !== null);
 }
