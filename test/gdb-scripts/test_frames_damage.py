@@ -99,7 +99,8 @@ class Damage(unittest.TestCase):
                 core.write(frames[4].address + back, 0xDEAD0000DEAD0000)
                 thread = answer_from(core, manifest)["threads"][states.index(state)]
                 self.assertTrue(thread["truncated"])
-                self.assertEqual(len(thread["frames"]), 5)
+                # From 3.11 on those outside it are found on the thread's data stack.
+                self.assertEqual(len(thread["frames"]), 5 if old else len(frames))
                 self.assertEqual(thread["frames"][1]["function"], "die")
 
     def test_a_code_object_that_is_lost_costs_its_own_frame_only(self):

@@ -19,6 +19,9 @@ from .code import read_code
 from .image import TAG_BITS, Image
 
 MOST_FRAMES = 1_000_000
+# Bytes of data stack that are searched where the chain is broken, and of one code object.
+_MOST_SCANNED = 1 << 22
+_LARGEST_CODE = 1 << 24
 _OWNED_BY_GENERATOR = 1
 
 
@@ -48,10 +51,79 @@ def thread_chain(image: Image, thread_state: int) -> Chain:
         return _frame_objects(image, thread_state)
     if image.layouts.has("PyThreadState", "current_frame"):
         top, cframe = image.pointer(thread_state, "PyThreadState", "current_frame"), 0
+        chain = interpreter_frames(image, top)
     else:
         cframe = image.pointer(thread_state, "PyThreadState", "cframe")
-        top = image.pointer(cframe, "_PyCFrame", "current_frame") if cframe else 0
-    return interpreter_frames(image, top, cframe)
+        try:
+            top = image.pointer(cframe, "_PyCFrame", "current_frame") if cframe else 0
+            chain = interpreter_frames(image, top, cframe)
+        except MemoryFault as fault:
+            chain = Chain([], "the cframe: %s" % fault)
+    if chain.broken is not None:
+        _continue_on_data_stack(image, thread_state, chain)
+    return chain
+
+
+def _continue_on_data_stack(image: Image, thread_state: int, chain: Chain) -> None:
+    """Goes on where a link through the C stack was lost (cframes, shims): with the next outer frame on the thread's own data stack."""
+    try:
+        addresses = data_stack_frames(image, thread_state, _FrameBlock(image))
+    except (MemoryFault, LayoutMissing):
+        return
+    known = {found.address for found in chain.frames}
+    rest = [address for address in addresses if address not in known]
+    positions = {address: index for index, address in enumerate(addresses)}
+    inner = max((positions[address] for address in known if address in positions), default=-1)
+    for address in rest:
+        if positions[address] < inner or address in known:
+            continue
+        for found in interpreter_frames(image, address).frames:
+            if found.address in known:
+                break
+            known.add(found.address)
+            chain.frames.append(found)
+
+
+def data_stack_frames(image: Image, thread_state: int, block: "_FrameBlock") -> List[int]:
+    """``_PyInterpreterFrame *`` on ``tstate->datastack_chunk`` and the chunks before it (3.11+), the innermost first.
+
+    Told by their contents: a code object, and an instruction inside it. Frames of generators live elsewhere.
+    """
+    reader, word = image.reader, image.reader.pointer_size
+    chunk = image.pointer(thread_state, "PyThreadState", "datastack_chunk")
+    top = image.pointer(thread_state, "PyThreadState", "datastack_top")
+    found: List[int] = []
+    scanned = 0
+    visited = set()
+    while chunk and chunk not in visited and scanned < _MOST_SCANNED:
+        visited.add(chunk)
+        # _PyStackChunk: previous, size in bytes, top in words, then data.
+        previous, size, used = (reader.pointer(chunk + index * word) for index in range(3))
+        start = chunk + 3 * word
+        end = top if start <= top <= chunk + size else min(start + used * word, chunk + size)
+        size = min(end - start, _MOST_SCANNED - scanned)
+        if size <= 0:
+            break
+        scanned += size
+        raw = reader.read(start, size)
+        here = [start + at for at in range(0, size - block.size, word) if _looks_like_frame(image, block, raw, at, start + at)]
+        found.extend(reversed(here))
+        chunk = previous
+    return found
+
+
+def _looks_like_frame(image: Image, block: _FrameBlock, raw: bytes, at: int, address: int) -> bool:
+    (code,) = block.word.unpack_from(raw, at + block.code)
+    (instruction,) = block.word.unpack_from(raw, at + block.instruction)
+    code &= ~TAG_BITS
+    if not code or not code < instruction < code + _LARGEST_CODE or raw[at + block.owner] >= shim_owner(image):
+        return False
+    try:
+        found, _, read = block.read(address)
+        block.settle(found, read)
+        return found.offset is not None and read_code(image, code).intact
+    except (MemoryFault, LayoutMissing):
+        return False
 
 
 def _frame_objects(image: Image, thread_state: int) -> Chain:
