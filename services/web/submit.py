@@ -16,6 +16,7 @@ exit codes
     130  interrupted
 """
 import argparse
+import base64
 import bisect
 import errno
 import fcntl
@@ -249,10 +250,11 @@ class LocalFile(object):
         self.size, self.stamp = status.st_size, (status.st_ino, status.st_size, status.st_mtime_ns)
         self.sha256 = None
 
-    def chunks(self):
+    def chunks(self, start=0):
         digest = hashlib.sha256()
-        left = self.size
+        left = self.size - start
         with open(self.path, "rb") as handle:
+            handle.seek(start)
             while left:
                 chunk = handle.read(min(CHUNK, left))
                 if not chunk:
@@ -673,6 +675,9 @@ class Submission(object):
             packed = self.options.gzip == "always" or gzip_is_quicker(core, rate)
         self.say("sending the core, %s%s" % (size_text(core.size), ", packed by gzip" if packed else ""))
         self.sending = [path]
+        resumable = not packed and not nameless and not self.options.attach and core.size >= self.options.resume_from
+        if resumable and self.takes("unfinished_uploads"):
+            return self.send_resumable(path)
         state = {}
         key = uuid.uuid4().hex
         job = self.send("core", "/v1/jobs", lambda: self.core_parts(LocalFile(path), packed, nameless, state), {"Idempotency-Key": key})
@@ -680,6 +685,42 @@ class Submission(object):
         if sent is not None and not packed and not is_packed and job["core"]["sha256"] not in (sent, state["digest"].hexdigest()):
             raise Stop(CHANGED, "%s arrived as other bytes than were sent (job %s)" % (path, job["id"]))
         return job
+
+    def send_resumable(self, path):
+        """By the tus protocol: after a drop the service tells how far it came, and the rest is sent."""
+        tus = {"Tus-Resumable": "1.0.0"}
+        core = LocalFile(path)
+        told = {"filename": os.path.basename(self.options.name or path)}
+        if self.options.labels:
+            told["labels"] = json.dumps(self.options.labels)
+        metadata = ",".join("%s %s" % (name, base64.b64encode(os.fsencode(value)).decode("ascii")) for name, value in told.items())
+        made = self.service.ask("POST", "/v1/uploads", dict(tus, **{"Upload-Length": str(core.size), "Upload-Metadata": metadata, "Content-Length": "0"}))
+        place = urlsplit(made.headers["Location"]).path
+        if self.service.base and place.startswith(self.service.base):
+            place = place[len(self.service.base):]
+        offset, left = 0, self.options.retries
+        try:
+            while True:
+                headers = dict(tus, **{"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"})
+                self.service.close()
+                rest = self.progress.of("core", core.size - offset, core.chunks(offset))
+                try:
+                    answer = self.service.ask("PATCH", place, headers, lambda: (core.size - offset, rest), patience=0)
+                except Stop as stop:
+                    if stop.status != UNREACHABLE or left == 0:
+                        raise
+                    left -= 1
+                    self.say("%s; the rest again" % stop)
+                    time.sleep(1 + random.random())
+                    answer = self.service.ask("HEAD", place, tus)
+                    offset = int(answer.headers.get("Upload-Offset", offset))
+                job = answer.headers.get("Inquest-Job-Id")
+                if job:
+                    return self.service.ask("GET", "/v1/jobs/" + job).json()
+        except Changed as error:
+            raise Stop(CHANGED, "%s changes while it is sent" % error)
+        finally:
+            self.progress.done()
 
     def run(self, path, modules="read"):
         """Exit code 0, or Stop."""
@@ -1125,6 +1166,7 @@ def parser():
     add("--no-binaries", action="store_true", help="send the core alone")
     add("--no-debug", action="store_true", help="leave separate debug files out")
     add("--gzip", choices=("auto", "always", "never"), default="auto", help="pack the core on the way (auto: when that is quicker)")
+    add("--resume-from", type=size_option, default=64 << 20, metavar="SIZE", help="cores of this size and more are sent so that a drop costs only the rest")
     add("--no-wait", action="store_true", help="print the job's address and go")
     add("--max-wait", type=int, default=900, metavar="SECONDS", help="for the analysis")
     add("--json", action="store_true", help="print {job, report}, one line a core")
