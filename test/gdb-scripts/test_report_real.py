@@ -18,7 +18,7 @@ sys.path.insert(0, str(SCRIPTS))
 from interpreters import pythons  # noqa: E402
 
 CRASH = "import ctypes, json, _ctypes\ndef crash(argument):\n    ctypes.string_at(0)\ncrash([1])\n"
-ANSWER = {"helpers", "layout_source", "python", "python_missing_reason", "threads", "suspended", "warnings", "facts", "timings_ms"}
+ANSWER = {"helpers", "layout_source", "python", "python_missing_reason", "threads", "suspended", "warnings", "facts", "system_calls", "timings_ms"}
 PYTHON = {
     "version",
     "implementation",

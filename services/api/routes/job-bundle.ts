@@ -27,7 +27,8 @@ export function jobBundleRoute(app: App, { jobs, reports, binaries, blobs, limit
       schema: {
         operationId: "getBundle",
         summary: "The core, its binaries and the helpers, for a local gdb",
-        description: "A tar of one folder: `core`, `sysroot/`, `debug/`, the helper scripts, the report, and `debug.sh`, which opens the same view. It holds the core, so it takes the same scope.",
+        description:
+          "A tar of one folder: `core`, `sysroot/`, `debug/`, the helper scripts, the report, and `debug.sh`, which opens the same view. It holds the core, so it takes the same scope.",
         tags: ["jobs"],
         params: IdParameter,
         response: answers(
