@@ -423,8 +423,9 @@ class Service(object):
                 answer = self.once(method, path, headers or {}, body() if callable(body) else body)
                 if answer.status < 400 or answer.status in accept:
                     return answer
-                busy = answer.problem().get("code") == "idempotency_conflict"
-                if answer.status not in self.again and not busy:
+                # The former try is still being put away, or a proxy on the way cut this one short.
+                passing = answer.problem().get("code") in ("idempotency_conflict", "upload_truncated", "upload_aborted")
+                if answer.status not in self.again and not passing:
                     raise refusal(answer)
                 told = answer.headers.get("Retry-After", "")
                 wait = max(wait, min(float(told), 60.0)) if told.isdigit() else wait
