@@ -8,6 +8,7 @@ import { type CrashSite, crashSite } from "./crash-site.ts";
 import { diagnose } from "./diagnose.ts";
 import type { Gathered } from "./gather.ts";
 import type { NativeAnswer } from "./helper-answer.ts";
+import { withKnownCode } from "./known-code.ts";
 
 export interface AssembleInput {
   readonly jobId: string;
@@ -71,7 +72,8 @@ export function assemble(input: AssembleInput): Report {
   const warnings: Warning[] = [...core.warnings, ...gathered.warnings, ...debugged.warnings, ...(python?.warnings ?? []), ...(native?.warnings ?? [])];
   const threads = assembleThreads({ core, python, native, mostThreads }, warnings);
   const modules = modulesOf(gathered, native);
-  const site = crashSite(core, native, python, warnings);
+  const decoded = native === null ? null : withKnownCode(native, (address) => bytesAreKnown(core, gathered.choices, address));
+  const site = crashSite(core, decoded, python, warnings);
   return {
     schema: reportSchema,
     job_id: input.jobId,
