@@ -649,9 +649,10 @@ class Submission(object):
 
     def core_parts(self, core, packed, nameless, state):
         state["file"] = core
-        state["digest"] = digest = hashlib.sha256()
 
         def body():
+            # Made anew for each try: what a try that was cut has sent must not count.
+            digest = state["digest"] = hashlib.sha256()
             for chunk in gzipped(core.chunks()) if packed else core.chunks():
                 digest.update(chunk)
                 yield chunk
@@ -659,7 +660,7 @@ class Submission(object):
         name = os.path.basename(self.options.name or core.path)
         parts = [Part("core", None if packed else core.size, body, name)]
         if self.takes("core_inflate_ratio"):  # such a service also verifies digests
-            parts.append(Part("sha256", 64, lambda: [digest.hexdigest().encode("ascii")]))
+            parts.append(Part("sha256", 64, lambda: [state["digest"].hexdigest().encode("ascii")]))
         parts += [file_part("binary", LocalFile(file.path, file.name)) for file in nameless]
         parts += [file_part("attachment", LocalFile(path, os.path.basename(path))) for path in self.options.attach]
         if self.options.labels:

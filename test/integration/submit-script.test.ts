@@ -130,7 +130,7 @@ describe("the script", () => {
       const before = (await jobs()).length;
       const { status, stderr } = await send(own.path, ["--url", `http://127.0.0.1:${port}`, core.path]);
       expect(stderr).toContain("again in");
-      expect(status).toBe(0);
+      expect(status, stderr).toBe(0);
       expect(drops).toBe(0);
       expect((await jobs()).length).toBe(before + 1);
     } finally {
