@@ -21,10 +21,9 @@ import { openJobChanges } from "./queue/job-changes.ts";
 import { startRecovery } from "./queue/recovery.ts";
 import { openWorkerDirectory } from "./queue/worker-presence.ts";
 import { createBinaryStore } from "./storage/binary-store.ts";
-import type { BlobStore } from "./storage/blob-store.ts";
 import { sweepBlobs } from "./storage/blob-trash.ts";
 import { openDatabase } from "./storage/database.ts";
-import { openFileBlobStore } from "./storage/file-blob-store.ts";
+import { openBlobStore } from "./storage/open-blob-store.ts";
 import { countJobsByStatus } from "./storage/job-counts.ts";
 import { createGroupStore } from "./storage/group-store.ts";
 import { createJobStore } from "./storage/job-store.ts";
@@ -43,12 +42,6 @@ async function chooseAuthentication({ listen, tokensFile }: Config, logger: Logg
   }
   logger.warn({ listen: listen.host, hint: "Set INQUEST_TOKENS_FILE to serve other machines." }, "no_tokens_loopback_only");
   return authenticateLocal;
-}
-
-async function openBlobStore(url: string): Promise<BlobStore> {
-  if (!url.startsWith("file:"))
-    throw new Failure("configuration_invalid", "INQUEST_BLOB_URL names a kind of store that this version does not have", { hint: "Set it to file:PATH." });
-  return openFileBlobStore(url.slice("file:".length).replace(/^\/\/(?=\/)/, ""));
 }
 
 function stopAsked(): AbortSignal {

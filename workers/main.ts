@@ -13,9 +13,8 @@ import { connectRedis } from "../services/queue/connection.ts";
 import { openJobChanges } from "../services/queue/job-changes.ts";
 import { startHeartbeat, type WorkerInfo } from "../services/queue/worker-presence.ts";
 import { createBinaryStore } from "../services/storage/binary-store.ts";
-import type { BlobStore } from "../services/storage/blob-store.ts";
 import { openDatabase } from "../services/storage/database.ts";
-import { openFileBlobStore } from "../services/storage/file-blob-store.ts";
+import { openBlobStore } from "../services/storage/open-blob-store.ts";
 import { createJobStore } from "../services/storage/job-store.ts";
 import { createUpstreamRequests } from "../services/storage/upstream-requests.ts";
 import { startAnalysisWorker } from "./analysis-worker.ts";
@@ -27,12 +26,6 @@ import { type PipelineParts, runPipeline } from "./pipeline/run-pipeline.ts";
 
 /** EX_CONFIG: whoever watches this process need not start it again before the machine has changed. */
 const hopeless = 78;
-
-async function openBlobStore(url: string): Promise<BlobStore> {
-  if (!url.startsWith("file:"))
-    throw new Failure("configuration_invalid", "INQUEST_BLOB_URL names a kind of store that this version does not have", { hint: "Set it to file:PATH." });
-  return openFileBlobStore(url.slice("file:".length).replace(/^\/\/(?=\/)/, ""));
-}
 
 function stopAsked(): AbortSignal {
   const stop = new AbortController();
