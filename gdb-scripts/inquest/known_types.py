@@ -1,17 +1,21 @@
 """Names of types whose files are missing, learned from the heap.
 
 ``tp_name`` of a static type is a string constant of the interpreter's (or extension module's) file. When that file is not
-there, the heap still tells the names: ``builtins`` and modules such as ``types`` hold the types under theirs.
+there, the heap still tells the names: ``builtins`` and modules such as ``types`` hold the types under theirs. Types of other
+extension modules are named by the module of ``sys.modules`` with the shortest path that holds them: ``numpy.ndarray``.
 """
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, Iterator, Tuple
+from bisect import bisect_right
+from typing import Any, Dict, Iterable, Iterator, List, Tuple
 
 from .frames.image import Image
 from .frames.namespace import lookup, module_globals, named_items
 from .layout.model import LayoutMissing
 from .memory import MemoryFault
+from .modules import Module
+from .objects.mappings import iterate_dict
 from .objects.type_info import HEAP_TYPE, TYPE_SUBCLASS
 
 # Second names of one type, which must not win.
@@ -63,13 +67,16 @@ _MODULES = {
 }
 _RENAMED = {"thread.LockType": "thread.lock", "_thread.LockType": "_thread.lock", "weakref.ref": "weakref.ReferenceType"}
 _SINGLETONS = {"None": "NoneType", "Ellipsis": "ellipsis", "NotImplemented": "NotImplementedType"}
+# Dict entries that the search of all modules looks at.
+_MOST_ATTRIBUTES = 400_000
 
 
-def learn_type_names(image: Image, interpreters: Iterable[Any]) -> int:
+def learn_type_names(image: Image, interpreters: Iterable[Any], modules: Iterable[Module]) -> int:
     """Teaches ``image.values`` the names of static types that it cannot read itself; tells how many there were."""
     learned: Dict[int, str] = {}
+    missing = _Ranges(mapping[:2] for module in modules if module.elf is None for mapping in module.mappings)
     for interpreter in interpreters:
-        for address, name in _named_types(image, interpreter):
+        for address, name in (*_named_types(image, interpreter), *_types_of_extensions(image, interpreter, missing)):
             if address not in learned and _nameless(image, address):
                 learned[address] = name
     if learned:
@@ -95,6 +102,37 @@ def _named_types(image: Image, interpreter: Any) -> Iterator[Tuple[int, str]]:
                 yield value, _OF_TYPES[attribute]
             elif prefix is not None and attribute not in _ALIASES:
                 yield value, _RENAMED.get(prefix + attribute, prefix + attribute)
+
+
+class _Ranges:
+    """Address ranges, for many look-ups."""
+
+    def __init__(self, ranges: Iterable[Tuple[int, int]]) -> None:
+        self._ranges: List[Tuple[int, int]] = sorted(ranges)
+        self._starts = [start for start, _ in self._ranges]
+
+    def __contains__(self, address: int) -> bool:
+        index = bisect_right(self._starts, address) - 1
+        return index >= 0 and address < self._ranges[index][1]
+
+
+def _types_of_extensions(image: Image, interpreter: Any, missing: _Ranges) -> Iterator[Tuple[int, str]]:
+    """(``PyTypeObject *``, ``MODULE.ATTRIBUTE``) for attributes that lie in a file that is missing; modules with short paths first."""
+    named = [item for item in named_items(image, interpreter.modules)] if interpreter.modules else []
+    budget = _MOST_ATTRIBUTES
+    for module_name, module in sorted(named, key=lambda item: (item[0].count("."), item[0].startswith("_"))):
+        namespace = module_globals(image, module)
+        try:
+            for key, value in iterate_dict(image.values.access, namespace) if namespace else ():
+                budget -= 1
+                if budget < 0:
+                    return
+                if value in missing and _nameless(image, value):
+                    attribute = image.values.types.key_text(key)
+                    if attribute:
+                        yield value, module_name + "." + attribute
+        except (MemoryFault, LayoutMissing):
+            continue
 
 
 def _nameless(image: Image, address: int) -> bool:

@@ -129,7 +129,7 @@ class _Process:
 
     def parts(self) -> Dict[str, Any]:
         with self.answer.section("type_names"):
-            self.answer.facts["types_named_by_heap"] = learn_type_names(self.image, self.runtime.interpreters)
+            self.answer.facts["types_named_by_heap"] = learn_type_names(self.image, self.runtime.interpreters, self.core.modules)
         self._threads()
         threads = self._described_threads()
         suspended: List[Dict[str, Any]] = []

@@ -106,6 +106,14 @@ class Reports(unittest.TestCase):
                             each["locals"] = [v for v in each["locals"] if v["name"] in kept]
                         self.assertEqual(frame, bare)
 
+    def test_the_core_alone_names_static_types_of_extensions(self):
+        program = "import ctypes, mmap, select\ndef crash(area, poll):\n    ctypes.string_at(0)\ncrash(mmap.mmap(-1, 4096), select.epoll())\n"
+        for version, death in self.deaths(program):
+            with self.subTest(version=version):
+                alone = death.answer(modules=[dict(module, file=None) for module in death.manifest()["modules"]])
+                found = {each["name"]: each["type"] for each in alone["threads"][0]["frames"][1]["locals"]}
+                self.assertEqual(found, {"area": "mmap.mmap", "poll": "select.epoll"})
+
     def test_extension_modules_have_their_paths_and_origin(self):
         for version, death in self.deaths(CRASH):
             with self.subTest(version=version):
