@@ -11,6 +11,7 @@ from inquest import native_machine
 from inquest.folding import Fold
 from inquest.native_bridge import Bridges
 from inquest.native_frames import FrameTeller
+from inquest.native_load import load_missing
 from inquest.native_modules import ModuleMap
 from inquest.native_walk import Clock, Walk, walk_thread
 
@@ -27,6 +28,7 @@ def native_answer(manifest: dict) -> dict:
 
     started = time.perf_counter()
     modules = ModuleMap(manifest)
+    load_missing(modules.all)
     timings["native_modules"] = _since(started)
 
     started = time.perf_counter()

@@ -94,6 +94,14 @@ test("places each frame in its module, relative to the module's load bias", asyn
   expect(frames.filter((frame) => frame.module !== null).length).toBeGreaterThan(10);
 });
 
+test("names functions of the libraries at hand when the executable is missing", async () => {
+  const jobDir = join(scratch, "no-executable");
+  const made = await makeJobFolder(jobDir, core.path, (path) => path.includes(".so"));
+  const answer = await nativeAnswer({ jobDir }, { core: "/job/core", executable: null });
+  expect(made.manifest.modules[0]?.file).toBeNull();
+  expect(answer.threads[0]?.frames.filter(isFrame).map((frame) => frame.function)).toContain("ffi_call");
+});
+
 test("tells the registers, the instructions round the crash and the address that it read", async () => {
   const answer = await nativeAnswer();
   const current = answer.disassembly.filter((instruction) => instruction.current);
