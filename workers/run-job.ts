@@ -44,7 +44,7 @@ async function analyse(parts: RunJobParts, started: StartedJob, signal: AbortSig
     }
     await parts.changes.announce(id);
   };
-  const job: PipelineJob = { id, projectId: started.projectId, coreBlob: started.coreBlob, run: started.run };
+  const job: PipelineJob = { id, projectId: started.projectId, coreBlob: started.coreBlob, run: started.run, options: started.job.options };
   return parts.analyse(job, onProgress, AbortSignal.any([signal, stop.signal]));
 }
 

@@ -25,6 +25,7 @@ export async function submit(context: Context): Promise<number> {
   if (sorted.core.length === 0) throw new UsageError("there is no core among the files");
   const labels = labelsOf(texts("label"));
   const wait = whenMissing(text("when-missing"));
+  const options = text("options");
   let worst: number = exitCode.done;
   for (const [index, core] of sorted.core.entries()) {
     const sent = await client.submitJob({
@@ -33,6 +34,7 @@ export async function submit(context: Context): Promise<number> {
       attachments: sorted.text,
       labels,
       ...(wait === null ? {} : { whenMissing: wait }),
+      ...(options === null ? {} : { options }),
       onProgress: bar(terminal, "sending"),
     });
     if (flag("no-wait") || wait === "wait") {

@@ -45,6 +45,7 @@ export const commands: Readonly<Record<string, CommandText>> = {
     options: {
       label: many("NAME=VALUE", "for example host=web1; repeatable"),
       "when-missing": told("analyze|wait", "what to do while binaries are missing"),
+      options: told("NAMES", "what to do beyond the usual: heap_check, census; with commas between"),
       "no-wait": flag("print the job and go"),
     },
   },

@@ -25,6 +25,8 @@ export interface JobUpload {
   readonly attachments?: readonly string[];
   readonly labels?: Labels;
   readonly whenMissing?: WhenMissing;
+  /** By name, with commas between. */
+  readonly options?: string;
   readonly idempotencyKey?: string;
   /** Of the whole body. */
   readonly onProgress?: (sent: number, total: number) => void;
@@ -44,7 +46,8 @@ export interface Client {
   getReportText(id: string): Promise<string>;
   watchJob(id: string): AsyncGenerator<ServerEvent>;
   getBundle(id: string): Promise<ReadableStream<Uint8Array>>;
-  reanalyzeJob(id: string): Promise<Job>;
+  /** `options` by name, with commas between; those of before when none are given. */
+  reanalyzeJob(id: string, options?: string): Promise<Job>;
   deleteJob(id: string): Promise<void>;
   addBinaries(paths: readonly string[], onProgress?: (sent: number, total: number) => void): Promise<readonly Binary[]>;
   missingBinaries(buildIds: readonly string[], kinds?: readonly BinaryKind[]): Promise<readonly string[]>;
@@ -123,8 +126,12 @@ export function createClient({ url, token = null, retries = 4 }: ClientOptions):
 
   return {
     url: base,
-    async submitJob({ core, binaries = [], attachments = [], labels, whenMissing, idempotencyKey, onProgress }) {
-      const fields = { ...(labels ? { labels: JSON.stringify(labels) } : {}), ...(whenMissing ? { when_missing: whenMissing } : {}) };
+    async submitJob({ core, binaries = [], attachments = [], labels, whenMissing, options, idempotencyKey, onProgress }) {
+      const fields = {
+        ...(labels ? { labels: JSON.stringify(labels) } : {}),
+        ...(whenMissing ? { when_missing: whenMissing } : {}),
+        ...(options ? { options } : {}),
+      };
       const parts = [
         { field: "core", path: core, filename: basename(core) },
         ...binaries.map((path) => ({ field: "binary", path, filename: path })),
@@ -151,7 +158,7 @@ export function createClient({ url, token = null, retries = 4 }: ClientOptions):
       const { body } = await ask(calls.getBundle, { parameters: { id } });
       return body ?? new Blob([]).stream();
     },
-    reanalyzeJob: (id) => document(calls.reanalyzeJob, { parameters: { id } }),
+    reanalyzeJob: (id, options) => document(calls.reanalyzeJob, { parameters: { id }, query: options === undefined ? {} : { options } }),
     async deleteJob(id) {
       await ask(calls.deleteJob, { parameters: { id } });
     },

@@ -46,10 +46,11 @@ export const failures = {
   // intake
   core_missing: row("intake", 422, false, "No core in the request", "Send exactly one file part named `core`: curl -F core=@core …"),
   core_repeated: row("intake", 422, false, "More than one core", "Send one core per job."),
-  unknown_part: row("intake", 422, false, "Unknown part", "The parts are core, binary, attachment, labels, when_missing and sha256."),
+  unknown_part: row("intake", 422, false, "Unknown part", "The parts are core, binary, attachment, labels, when_missing, options and sha256."),
   part_not_a_file: row("intake", 422, false, "The part is not a file", "Send the part as a file: curl -F 'core=@PATH'."),
   labels_invalid: row("intake", 422, false, "Invalid labels", 'Send labels as a JSON object of strings: {"host":"web1"}.'),
   when_missing_invalid: row("intake", 422, false, "Invalid when_missing", "Send `analyze` or `wait`."),
+  options_invalid: row("intake", 422, false, "Invalid options", "GET /openapi.json lists the options; send their names with commas between."),
   not_a_core: row("intake", 415, false, "Not an ELF core dump", "Upload the core file that the kernel, gcore or a debugger wrote."),
   core_empty: row("intake", 422, false, "The core is empty", "Check `ulimit -c` and the disk of the crashed machine; the kernel left an empty file."),
   core_malformed: row("intake", 422, false, "The core's headers cannot be read", "The file is damaged at its start; send it again or look at the original."),

@@ -1,6 +1,7 @@
 /** The job document: what a user polls. */
 import { type Static, Type } from "typebox";
 import { BuildId, Id, Labels, Nullable, Timestamp } from "./common.ts";
+import { JobOptions } from "./job-options.ts";
 
 export const JobStatus = Type.Enum(["awaiting_binaries", "queued", "running", "succeeded", "failed", "cancelled"]);
 export type JobStatus = Static<typeof JobStatus>;
@@ -52,6 +53,7 @@ export const Job = Type.Object(
     core: CoreSummary,
     missing_binaries: Type.Array(MissingBinary),
     labels: Labels,
+    options: JobOptions,
     attempts: Type.Integer(),
     error: Nullable(JobError),
     signature: Nullable(SignatureSummary),

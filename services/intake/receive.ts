@@ -7,6 +7,7 @@
 import { Failure } from "../contract/failure.ts";
 import type { Labels } from "../contract/common.ts";
 import type { WhenMissing } from "../contract/job.ts";
+import { type JobOptions, noOptions, parseOptions } from "../contract/job-options.ts";
 import type { Limits } from "../contract/limits.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 import { cleanFileName, cleanPath } from "./multipart/file-names.ts";
@@ -27,6 +28,8 @@ export interface ReceiveOptions {
 export interface ReceiveRawOptions extends ReceiveOptions {
   /** What `?filename=` says of a raw body. */
   readonly filename: string | null;
+  /** What `?options=` asks for; a part of that name counts more. */
+  readonly options?: JobOptions;
 }
 
 /** Reads the body with `read` and hands over what came; disposes it all when that fails. */
@@ -70,6 +73,7 @@ async function optionalFile(part: Part): Promise<ChunkSource | null> {
 interface Fields {
   labels: Labels | null;
   whenMissing: WhenMissing | null;
+  options: JobOptions | null;
   /** Of the core as it is sent. */
   sha256: string | null;
 }
@@ -82,6 +86,9 @@ async function takeField(part: Part, fields: Fields, limits: Limits): Promise<vo
   } else if (part.name === "when_missing") {
     if (fields.whenMissing !== null) throw new Failure("when_missing_invalid", "a second part named `when_missing` came");
     fields.whenMissing = parseWhenMissing(text);
+  } else if (part.name === "options") {
+    if (fields.options !== null) throw new Failure("options_invalid", "a second part named `options` came");
+    fields.options = parseOptions(text);
   } else {
     if (fields.sha256 !== null) throw new Failure("digest_invalid", "a second digest came");
     fields.sha256 = digestOfField(text, part.name);
@@ -105,6 +112,7 @@ async function takeJobPart(part: Part, parts: ReceivedParts, fields: Fields, lim
     }
     case "labels":
     case "when_missing":
+    case "options":
     case "sha256":
     case "digest":
       return await takeField(part, fields, limits);
@@ -117,7 +125,7 @@ async function takeJobPart(part: Part, parts: ReceivedParts, fields: Fields, lim
 export async function receiveUpload(options: ReceiveRawOptions): Promise<ReceivedUpload> {
   const { request, limits, filename } = options;
   const form = isMultipart(request);
-  const fields: Fields = { labels: null, whenMissing: null, sha256: digestOfHeaders(request.headers, form) };
+  const fields: Fields = { labels: null, whenMissing: null, options: null, sha256: digestOfHeaders(request.headers, form) };
   const parts = await receive(options, async (received) => {
     if (form) for await (const part of formParts(request)) await takeJobPart(part, received, fields, limits);
     else await wholeBody(request, (body) => received.addCore(body, cleanFileName(filename)));
@@ -133,6 +141,7 @@ export async function receiveUpload(options: ReceiveRawOptions): Promise<Receive
     attachments,
     labels: fields.labels ?? {},
     whenMissing: fields.whenMissing ?? "analyze",
+    options: fields.options ?? options.options ?? noOptions,
     idempotencyKey: typeof key === "string" && key !== "" ? key : null,
     [Symbol.asyncDispose]: () => parts[Symbol.asyncDispose](),
   };

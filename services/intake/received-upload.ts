@@ -1,6 +1,7 @@
 /** What one request brought, received and looked at, not yet kept. */
 import type { Labels } from "../contract/common.ts";
 import type { WhenMissing } from "../contract/job.ts";
+import type { JobOptions } from "../contract/job-options.ts";
 import type { BlobWriter } from "../storage/blob-store.ts";
 import type { BinaryFacts } from "./binary/binary-facts.ts";
 import type { CoreFacts } from "./core/core-facts.ts";
@@ -37,6 +38,7 @@ export interface ReceivedUpload extends AsyncDisposable {
   readonly attachments: readonly ReceivedAttachment[];
   readonly labels: Labels;
   readonly whenMissing: WhenMissing;
+  readonly options: JobOptions;
   /** The `Idempotency-Key` header. */
   readonly idempotencyKey: string | null;
 }

@@ -58,14 +58,24 @@ export function control(database: Database): Pick<JobStore, "cancel" | "delete" 
         return true;
       }),
 
-    requeue: async (projectId, id) => {
+    requeue: async (projectId, id, options = null) => {
       const queued = await database.query.transaction().execute(async (transaction) => {
         const kept = await transaction.selectFrom("jobs").select("core_blob").where("id", "=", id).executeTakeFirst();
         if (kept === undefined || kept.core_blob === null) return null;
         return change(
           transaction,
           { id, projectId, status: ["succeeded", "failed", "awaiting_binaries"] },
-          { status: "queued", stage: "queued", percent: 0, started_at: null, finished_at: null, attempts: 0, error: null, waits_until: null },
+          {
+            status: "queued",
+            stage: "queued",
+            percent: 0,
+            started_at: null,
+            finished_at: null,
+            attempts: 0,
+            error: null,
+            waits_until: null,
+            ...(options === null ? {} : { options: JSON.stringify(options) }),
+          },
         );
       });
       if (queued !== null) return toJob(queued);

@@ -31,6 +31,7 @@ function newRow(job: NewJob): JobTable {
     attempts: 0,
     run: 0,
     when_missing: job.whenMissing,
+    options: JSON.stringify(job.options),
     waits_until: job.waitsUntil,
     core_blob: job.coreBlob,
     core_filename: clean(core.filename),

@@ -1,6 +1,7 @@
 /** A row of `jobs` as the job that users see. The rows are written by this project alone, so their JSON is trusted. */
 import type { Labels } from "../contract/common.ts";
 import type { CoreSummary, Job, JobError, MissingBinary } from "../contract/job.ts";
+import { storedOptions } from "../contract/job-options.ts";
 import type { StoredJob } from "./job-store.ts";
 import type { JobTable } from "./schema.ts";
 
@@ -30,6 +31,7 @@ export function toJob(row: JobTable): Job {
     core,
     missing_binaries: missingBinaries,
     labels,
+    options: storedOptions(row.options),
     attempts: row.attempts,
     error,
     signature: row.signature_hash === null ? null : { hash: row.signature_hash, title: row.signature_title ?? "" },

@@ -9,6 +9,7 @@
  */
 import type { Labels } from "../contract/common.ts";
 import type { CoreSummary, Job, JobError, JobStage, JobStatus, MissingBinary, WhenMissing } from "../contract/job.ts";
+import type { JobOptions } from "../contract/job-options.ts";
 import type { Report } from "../contract/report.ts";
 import type { NewBinary } from "./binary-store.ts";
 import type { BlobKey } from "./blob-store.ts";
@@ -38,6 +39,7 @@ export interface NewJob {
   readonly idempotencyKey: string | null;
   readonly status: "queued" | "awaiting_binaries";
   readonly whenMissing: WhenMissing;
+  readonly options: JobOptions;
   /** RFC 3339: when a parked job starts without what it waits for; null for one that is not parked. */
   readonly waitsUntil: string | null;
   readonly core: CoreSummary;
@@ -118,8 +120,8 @@ export interface JobStore {
   cancel(projectId: string, id: string): Promise<Job | null>;
   /** Removes the row and all that hangs on it, whatever its status; its blobs go to the trash. False when there was none. */
   delete(projectId: string, id: string): Promise<boolean>;
-  /** Ended (or parked) jobs back to `queued`. Null: no such job. Rejects with `job_running`, `job_cancelled` or `core_lost`. */
-  requeue(projectId: string, id: string): Promise<Job | null>;
+  /** Ended (or parked) jobs back to `queued`, with other options where some are given. Null: no such job. Rejects with `job_running`, `job_cancelled` or `core_lost`. */
+  requeue(projectId: string, id: string, options?: JobOptions | null): Promise<Job | null>;
 
   // Jobs that wait for binaries.
   /** Oldest first; of one project, or of all. */

@@ -20,6 +20,8 @@ export interface JobTable {
   /** Raised at every start: the fencing token that keeps a worker that lost its job from storing a result. */
   run: number;
   when_missing: WhenMissing;
+  /** JSON: those that were asked for when it was submitted or last analysed again. */
+  options: string;
   /** When a parked job starts without what it waits for. */
   waits_until: string | null;
   core_blob: string | null;

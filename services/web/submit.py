@@ -665,6 +665,8 @@ class Submission(object):
         parts += [file_part("attachment", LocalFile(path, os.path.basename(path))) for path in self.options.attach]
         if self.options.labels:
             parts.append(text_part("labels", json.dumps(self.options.labels)))
+        if self.options.options:
+            parts.append(text_part("options", self.options.options))
         return parts
 
     def send_core(self, path, nameless):
@@ -695,6 +697,8 @@ class Submission(object):
         told = {"filename": os.path.basename(self.options.name or path)}
         if self.options.labels:
             told["labels"] = json.dumps(self.options.labels)
+        if self.options.options:
+            told["options"] = self.options.options
         metadata = ",".join("%s %s" % (name, base64.b64encode(os.fsencode(value)).decode("ascii")) for name, value in told.items())
         made = self.service.ask("POST", "/v1/uploads", dict(tus, **{"Upload-Length": str(core.size), "Upload-Metadata": metadata, "Content-Length": "0"}))
         place = urlsplit(made.headers["Location"]).path
@@ -1162,6 +1166,7 @@ def parser():
     add("--url", default=os.environ.get("INQUEST_URL") or SERVER, help="the service (INQUEST_URL; else where this file came from)")
     add("--token", default=os.environ.get("INQUEST_TOKEN") or None, help="better given as INQUEST_TOKEN: arguments are seen by others")
     add("--label", action="append", type=label_option, default=[], metavar="NAME=VALUE", help="for example host=web1; repeatable")
+    add("--options", metavar="NAMES", help="what the analysis does beyond the usual: heap_check, census; with commas between")
     add("--attach", action="append", default=[], metavar="FILE", help="a text log, such as the standard error; repeatable")
     add("--name", help="the core's file name, where it tells more than the one it has now")
     add("--root", default="/", help="where the crashed machine's files are found")

@@ -59,7 +59,7 @@ test("the upload's body is described as a form and as a raw file", () => {
   expect(submit).toMatchObject({
     requestBody: {
       content: {
-        "multipart/form-data": { schema: { properties: { core: {}, binary: {}, attachment: {}, labels: {}, when_missing: {} } } },
+        "multipart/form-data": { schema: { properties: { core: {}, binary: {}, attachment: {}, labels: {}, when_missing: {}, options: {} } } },
         "application/octet-stream": {},
       },
     },

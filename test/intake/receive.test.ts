@@ -29,13 +29,14 @@ async function upload(limits: Partial<Limits> = {}, wrap?: (store: BlobStore) =>
     async (received) => {
       await using result = await receiveUpload({ ...received, filename });
       await result.core.writer.commit("cores/received");
-      const { core: own, binaries, attachments, labels, whenMissing, idempotencyKey } = result;
+      const { core: own, binaries, attachments, labels, whenMissing, options, idempotencyKey } = result;
       return {
         core: { filename: own.filename, size: own.writer.size, pid: own.facts.pid, name: own.nameLabels.executable_name },
         binaries: binaries.map((each) => [each.filename, each.facts.buildId, each.writer.size]),
         attachments: attachments.map((each) => [each.filename, each.writer.size]),
         labels,
         whenMissing,
+        options,
         idempotencyKey,
       };
     },
@@ -77,6 +78,7 @@ describe("an upload", () => {
       { name: "attachment", filename: "stderr.log", body: "Fatal Python error" },
       corePart(bytes),
       { name: "when_missing", body: "wait" },
+      { name: "options", body: "heap_check" },
       { name: "binary", filename: "liby.so", body: binary },
     ];
     for (const order of [parts, parts.toReversed()]) {
@@ -89,6 +91,7 @@ describe("an upload", () => {
         attachments: [["stderr.log", 18]],
         labels: { host: "web1", größe: "XL" },
         whenMissing: "wait",
+        options: { heap_check: true, census: false },
         idempotencyKey: "abc",
       });
       expect(bytes.equals(await buffer(await receiver.blobs.open("cores/received")))).toBe(true);
@@ -104,6 +107,7 @@ describe("an upload", () => {
       core: { filename: "coredump-gunicorn.77", size: bytes.length, pid: 41, name: "gunicorn" },
       labels: {},
       whenMissing: "analyze",
+      options: { heap_check: false, census: false },
       idempotencyKey: null,
     });
   });
@@ -148,6 +152,7 @@ describe("refused", () => {
     ["with a label that is no string", "labels_invalid", [corePart(), { name: "labels", body: '{"a":1}' }]],
     ["with labels twice", "labels_invalid", [corePart(), { name: "labels", body: "{}" }, { name: "labels", body: "{}" }]],
     ["with labels that are no UTF-8", "labels_invalid", [corePart(), { name: "labels", body: Buffer.from([0x7b, 0xff, 0x7d]) }]],
+    ["with options twice", "options_invalid", [corePart(), { name: "options", body: "" }, { name: "options", body: "" }]],
     ["with an unknown when_missing", "when_missing_invalid", [corePart(), { name: "when_missing", body: "later" }]],
     ["with a core above the limit", "upload_too_large", [corePart(core(60_000))]],
     ["with a binary above the limit", "upload_too_large", [corePart(), { name: "binary", filename: "a", body: Buffer.concat([binary, Buffer.alloc(40_000)]) }]],

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { v7 as newId } from "uuid";
+import { noOptions } from "../../services/contract/job-options.ts";
 import type { Report } from "../../services/contract/report.ts";
 import { newBinary } from "../../services/intake/binary/new-binary.ts";
 import { inspectBinaryFile } from "../../services/intake/binary/inspect-binary.ts";
@@ -70,7 +71,7 @@ export async function openAnalyst(): Promise<Analyst> {
       try {
         const { report } = await runPipeline(
           parts,
-          { id, projectId: "default", coreBlob: blob, run: 1 },
+          { id, projectId: "default", coreBlob: blob, run: 1, options: noOptions },
           () => Promise.resolve(),
           new AbortController().signal,
         );

@@ -1,6 +1,7 @@
 /** Jobs, binaries and reports as the stores take them, with only what a test names. */
 import { createHash } from "node:crypto";
 import { v7 } from "uuid";
+import { noOptions } from "../../services/contract/job-options.ts";
 import type { PythonFrame, Report, Thread } from "../../services/contract/report.ts";
 import type { NewBinary } from "../../services/storage/binary-store.ts";
 import type { NewJob } from "../../services/storage/job-store.ts";
@@ -15,6 +16,7 @@ export function newJob(some: Partial<NewJob> = {}): NewJob {
     idempotencyKey: null,
     status: "queued",
     whenMissing: "analyze",
+    options: noOptions,
     waitsUntil: null,
     core: {
       filename: "core.4711",

@@ -38,7 +38,11 @@ export function storeContract(openEmpty: () => Promise<Database>): void {
   describe("creating a job", () => {
     test("gives back all that was stored, and null for what is not known", async () => {
       await using all = await stores();
-      const job = newJob({ labels: { host: "web1" }, missingBinaries: [{ build_id: null, path: "/lib/libc.so.6", needed_for: "symbols" }] });
+      const job = newJob({
+        options: { heap_check: true, census: false },
+        labels: { host: "web1" },
+        missingBinaries: [{ build_id: null, path: "/lib/libc.so.6", needed_for: "symbols" }],
+      });
       const { created } = await all.jobs.create(job);
       const stored = await all.jobs.get("default", job.id);
       expect(created).toBe(true);
@@ -54,6 +58,7 @@ export function storeContract(openEmpty: () => Promise<Database>): void {
         core: job.core,
         missing_binaries: job.missingBinaries,
         labels: { host: "web1" },
+        options: { heap_check: true, census: false },
         attempts: 0,
         error: null,
         signature: null,

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { v7 as newId } from "uuid";
 import type { Job } from "../../services/contract/job.ts";
+import { noOptions } from "../../services/contract/job-options.ts";
 import { inspectBinaryFile } from "../../services/intake/binary/inspect-binary.ts";
 import { newBinary } from "../../services/intake/binary/new-binary.ts";
 import { createLogger } from "../../services/log/logger.ts";
@@ -119,6 +120,7 @@ export async function openWorkerHouse(): Promise<WorkerHouse> {
         idempotencyKey: null,
         status: "queued",
         whenMissing: "analyze",
+        options: noOptions,
         waitsUntil: null,
         core: { filename: basename(core), size, sha256, executable_name: null, pid: null, signal: null, command_line: null },
         coreBlob: key,

@@ -7,6 +7,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Failure } from "../../services/contract/failure.ts";
 import type { MissingBinary } from "../../services/contract/job.ts";
+import type { JobOptions } from "../../services/contract/job-options.ts";
 import type { Limits } from "../../services/contract/limits.ts";
 import type { Warning } from "../../services/contract/report.ts";
 import { inspectBinaryFile } from "../../services/intake/binary/inspect-binary.ts";
@@ -23,6 +24,7 @@ export interface GatherInput {
   readonly jobId: string;
   readonly projectId: string;
   readonly coreBlob: BlobKey;
+  readonly options: JobOptions;
   readonly facts: CoreFacts;
   /** The job folder, empty. */
   readonly folder: string;
@@ -94,6 +96,7 @@ export async function gather(input: GatherInput): Promise<Gathered> {
     modules,
     frames_per_thread: limits.frames_per_thread,
     threads: limits.threads,
+    options: input.options,
   };
   await writeFile(join(input.folder, "manifest.json"), JSON.stringify(manifest), { mode: 0o600 });
   const executable = modules.find((each) => each.path === facts.executable)?.file ?? null;

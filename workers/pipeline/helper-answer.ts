@@ -7,6 +7,7 @@
  */
 import { type Static, Type } from "typebox";
 import { Address, Nullable } from "../../services/contract/common.ts";
+import { JobOptions } from "../../services/contract/job-options.ts";
 import {
   ExceptionInfo,
   FoldedFrames,
@@ -132,5 +133,6 @@ export const Manifest = Type.Object({
   ),
   frames_per_thread: Type.Integer(),
   threads: Type.Integer(),
+  options: JobOptions,
 });
 export type Manifest = Static<typeof Manifest>;

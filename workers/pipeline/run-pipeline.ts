@@ -1,6 +1,7 @@
 /** The pipeline: inspect, gather, debug, assemble (which diagnoses). One job, one folder, one report. */
 import { Failure } from "../../services/contract/failure.ts";
 import type { JobStage, MissingBinary } from "../../services/contract/job.ts";
+import type { JobOptions } from "../../services/contract/job-options.ts";
 import type { Limits } from "../../services/contract/limits.ts";
 import type { Report, Warning } from "../../services/contract/report.ts";
 import type { NeedsStore } from "../../services/intake/needs/find-binaries.ts";
@@ -34,6 +35,7 @@ export interface PipelineJob {
   readonly coreBlob: BlobKey;
   /** Another worker may have had this job, and its folder may still be there. */
   readonly run: number;
+  readonly options: JobOptions;
 }
 
 export interface PipelineResult {
@@ -64,7 +66,8 @@ export async function runPipeline(parts: PipelineParts, job: PipelineJob, onProg
   const { limits } = parts;
   const gathered = await stage("gather", 15, async () => {
     const told = (await parts.askUpstream?.({ id: job.id, projectId: job.projectId, facts: core, signal })) ?? [];
-    const all = await gather({ ...parts, jobId: job.id, projectId: job.projectId, coreBlob: job.coreBlob, facts: core, folder: folder.path, limits, signal });
+    const { id: jobId, projectId, coreBlob, options } = job;
+    const all = await gather({ ...parts, jobId, projectId, coreBlob, options, facts: core, folder: folder.path, limits, signal });
     return { ...all, warnings: [...all.warnings, ...told] };
   });
   const { manifest, executable } = gathered;

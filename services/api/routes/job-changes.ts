@@ -1,6 +1,7 @@
 /** What users change about a job that exists: analyse it again, or delete it. */
 import { Type } from "typebox";
 import { Job } from "../../contract/job.ts";
+import { OptionList, parseOptions } from "../../contract/job-options.ts";
 import type { App } from "../app-type.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { answers, empty, json } from "../schema/answers.ts";
@@ -23,12 +24,15 @@ export function jobChangesRoutes(app: App, { jobs, queue, changes, sweepBlobs }:
       schema: {
         operationId: "reanalyzeJob",
         summary: "Analyse the core again",
-        description: "With newer helpers, and with the binaries that came since.",
+        description: "With newer helpers, and with the binaries that came since. With `options` it does those from now on, without it does what it did before.",
         tags: ["jobs"],
         params: IdParameter,
+        querystring: Type.Object({ options: Type.Optional(OptionList) }, { additionalProperties: false }),
         response: answers(
           { 202: json("The job, queued again.", reference(Job), { location: Type.String() }) },
           "job_not_found",
+          "invalid_parameter",
+          "options_invalid",
           "job_running",
           "job_cancelled",
           "core_lost",
@@ -37,7 +41,8 @@ export function jobChangesRoutes(app: App, { jobs, queue, changes, sweepBlobs }:
     },
     async (request, reply): Promise<Job> => {
       const { id } = request.params;
-      const job = await jobs.requeue(request.caller.project, id);
+      const { options } = request.query;
+      const job = await jobs.requeue(request.caller.project, id, options === undefined ? null : parseOptions(options));
       if (job === null) throw noSuchJob(id);
       const handed = await queue.add(id, job.core.size);
       await changes.announce(id);

@@ -26,6 +26,7 @@ const finished: readonly FailureCode[] = [
   "digest_mismatch",
   "labels_invalid",
   "when_missing_invalid",
+  "options_invalid",
   "invalid_parameter",
   "sandbox_unavailable",
   "store_full",
@@ -70,7 +71,7 @@ export function resumableUploadRoutes(app: App, dependencies: Dependencies, metr
       schema: {
         operationId: "createUpload",
         summary: "Begin a resumable upload of a core",
-        description: `tus 1.0.0. \`Upload-Length\` is the size of the core as it is sent; \`Upload-Metadata\` may hold filename, labels (JSON), when_missing and sha256. ${jobHeader}`,
+        description: `tus 1.0.0. \`Upload-Length\` is the size of the core as it is sent; \`Upload-Metadata\` may hold filename, labels (JSON), when_missing, options and sha256. ${jobHeader}`,
         tags: ["uploads"],
         response: answers({ 201: empty("`Location` is where its bytes go.") }, ...refusals, ...finished, "rate_limited"),
       },

@@ -7,6 +7,7 @@
 import { Type } from "typebox";
 import { Failure } from "../../contract/failure.ts";
 import { Job, WhenMissing } from "../../contract/job.ts";
+import { OptionList, parseOptions } from "../../contract/job-options.ts";
 import { acceptUploads } from "../../intake/multipart/accept-uploads.ts";
 import { receiveUpload } from "../../intake/receive.ts";
 import type { App } from "../app-type.ts";
@@ -31,6 +32,7 @@ const Form = Type.Object({
   attachment: Type.Optional(Type.Array(file("Text logs, such as the standard error with a faulthandler dump; any number."))),
   labels: Type.Optional(Type.String({ description: "A JSON object of strings.", examples: ['{"host":"web1","release":"2026.11"}'] })),
   when_missing: Type.Optional(WhenMissing),
+  options: Type.Optional(OptionList),
   sha256: Type.Optional(
     Type.String({ description: "Of the core as it is sent: 64 hex digits. The upload is refused when the bytes that arrive have another one." }),
   ),
@@ -65,7 +67,10 @@ export function submitJobRoute(app: App, dependencies: Dependencies, metrics: Me
         description: "As `multipart/form-data`, parts in any order, or as the raw core. With `Idempotency-Key`, the same key gives the same job.",
         tags: ["jobs"],
         querystring: Type.Object(
-          { filename: Type.Optional(Type.String({ maxLength: 1_024, description: "Of a raw core: its name, such as `core.python3.4711`." })) },
+          {
+            filename: Type.Optional(Type.String({ maxLength: 1_024, description: "Of a raw core: its name, such as `core.python3.4711`." })),
+            options: Type.Optional(OptionList),
+          },
           { additionalProperties: false },
         ),
         headers: Type.Object({
@@ -83,6 +88,7 @@ export function submitJobRoute(app: App, dependencies: Dependencies, metrics: Me
           "part_not_a_file",
           "labels_invalid",
           "when_missing_invalid",
+          "options_invalid",
           "not_a_core",
           "core_empty",
           "core_malformed",
@@ -123,9 +129,10 @@ export function submitJobRoute(app: App, dependencies: Dependencies, metrics: Me
         throw new Failure("idempotency_conflict", `A request with the Idempotency-Key ${key} is still being received.`, { retryAfter: 2 });
       if (claim !== null) receiving.add(claim);
       try {
+        const options = parseOptions(request.query.options ?? "");
         await requireRoom(blobs, limits, request.headers);
         sendContinue(request, reply);
-        await using upload = await receiveUpload({ request, filename: request.query.filename ?? null, blobs, limits });
+        await using upload = await receiveUpload({ request, filename: request.query.filename ?? null, options, blobs, limits });
         const job = await becomeJob(dependencies, metrics, project, upload, request.log);
         return accepted(job);
       } finally {

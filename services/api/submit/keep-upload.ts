@@ -87,6 +87,7 @@ async function keepAll(keepers: Keepers, project: string, upload: ReceivedUpload
       idempotencyKey: upload.idempotencyKey,
       status: parked ? "awaiting_binaries" : "queued",
       whenMissing: upload.whenMissing,
+      options: upload.options,
       waitsUntil: parked ? after(limits.awaiting_binaries_seconds) : null,
       core: summary(upload.core),
       coreBlob,

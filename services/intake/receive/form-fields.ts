@@ -1,4 +1,4 @@
-/** The fields of an upload: labels and when_missing. They may come as fields or as files. */
+/** The fields of an upload: labels, when_missing and options. They may come as fields or as files. */
 import type { Labels } from "../../contract/common.ts";
 import { Failure, type FailureCode } from "../../contract/failure.ts";
 import type { WhenMissing } from "../../contract/job.ts";
@@ -10,7 +10,12 @@ type LabelLimits = Pick<Limits, "labels_per_job" | "label_bytes">;
 /** Room for all labels at their largest, with every byte escaped. */
 export const fieldBytes = (limits: LabelLimits) => 64 + limits.labels_per_job * (2 * 6 * limits.label_bytes + 8);
 
-const invalidCode: Readonly<Record<string, FailureCode>> = { when_missing: "when_missing_invalid", sha256: "digest_invalid", digest: "digest_invalid" };
+const invalidCode: Readonly<Record<string, FailureCode>> = {
+  when_missing: "when_missing_invalid",
+  options: "options_invalid",
+  sha256: "digest_invalid",
+  digest: "digest_invalid",
+};
 
 /** The text of a field; bytes that are no UTF-8 are refused. */
 export async function readField(body: ChunkSource, name: string, limit: number): Promise<string> {

@@ -1,5 +1,6 @@
 /** The bytes of a finished upload, taken as if they had come in one request. */
 import { createReadStream } from "node:fs";
+import { noOptions, parseOptions } from "../../contract/job-options.ts";
 import type { Limits } from "../../contract/limits.ts";
 import type { BlobStore } from "../../storage/blob-store.ts";
 import { cleanFileName } from "../multipart/file-names.ts";
@@ -12,7 +13,7 @@ import { Failure } from "../../contract/failure.ts";
 
 export type UploadMetadata = Readonly<Record<string, string | null>>;
 
-const known = ["filename", "filetype", "name", "type", "labels", "when_missing", "sha256"];
+const known = ["filename", "filetype", "name", "type", "labels", "when_missing", "options", "sha256"];
 
 /** Throws for what the metadata of an upload may not say: before its first byte is sent. */
 export function readMetadata(metadata: UploadMetadata, limits: Limits) {
@@ -20,11 +21,12 @@ export function readMetadata(metadata: UploadMetadata, limits: Limits) {
     if (!known.includes(name))
       throw new Failure("invalid_parameter", `the metadata ${JSON.stringify(name.slice(0, 50))} is not known; the known ones are ${known.join(", ")}`);
   }
-  const { filename, name, labels, when_missing: whenMissing, sha256 } = metadata;
+  const { filename, name, labels, when_missing: whenMissing, options, sha256 } = metadata;
   return {
     filename: cleanFileName(filename ?? name ?? null),
     labels: typeof labels === "string" ? parseLabels(labels, limits) : {},
     whenMissing: typeof whenMissing === "string" ? parseWhenMissing(whenMissing) : ("analyze" as const),
+    options: typeof options === "string" ? parseOptions(options) : noOptions,
     sha256: typeof sha256 === "string" ? digestOfField(sha256, "sha256") : null,
   };
 }
@@ -35,7 +37,7 @@ export async function receiveFinished(
   idempotencyKey: string,
   parts: { readonly blobs: BlobStore; readonly limits: Limits },
 ): Promise<ReceivedUpload> {
-  const { filename, labels, whenMissing, sha256 } = readMetadata(metadata, parts.limits);
+  const { filename, labels, whenMissing, options, sha256 } = readMetadata(metadata, parts.limits);
   const received = new ReceivedParts(parts.blobs, parts.limits);
   const file = createReadStream(path, { highWaterMark: 1 << 20 });
   try {
@@ -43,7 +45,7 @@ export async function receiveFinished(
     const { core } = received;
     if (core === null) throw new Failure("core_missing", "the upload holds no core");
     requireDigest(sha256, core.sentSha256);
-    return { core, binaries: [], attachments: [], labels, whenMissing, idempotencyKey, [Symbol.asyncDispose]: () => received[Symbol.asyncDispose]() };
+    return { core, binaries: [], attachments: [], labels, whenMissing, options, idempotencyKey, [Symbol.asyncDispose]: () => received[Symbol.asyncDispose]() };
   } catch (error) {
     await received[Symbol.asyncDispose]();
     throw error;

@@ -141,6 +141,20 @@ test("reanalyze queues an ended job again", async () => {
   expect(await api.parts.queue.lacking([id])).toEqual([]);
 });
 
+test("reanalyze with options does those from now on, without it keeps what there were", async () => {
+  const id = await finished();
+  const again = async (query: string) => {
+    const answer = (await api.ask({ method: "POST", url: `/v1/jobs/${id}/reanalyze${query}` })).json();
+    const started = await api.parts.jobs.start(id);
+    await api.parts.jobs.fail(id, started?.run ?? -1, { code: "helper_failed", stage: "debug", detail: "", hint: "" });
+    return answer.options;
+  };
+  expect(await again("?options=heap_check")).toEqual({ heap_check: true, census: false });
+  expect(await again("")).toEqual({ heap_check: true, census: false });
+  expect(await again("?options=")).toEqual({ heap_check: false, census: false });
+  expect((await api.ask({ method: "POST", url: `/v1/jobs/${id}/reanalyze?options=fsck` })).json()).toMatchObject({ code: "options_invalid" });
+});
+
 test("reanalyze ignores a body and whatever type it claims", async () => {
   const headers = { "content-type": "application/x-www-form-urlencoded" };
   const answer = await api.ask({ method: "POST", url: `/v1/jobs/${await finished()}/reanalyze`, headers, payload: "a=b" });

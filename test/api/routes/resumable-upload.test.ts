@@ -159,6 +159,7 @@ describe("refused, with nothing left behind, is", () => {
 
   test.each<[string, () => Promise<Response>, number, string]>([
     ["labels that are none", () => begin(10, { labels: "[]" }), 422, "labels_invalid"],
+    ["an unknown option", () => begin(10, { options: "fsck" }), 422, "options_invalid"],
     ["unknown metadata", () => begin(10, { lables: "{}" }), 422, "invalid_parameter"],
     ["nothing", () => begin(0), 422, "core_empty"],
     ["more than a core may have", () => begin(api.parts.limits.core_bytes + 1), 413, "upload_too_large"],

@@ -69,6 +69,20 @@ test("a job that waits for binaries is not queued", async () => {
   expect(answer.json()).toMatchObject({ status: "queued", missing_binaries: [] });
 });
 
+test("options come by name, in a form or beside a raw core, and the job tells all of them", async () => {
+  const inForm = await post(
+    await form([
+      ["core", tinyCore()],
+      ["options", " census, heap_check"],
+    ]),
+  );
+  expect(inForm.json()).toMatchObject({ options: { heap_check: true, census: true } });
+  const beside = await api.ask({ method: "POST", url: "/v1/jobs?options=heap_check", headers: raw, payload: tinyCore() });
+  expect(beside.json()).toMatchObject({ options: { heap_check: true, census: false } });
+  const wrong = await api.ask({ method: "POST", url: "/v1/jobs?options=fsck", headers: raw, payload: tinyCore() });
+  expect(wrong.json()).toMatchObject({ status: 422, code: "options_invalid" });
+});
+
 test.each([
   ["no core", [["labels", "{}"]], 422, "core_missing"],
   [
@@ -99,6 +113,15 @@ test.each([
     ],
     422,
     "when_missing_invalid",
+  ],
+  [
+    "an unknown option",
+    [
+      ["core", tinyCore()],
+      ["options", "heap_check,fsck"],
+    ],
+    422,
+    "options_invalid",
   ],
   ["an empty core", [["core", Buffer.alloc(0)]], 422, "core_empty"],
   ["a page instead of a core", [["core", Buffer.from("<!doctype html><title>Sign in</title>")]], 415, "not_a_core"],

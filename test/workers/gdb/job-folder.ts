@@ -4,6 +4,7 @@
  */
 import { copyFile, mkdir, readdir, readFile, readlink, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { noOptions } from "../../../services/contract/job-options.ts";
 import type { Manifest } from "../../../workers/pipeline/helper-answer.ts";
 
 const PT_NOTE = 4;
@@ -102,6 +103,7 @@ export async function makeJobFolder(
     modules,
     frames_per_thread: 500,
     threads: 4_096,
+    options: noOptions,
   };
   await writeFile(join(folder, "manifest.json"), JSON.stringify(manifest));
   return { manifest, executable: modules[0]?.file ?? null };

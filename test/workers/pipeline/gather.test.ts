@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { noOptions } from "../../../services/contract/job-options.ts";
 import { inspectBinaryFile } from "../../../services/intake/binary/inspect-binary.ts";
 import type { CoreModule } from "../../../services/intake/core/core-facts.ts";
 import type { StoredBinary } from "../../../services/storage/binary-store.ts";
@@ -49,6 +50,7 @@ async function gathered(modules: readonly CoreModule[], uploads: readonly Stored
     jobId: "job",
     projectId: "project",
     coreBlob,
+    options: { ...noOptions, heap_check: true },
     facts: coreFacts({ modules, executable }),
     folder: folder.path,
     binaries: {
@@ -82,6 +84,7 @@ describe("gather", () => {
     expect((await stat(join(sysroot, "srv/old/libc.so.6"))).isFile()).toBe(true);
     expect(manifest.modules[0]).toMatchObject({ path: "/srv/old/libc.so.6", file: "/job/sysroot/srv/old/libc.so.6", debug_file: null });
     expect(JSON.parse(await readFile(join(folder.path, "manifest.json"), "utf8"))).toEqual(manifest);
+    expect(manifest.options).toEqual({ heap_check: true, census: false });
   });
 
   test("links sonames, a merged userland and the dynamic linker as the link map calls them", async () => {

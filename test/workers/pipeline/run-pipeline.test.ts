@@ -6,6 +6,7 @@ import { basename, join } from "node:path";
 import { Compile } from "typebox/compile";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readConfig } from "../../../services/config/environment.ts";
+import { noOptions } from "../../../services/contract/job-options.ts";
 import { Report } from "../../../services/contract/report.ts";
 import { inspectBinaryFile } from "../../../services/intake/binary/inspect-binary.ts";
 import type { StoredBinary } from "../../../services/storage/binary-store.ts";
@@ -57,7 +58,7 @@ async function run(uploads: readonly StoredBinary[], some: Partial<PipelineParts
     workDir,
     ...some,
   };
-  const job = { id: "0193515a-7c1e-7000-8000-000000000001", projectId: "default", coreBlob: core.path, run: 1 };
+  const job = { id: "0193515a-7c1e-7000-8000-000000000001", projectId: "default", coreBlob: core.path, run: 1, options: noOptions };
   const onProgress = (stage: string) => {
     stages.push(stage);
     return Promise.resolve();
