@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Tuple
 
 from dead_processes import interpreters, manifest_of
+from inquest.layout.model import Layouts
+from inquest.layout.tables import load
 from inquest.report import python_answer
 
 
@@ -35,11 +37,23 @@ class Python:
         inside = os.path.relpath(cwd, self.root) if cwd != "/" else "."
         return ["chroot", self.root, "/bin/sh", "-c", 'cd "/$0" && exec "$@"', inside, self.path, *arguments]
 
+    def _asked(self, expression: str) -> Any:
+        told = subprocess.run(self.command("-c", "import sys, sysconfig; print(%s)" % expression), check=True, capture_output=True).stdout
+        return json.loads(told)
+
     @property
     def version(self) -> Tuple[int, int]:
-        told = subprocess.run(self.command("-c", "import sys; print(list(sys.version_info[:2]))"), check=True, capture_output=True).stdout
-        major, minor = json.loads(told)
+        major, minor = self._asked("list(sys.version_info[:2])")
         return major, minor
+
+    @property
+    def free_threaded(self) -> bool:
+        return bool(self._asked("int(bool(sysconfig.get_config_var('Py_GIL_DISABLED')))"))
+
+    def layouts(self) -> Layouts:
+        """By the table of its release."""
+        major, minor, micro = self._asked("list(sys.version_info[:3])")
+        return load((major, minor, micro), free_threaded=self.free_threaded)
 
     def die(self, program: str, folder: Optional[str] = None) -> "Death":
         """Runs ``program`` until a signal ends it; ``core_pattern`` must be relative."""

@@ -15,7 +15,6 @@ sys.path.insert(0, os.path.join(_HERE, "..", "..", "gdb-scripts"))
 from interpreters import Python  # noqa: E402
 
 from inquest.layout.model import Layouts  # noqa: E402
-from inquest.layout.tables import load  # noqa: E402
 from inquest.memory import MemoryFault  # noqa: E402
 
 PROGRAM = os.path.join(_HERE, "fixtures", "values.py")
@@ -80,7 +79,7 @@ def parse_expected(lines: Iterator[str]) -> List[Expected]:
 @contextmanager
 def live_values(python: Python) -> Iterator[Live]:
     """The process with all its values made, standing still."""
-    layouts = load(python.version)
+    layouts = python.layouts()
     environment = {key: value for key, value in os.environ.items() if not key.startswith("VALUES_")}
     process = subprocess.Popen(
         python.command("-c", program()),

@@ -62,8 +62,9 @@ class Soundness(unittest.TestCase):
 class Choice(unittest.TestCase):
     def test_a_patch_release_that_differs_gets_its_own_table(self) -> None:
         self.assertFalse(tables.load((3, 13, 0)).has("PyThreadState", "datastack_cached_chunk"))
-        self.assertFalse(tables.load((3, 13, 17)).has("PyThreadState", "datastack_cached_chunk"))
-        self.assertTrue(tables.load((3, 13, 18)).has("PyThreadState", "datastack_cached_chunk"))
+        self.assertFalse(tables.load((3, 13, 14)).has("PyThreadState", "datastack_cached_chunk"))
+        for free_threaded in (False, True):
+            self.assertTrue(tables.load((3, 13, 15), free_threaded=free_threaded).has("PyThreadState", "datastack_cached_chunk"))
         self.assertTrue(tables.load((3, 13, 99)).has("PyThreadState", "datastack_cached_chunk"))
         self.assertEqual(tables.load((3, 11, 99)).version, tables.load((3, 11)).version)
 
@@ -72,6 +73,7 @@ class Choice(unittest.TestCase):
         free = tables.load((3, 14), free_threaded=True)
         self.assertTrue(free.free_threaded)
         self.assertEqual(free.offset("PyObject", "ob_type"), 24)
+        self.assertEqual(free.offset("defdictobject", "default_factory"), free.size("PyDictObject"))
         self.assertEqual(tables.load((3, 11), machine="i386").pointer_size, 4)
 
     def test_an_unknown_version_has_no_table(self) -> None:

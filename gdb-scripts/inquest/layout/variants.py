@@ -8,21 +8,26 @@ from typing import Dict, Optional
 from .model import Field, Layouts, StructLayout
 
 
+_EXTENDS_AN_OBJECT = ("defdictobject",)
+"""Structs whose first member is another whole object, of which the tables keep no fields (``PyDictObject dict``)."""
+
+
 def with_header(struct: StructLayout, old: StructLayout, new: StructLayout) -> Optional[StructLayout]:
     """``struct`` with another object header (``PyObject``): every later member moves. ``None`` when it does not begin with one."""
     prefix = next((path[: -len("ob_type")] for path, field in struct.fields.items() if path.split(".")[-1] == "ob_type" and field == old.fields["ob_type"]), None)
-    if prefix is None or struct.name == "PyObject":
+    if (prefix is None and struct.name not in _EXTENDS_AN_OBJECT) or struct.name == "PyObject":
         return None
     shift = new.size - old.size
     fields: Dict[str, Field] = {}
     for path, field in struct.fields.items():
-        if path.startswith(prefix) and path[len(prefix) :] in old.fields:
+        if prefix is not None and path.startswith(prefix) and path[len(prefix) :] in old.fields:
             continue
         if field.offset == 0 and field.size >= old.size:
             fields[path] = replace(field, size=field.size + shift)
         else:
             fields[path] = replace(field, offset=field.offset + shift)
-    fields.update({prefix + name: field for name, field in new.fields.items()})
+    if prefix is not None:
+        fields.update({prefix + name: field for name, field in new.fields.items()})
     return StructLayout(struct.name, struct.size + shift, fields)
 
 

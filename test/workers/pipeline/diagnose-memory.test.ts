@@ -215,6 +215,18 @@ describe("stack_overflow", () => {
     expect(codes({ signal, registers: { rip: "0x401000", rsp: "0x10" } })).toEqual([]);
   });
 
+  test("is a fault in a guard inside the stack's own mapping, which may be written to by its rights", () => {
+    const registers = { rip: "0x401000", rsp: "0x7f0000001ff0" };
+    expect(told({ ...at("0x7f0000001fe8"), registers })[0]).toMatchObject({ code: "stack_overflow", confidence: "certain" });
+    const merged = [...segments, segment("0x7f0000000000", "0x7f0000001000", "rw")].filter(({ readable }) => readable);
+    const signal = segfault({ code: "SI_KERNEL", code_number: 128, address: null });
+    const probe = { signal, registers, instruction: "orb $0x0,(%rsp)", operands: [{ operand: "(%rsp)", address: "0x7f0000001ff0" }] };
+    expect(told(probe, { core: { segments: merged } })[0]).toMatchObject({ code: "stack_overflow", confidence: "likely" });
+    expect(codes({ ...probe, instruction: "call 0x401200", operands: [] }, { core: { segments: merged } })).toEqual(["stack_overflow"]);
+    const elsewhere = { ...probe, instruction: "mov (%rdi),%rax", operands: [{ operand: "(%rdi)", address: "0x4141414141414141" }] };
+    expect(codes(elsewhere, { core: { segments: merged } })).not.toContain("stack_overflow");
+  });
+
   test.each([
     ["a wild pointer below the stack while the stack has room", at("0x7ffcfffffff0")],
     ["a null pointer", at("0x0")],

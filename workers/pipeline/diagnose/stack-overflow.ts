@@ -2,6 +2,7 @@
 import type { FoldedFrames, Frame, NativeFrame, PythonFrame, Thread } from "../../../services/contract/report.ts";
 import type { CoreFacts, CoreSegment } from "../../../services/intake/core/core-facts.ts";
 import type { Finding } from "./evidence.ts";
+import type { CrashSite } from "../crash-site.ts";
 import { accessOf, hex, mappingAbove, segmentAt, stackPointer } from "./machine-access.ts";
 
 /** A function's frame may be large; the kernel's guard gap below a growing stack is 1 MiB (256 pages). */
@@ -10,10 +11,16 @@ const nearTheEnd = 65_536n;
 /** The largest signal frame: with AMX the kernel saves more than 11 KiB. */
 const lastPages = 16_384n;
 
-/** The stack whose low end the stack pointer has reached; null when it has not. */
-function endedStack(core: CoreFacts, address: bigint, sp: bigint): CoreSegment | null {
+/**
+ * The stack whose low end the stack pointer has reached; null when it has not.
+ *
+ * From Linux 6.13 and glibc 2.42 on a thread's guard lies inside the mapping of its stack (MADV_GUARD_INSTALL), so the mapping may be
+ * written to and the kernel says all the same that nothing is mapped at the address.
+ */
+function endedStack(core: CoreFacts, address: bigint, sp: bigint, code: string | null): CoreSegment | null {
   if (address > sp + nearTheEnd || address + guardGap < sp) return null;
   const at = segmentAt(core, address);
+  if (at?.writable === true && code === "SEGV_MAPERR") return at;
   if (at !== null && (at.readable || at.writable)) return null;
   const above = mappingAbove(core, at === null ? address : BigInt(at.end) - 1n);
   if (above === null || !above.segment.writable || above.before > guardGap) return null;
@@ -25,7 +32,7 @@ function endedStack(core: CoreFacts, address: bigint, sp: bigint): CoreSegment |
  * Where the kernel found no room on the stack even for a handler's frame, it ends the process with SI_KERNEL and no address: the stack
  * pointer is then in the last pages, above memory that may not be touched, or in that memory itself.
  */
-function usedUpStack(core: CoreFacts, sp: bigint): CoreSegment | null {
+function usedUpStack(core: CoreFacts, site: CrashSite, sp: bigint): CoreSegment | null {
   const stack = segmentAt(core, sp);
   if (stack === null || (!stack.readable && !stack.writable)) {
     const above = mappingAbove(core, stack === null ? sp : BigInt(stack.end) - 1n);
@@ -33,7 +40,15 @@ function usedUpStack(core: CoreFacts, sp: bigint): CoreSegment | null {
   }
   if (!stack.writable || sp - BigInt(stack.start) >= lastPages) return null;
   const below = segmentAt(core, BigInt(stack.start) - 1n);
-  return below !== null && !below.readable && !below.writable ? stack : null;
+  return (below !== null && !below.readable && !below.writable) || touchesStack(site, sp) ? stack : null;
+}
+
+/** Whether the instruction touches memory at the stack pointer and nowhere else: what the mapping allows, and the guard inside it does not. */
+function touchesStack({ operands, instruction }: CrashSite, sp: bigint): boolean {
+  const addresses = operands.flatMap(({ address }) => (address === null ? [] : [BigInt(address)]));
+  const near = (address: bigint) => address + nearTheEnd > sp && address < sp + nearTheEnd;
+  if (addresses.length < operands.length || !addresses.every(near)) return false;
+  return addresses.length > 0 || /^(push|call)/.test(instruction ?? "");
 }
 
 export interface Cycle {
@@ -69,7 +84,7 @@ export const stackOverflow: Finding = ({ core, site, threads, python }) => {
   const { address } = accessOf(site);
   const sp = stackPointer(site);
   if (sp === null) return null;
-  const stack = address !== null ? endedStack(core, address, sp) : signal.code === "SI_KERNEL" ? usedUpStack(core, sp) : null;
+  const stack = address !== null ? endedStack(core, address, sp, signal.code) : signal.code === "SI_KERNEL" ? usedUpStack(core, site, sp) : null;
   if (stack === null) return null;
   const where =
     address === null
