@@ -10,7 +10,7 @@ import { checkReport } from "../corpus/check-report.ts";
 import { type Core, type Interpreter, makeCore, programsFolder } from "../corpus/make-core.ts";
 import { entriesFor } from "../corpus/manifest.ts";
 import { mappedFiles } from "../support/mapped-files.ts";
-import { analyse, type NamedFile, RefusedUpload } from "../support/submit.ts";
+import { analyse, type NamedFile, RefusedUpload, type Service } from "../support/submit.ts";
 
 /** mulberry32: the same places in every run with the same seed. */
 function random(seed: number): () => number {
@@ -24,7 +24,7 @@ function random(seed: number): () => number {
 }
 
 export interface DamageOptions {
-  readonly url: string;
+  readonly service: Service;
   readonly interpreter: Interpreter;
   readonly seed: number;
   /** How many cuts, filters and overwritten copies. */
@@ -70,7 +70,7 @@ class Trial {
   async upload(what: string, core: string, binaries: Whole["binaries"], wants: (report: Report) => string[] = () => []): Promise<void> {
     this.#tried += 1;
     try {
-      const { report } = await analyse(this.#options.url, { core, binaries });
+      const { report } = await analyse(this.#options.service, { core, binaries });
       const stack = report.threads[0]?.python_frames.flatMap((frame) => (frame.kind === "python" ? [frame.function] : [])) ?? [];
       if (stack.includes("inner") && stack.at(-1) === "<module>") this.#whole += 1;
       if (report.python === null && report.python_missing_reason === null) this.problem(what, "no Python and no reason");

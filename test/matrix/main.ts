@@ -10,14 +10,16 @@
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { parseArgs, promisify } from "node:util";
+import type { Report } from "../../services/contract/report.ts";
 import { checkReport } from "../corpus/check-report.ts";
 import { type Core, type Interpreter, makeCore, programsFolder } from "../corpus/make-core.ts";
 import { type CorpusEntry, entriesFor } from "../corpus/manifest.ts";
 import { mappedFiles } from "../support/mapped-files.ts";
+import { writeProjectTokens } from "../support/project-tokens.ts";
 import { startStack } from "../support/stack.ts";
-import { analyse } from "../support/submit.ts";
+import { analyse, type Service } from "../support/submit.ts";
 import { tryDamage } from "./damage.ts";
 import { debianRoots } from "./debian-roots.ts";
 import { interpretersFrom } from "./interpreters.ts";
@@ -40,38 +42,47 @@ const { values } = parseArgs({
   },
 });
 
-/** Copies without symbols and debug info; the build-id stays. Stripped once per interpreter. */
-async function stripped(files: readonly string[], folder: string): Promise<string[]> {
-  await mkdir(folder, { recursive: true });
-  return Promise.all(
-    files.map(async (file) => {
-      const copy = join(folder, basename(file));
-      await execute("strip", ["--strip-all", "-o", copy, file]).catch(() => execute("cp", [file, copy]));
-      return copy;
-    }),
-  );
+/**
+ * The service as one variant sees it. Each variant has a project of its own, so that the store of one does not answer for the other, and
+ * sends a file once: the store keeps it for the next core.
+ */
+class VariantProject {
+  readonly #variant: Variant;
+  readonly #service: Service;
+  readonly #folder: string;
+  readonly #sent = new Set<string>();
+
+  constructor(variant: Variant, service: Service, folder: string) {
+    this.#variant = variant;
+    this.#service = service;
+    this.#folder = folder;
+  }
+
+  async analyse(core: Core, interpreter: Interpreter): Promise<Report> {
+    const files = this.#variant === "core-alone" ? [] : await mappedFiles(core.path, interpreter.root);
+    const unsent = files.filter((file) => !this.#sent.has(file));
+    const binaries = this.#variant === "stripped" ? await Promise.all(unsent.map((file) => this.#stripped(file))) : unsent;
+    const { report } = await analyse(this.#service, { core: core.path, binaries });
+    for (const file of unsent) this.#sent.add(file);
+    return report;
+  }
+
+  /** A copy without symbols and debug info; the build-id stays. */
+  async #stripped(file: string): Promise<string> {
+    const copy = join(this.#folder, file.replaceAll("/", "%"), basename(file));
+    await mkdir(dirname(copy), { recursive: true });
+    await execute("strip", ["--strip-all", "-o", copy, file]).catch(() => execute("cp", [file, copy]));
+    return copy;
+  }
 }
 
-async function binariesFor(variant: Variant, core: Core, interpreter: Interpreter, folder: string): Promise<string[]> {
-  if (variant === "core-alone") return [];
-  const files = await mappedFiles(core.path, interpreter.root);
-  return variant === "as-is" ? files : stripped(files, folder);
-}
-
-async function tryOne(url: string, interpreter: Interpreter, entry: CorpusEntry, wanted: readonly Variant[], scratch: string): Promise<Map<Variant, string[]>> {
+async function tryOne(projects: ReadonlyMap<Variant, VariantProject>, interpreter: Interpreter, entry: CorpusEntry): Promise<Map<Variant, string[]>> {
   const source = join(programsFolder, entry.program);
   await using core = await makeCore(interpreter, source, { gcore: entry.gcore === true, environment: entry.environment ?? {} });
   const results = new Map<Variant, string[]>();
-  for (const variant of wanted) {
+  for (const [variant, project] of projects) {
     try {
-      const binaries = await binariesFor(
-        variant,
-        core,
-        interpreter,
-        join(scratch, `${interpreter.version.join(".")}-${basename(interpreter.path)}-${entry.program}`),
-      );
-      const { report } = await analyse(url, { core: core.path, binaries });
-      results.set(variant, checkReport(entry, report, core, source));
+      results.set(variant, checkReport(entry, await project.analyse(core, interpreter), core, source));
     } catch (error) {
       results.set(variant, [String(error)]);
     }
@@ -91,10 +102,14 @@ let failed = 0;
 let passed = 0;
 const table: Record<string, Record<string, string>> = {};
 {
-  await using stack = await startStack({ environment: { INQUEST_LOG_LEVEL: "warn" } });
+  const tokensFile = join(scratch, "tokens.json");
+  const tokens = await writeProjectTokens(tokensFile, [...wanted, "damage"]);
+  await using stack = await startStack({ environment: { INQUEST_LOG_LEVEL: "warn", INQUEST_TOKENS_FILE: tokensFile } });
+  const service = (project: Variant | "damage"): Service => ({ url: stack.url, token: tokens.get(project) ?? "" });
+  const projects = new Map(wanted.map((variant) => [variant, new VariantProject(variant, service(variant), scratch)]));
   for (const interpreter of values.damage ? interpreters : []) {
     const { tried, refused, whole, problems } = await tryDamage({
-      url: stack.url,
+      service: service("damage"),
       interpreter,
       seed: Number(values.seed),
       cuts: values.thorough ? 100 : 8,
@@ -119,7 +134,7 @@ const table: Record<string, Record<string, string>> = {};
     for (const entry of entries) {
       let results: Map<Variant, string[]>;
       try {
-        results = await tryOne(stack.url, interpreter, entry, wanted, scratch);
+        results = await tryOne(projects, interpreter, entry);
       } catch (error) {
         results = new Map(wanted.map((variant) => [variant, [String(error)]]));
       }
