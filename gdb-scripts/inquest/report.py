@@ -98,7 +98,10 @@ def answer_from(core: Any, manifest: Mapping[str, Any], layouts_from_gdb: Option
             answer.warn("runtime", text)
         parts = _Process(answer, reader, core, runtime, manifest).parts()
     with answer.section("system_calls"):
-        parts["system_calls"] = described_calls(core, parts.get("gils", []))
+        frames = answer.facts.get("signal_frames") or [{"registers": {}}]
+        outermost = {name: int(value, 16) for name, value in frames[-1]["registers"].items()}
+        crashed = manifest.get("crashed_lwp") or next(iter(core.lwps), None)
+        parts["system_calls"] = described_calls(core, parts.get("gils", []), crashed, outermost)
     return {
         "helpers": VERSION,
         "layout_source": runtime.layout_source if runtime else None,
@@ -137,7 +140,7 @@ class _Process:
             suspended = suspended_work(self.image, self.runtime, self.states, self.chains, self.manifest["frames_per_thread"])
         gils: List[Any] = []
         with self.answer.section("system_calls"):
-            gils = gil_ranges(self.image, self.runtime)
+            gils = gil_ranges(self.image, self.runtime, self._symbol)
         self.answer.facts["runtime"] = {"how": self.runtime.how, "address": _hex(self.runtime.address)}
         python = self._python()
         context = Context(self.core, self.manifest, self.image, self.runtime, self.states, self.chains, self.holders, self._symbol, python["flags"]["malloc"], self.answer.facts.get("signal_frames", []))

@@ -7,11 +7,14 @@ programs, for every C library, and where nothing can be unwound.
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from .frames.image import Image
+from .memory import MemoryFault
 
 # EINTR, ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK.
+# pthread_cond_t and sem_t of glibc and musl on 64 bits.
+_SIZEOF_CONDITION, _SIZEOF_SEMAPHORE = 48, 32
 _INTERRUPTED = frozenset((-4, -512, -513, -514, -516))
 
 _X86_64 = {
@@ -82,8 +85,35 @@ def system_call(machine: str, pointer_size: int, registers: Mapping[str, int]) -
     return SystemCall(number, convention.calls.get(number), tuple(registers.get(name) for name in convention.arguments))
 
 
-def gil_ranges(image: Image, runtime: Any) -> List[Tuple[int, int]]:
-    """``[start, end)`` of every ``struct _gil_runtime_state``: who sleeps on a word in it waits for the GIL (3.7 and later)."""
+def interrupted_call(core: Any, registers: Mapping[str, int]) -> Optional[SystemCall]:
+    """As ``system_call``, from the registers that a signal handler's frame keeps (x86-64): the call's number is gone from them.
+
+    The kernel lets the interrupted call either return EINTR or be made again: then the program counter is back at ``syscall`` and its number in
+    ``rax``. Else the code before it says the number: ``mov $N,%eax; syscall``.
+    """
+    if core.machine != "x86_64":
+        return None
+    result, pc = registers.get("rax", 0), registers.get("rip", 0)
+    try:
+        before, after = core.read(pc - 7, 7), core.read(pc, 2)
+    except MemoryFault:
+        return None
+    if after == b"\x0f\x05":
+        number = result
+    elif before[5:] == b"\x0f\x05" and before[0] == 0xB8 and result - (1 << 64) in _INTERRUPTED:
+        number = int.from_bytes(before[1:5], "little")
+    else:
+        return None
+    convention = _CONVENTIONS[core.machine]
+    name = convention.calls.get(number)
+    return SystemCall(number, name, tuple(registers.get(each) for each in convention.arguments)) if name is not None else None
+
+
+def gil_ranges(image: Image, runtime: Any, symbol: Callable[[str], Optional[int]] = lambda _: None) -> List[Tuple[int, int]]:
+    """``[start, end)`` of every ``struct _gil_runtime_state``: who sleeps on a word in it waits for the GIL.
+
+    Before 3.7 it is static: the condition variable ``gil_cond``, in 2.7 the semaphore that ``interpreter_lock`` points to.
+    """
     layouts = image.layouts
     size = layouts.size("_gil_runtime_state") if layouts.has("_gil_runtime_state") else 208
     starts = set()
@@ -91,14 +121,25 @@ def gil_ranges(image: Image, runtime: Any) -> List[Tuple[int, int]]:
         starts.add(runtime.address + layouts.offset("_PyRuntimeState", "ceval.gil"))
     if layouts.has("PyInterpreterState", "ceval.gil"):
         starts.update(image.optional_pointer(each.address, "PyInterpreterState", "ceval.gil") or 0 for each in runtime.interpreters)
+    if not starts and image.version < (3, 7):
+        condition, lock = symbol("gil_cond"), symbol("interpreter_lock")
+        if condition:
+            return [(condition, condition + _SIZEOF_CONDITION)]
+        start = image.reader.pointer(lock) if lock else 0
+        return [(start, start + _SIZEOF_SEMAPHORE)] if start else []
     return [(start, start + size) for start in sorted(starts - {0})]
 
 
-def described_calls(core: Any, gils: Sequence[Tuple[int, int]]) -> List[Dict[str, Any]]:
-    """One entry for each LWP that was blocked in a call; ``waits_for_gil`` is None where that cannot be told."""
+def described_calls(core: Any, gils: Sequence[Tuple[int, int]], crashed: Optional[int] = None, outermost: Optional[Mapping[str, int]] = None) -> List[Dict[str, Any]]:
+    """One entry for each LWP that was blocked in a call; ``waits_for_gil`` is None where that cannot be told.
+
+    ``outermost``: the registers that the outermost signal handler of the ``crashed`` thread interrupted.
+    """
     described = []
     for lwp in core.lwps:
         call = system_call(core.machine, core.pointer_size, core.registers(lwp))
+        if call is None and lwp == crashed and outermost:
+            call = interrupted_call(core, outermost)
         if call is None:
             continue
         word = call.arguments[0] if call.name in ("futex", "futex_wait") else None

@@ -142,6 +142,48 @@ export const ExceptionInfo = Type.Object({
 });
 export type ExceptionInfo = Static<typeof ExceptionInfo>;
 
+/** What a blocked thread waits for. */
+export const WaitsFor = Type.Object({
+  /**
+   * `lock` and `rlock` of `threading`, `c_mutex` of C, `process_lock` of `multiprocessing`, `thread` and `process` whose end is waited for,
+   * `descriptor` that is read or written; `object`: the lock inside an object of another type.
+   */
+  kind: Type.Enum([
+    "gil",
+    "lock",
+    "rlock",
+    "condition",
+    "event",
+    "semaphore",
+    "barrier",
+    "queue",
+    "future",
+    "thread",
+    "import_lock",
+    "process_lock",
+    "process",
+    "descriptor",
+    "c_mutex",
+    "object",
+  ]),
+  /** Of the Python object; of the mutex in C. */
+  address: Nullable(Address),
+  /** The object's type. */
+  type: nullableString,
+  /** As the program knows it: `self._lock`, `lock of module jobs`; the thread's or the imported module's name; `libjobs.so+0x4080`. */
+  name: nullableString,
+  /** Who has to act: the thread that holds it, or whose end is waited for. */
+  owner_lwp: nullableInteger,
+  owner_name: nullableString,
+  /** The owner has ended, or belongs to the process that this one was forked from. */
+  owner_gone: Type.Boolean(),
+  /** `record`: the lock itself tells its owner. `with_block`: a thread is inside a `with` of it. */
+  owner_known_by: Nullable(Type.Enum(["record", "with_block"])),
+  /** Whether the wait ends by itself after some time. */
+  timed: nullableBoolean,
+});
+export type WaitsFor = Static<typeof WaitsFor>;
+
 export const Thread = Type.Object({
   lwp: nullableInteger,
   name: nullableString,
@@ -151,6 +193,8 @@ export const Thread = Type.Object({
   gil: Nullable(Type.Enum(["holder", "waiting", "released"])),
   /** `running`, `waiting_lock`, `waiting_io`, `waiting_gil`, `sleeping`, `collecting`, …; null when it cannot be told. */
   state: nullableString,
+  /** Null for a thread that waits for nothing that can be told. */
+  waits_for: Nullable(WaitsFor),
   exception: Nullable(ExceptionInfo),
   /** Native and Python frames in one true order, innermost first. */
   frames: Type.Array(Frame),

@@ -3,6 +3,7 @@ import type { Thread } from "../contract/report.ts";
 import { stackLines } from "./frames.ts";
 import { pageWidth, wrap } from "./layout.ts";
 import { safeCut } from "./safe-text.ts";
+import { waitText } from "./wait-text.ts";
 
 const states: Readonly<Record<string, string>> = {
   running: "running",
@@ -32,7 +33,8 @@ export function threadState(thread: Thread): string {
 /** Where the thread stands: functions, files and lines, no values. Threads with the same are shown once. */
 function standing(thread: Thread): string {
   const frames = thread.frames.map((frame) => (frame.kind === "folded" ? [frame.cycle] : [frame.kind, frame.function, frame.file, frame.line]));
-  return JSON.stringify([thread.state, thread.gil, thread.interpreter_id, frames]);
+  const waits = thread.waits_for;
+  return JSON.stringify([thread.state, thread.gil, thread.interpreter_id, waits && [waits.kind, waits.name, waits.address, waits.owner_lwp], frames]);
 }
 
 /** In the order in which each kind first comes. */
@@ -63,9 +65,12 @@ function exceptionLines(thread: Thread): readonly string[] {
   ];
 }
 
+const waitLines = ({ waits_for: wait }: Thread): readonly string[] =>
+  wait === null ? [] : wrap(`waits for ${waitText(wait)}`, pageWidth - 2).map((line) => `  ${line}`);
+
 function bodyLines(thread: Thread, locals: boolean): readonly string[] {
   const frames = thread.frames.length === 0 ? ["  no frame could be read"] : stackLines(thread.frames, { locals });
-  return [...exceptionLines(thread), ...frames, ...(thread.truncated ? ["  … the outer end of this stack could not be read"] : [])];
+  return [...waitLines(thread), ...exceptionLines(thread), ...frames, ...(thread.truncated ? ["  … the outer end of this stack could not be read"] : [])];
 }
 
 export function crashedThreadLines(thread: Thread): readonly string[] {

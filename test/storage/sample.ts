@@ -84,6 +84,7 @@ export function thread(some: Partial<Thread> = {}): Thread {
     python_thread_id: null,
     interpreter_id: 0,
     gil: "holder",
+    waits_for: null,
     state: "running",
     exception: null,
     frames: [pythonFrame()],

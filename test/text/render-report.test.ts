@@ -22,6 +22,7 @@ const crashed = thread(4711, {
   name: "MainThread",
   crashed: true,
   gil: "holder",
+  waits_for: null,
   state: "running",
   frames: [
     nativeFrame("strlen"),

@@ -40,6 +40,7 @@ export const thread = (lwp: number, some: Partial<Thread> = {}): Thread => ({
   python_thread_id: `0x7f98a4${lwp.toString(16).padStart(6, "0")}`,
   interpreter_id: 0,
   gil: "released",
+  waits_for: null,
   state: null,
   exception: null,
   frames: some.python_frames ?? [],

@@ -6,6 +6,7 @@ import { isExecutable } from "./executable-memory.ts";
 import { merge, toNativeFrame, toPythonFrame } from "./merge.ts";
 import type { NativeItem } from "./merge-units.ts";
 import { gilState, threadState } from "./thread-state.ts";
+import { withWaits } from "./waits.ts";
 
 export interface ThreadInput {
   readonly core: CoreFacts;
@@ -99,6 +100,7 @@ function toThread(
     interpreter_id: first?.interpreter_id ?? null,
     gil: gilState(holdsGil, state),
     state,
+    waits_for: null,
     exception: python.find((thread) => thread.exception !== null)?.exception ?? null,
     frames: [...frames],
     native_frames: nativeFrames.map((frame): NativeFrame | FoldedFrames => (frame.kind === "folded" ? frame : toNativeFrame(frame))),
@@ -112,5 +114,6 @@ export function assembleThreads(input: ThreadInput, warnings: Warning[]): Thread
   const completeFrame = (frame: HelperNativeFrame): HelperNativeFrame =>
     frame.build_id !== null || frame.module === null ? frame : { ...frame, build_id: buildIds.get(frame.module) ?? null };
   const calls = new Map((input.python?.system_calls ?? []).map((call) => [call.lwp, call]));
-  return collect(input, warnings).map((parts) => toThread(parts, input.core, completeFrame, calls.get(parts.lwp ?? -1) ?? null, warnings));
+  const threads = collect(input, warnings).map((parts) => toThread(parts, input.core, completeFrame, calls.get(parts.lwp ?? -1) ?? null, warnings));
+  return withWaits(threads, input.python);
 }

@@ -13,6 +13,7 @@ from .abort_message import abort_message
 from .debug_blocks import damaged_blocks
 from .limits import recursion_limit
 from .signal_frame import signal_frames
+from ..waits.describe import waits
 
 Section = Callable[[str], "AbstractContextManager[None]"]
 
@@ -44,6 +45,7 @@ Fact = Callable[[Context], Any]
 _OF_THE_INTERPRETER: Tuple[Tuple[str, Fact], ...] = (
     ("recursion_limit", recursion_limit),
     ("debug_blocks", damaged_blocks),
+    ("waits", waits),
 )
 
 

@@ -1,0 +1,82 @@
+/**
+ * What each thread waits for, and for whom: the helper's word on locks, the GIL from the threads' own state, processes and
+ * descriptors from the system call.
+ */
+import { type Static, Type } from "typebox";
+import { Value } from "typebox/value";
+import { type Thread, WaitsFor } from "../../services/contract/report.ts";
+import type { HelperSystemCall, PythonAnswer } from "./helper-answer.ts";
+
+const { owner_name: _ownerName, ...told } = WaitsFor.properties;
+/** `facts.waits`. `taken` is null where the lock does not tell; one that is free is about to be had. */
+const HelperWait = Type.Object({ ...told, lwp: Type.Integer(), taken: WaitsFor.properties.timed });
+const HelperWaits = Type.Array(HelperWait);
+
+const nothing = {
+  address: null,
+  type: null,
+  name: null,
+  owner_lwp: null,
+  owner_name: null,
+  owner_gone: false,
+  owner_known_by: null,
+  timed: null,
+} as const satisfies Omit<WaitsFor, "kind">;
+
+/** include/uapi/linux/wait.h: the first argument of waitid. */
+const processById = 1n;
+
+/** The process id of wait4, waitpid and waitid; null where any child will do, or where it was overwritten. */
+function awaitedProcess({ name, arguments: words }: HelperSystemCall): string | null {
+  const word = name === "waitid" ? (words[0] != null && BigInt(words[0]) === processById ? words[1] : null) : words[0];
+  const pid = word == null ? 0n : BigInt.asIntN(32, BigInt(word));
+  return pid > 0n ? `process ${pid}` : null;
+}
+
+const ofOneDescriptor = /^(p?readv?(64)?2?|p?writev?(64)?2?|recv(from|m?msg)|send(to|m?msg)|accept4?|connect|flock|f(data)?sync)$/;
+
+function byCall(call: HelperSystemCall): WaitsFor | null {
+  const { name, arguments: words } = call;
+  if (name === null) return null;
+  if (/^wait(4|pid|id)$/.test(name)) return { ...nothing, kind: "process", name: awaitedProcess(call) };
+  const [first] = words;
+  return first != null && ofOneDescriptor.test(name) ? { ...nothing, kind: "descriptor", name: `descriptor ${BigInt.asIntN(32, BigInt(first))}` } : null;
+}
+
+function gilOwner(thread: Thread, threads: readonly Thread[]): Thread | null {
+  const holders = threads.filter((each) => each.gil === "holder" && each.lwp !== thread.lwp);
+  const own = holders.filter((each) => each.interpreter_id === thread.interpreter_id);
+  const [only] = own.length > 0 ? own : holders;
+  return only !== undefined && (own.length === 1 || holders.length === 1) ? only : null;
+}
+
+function byLock({ lwp: _lwp, taken, ...wait }: Static<typeof HelperWait>): WaitsFor {
+  const unowned = taken === false ? { owner_lwp: null, owner_gone: false, owner_known_by: null } : {};
+  return { ...wait, ...unowned, owner_name: null };
+}
+
+export function withWaits(threads: readonly Thread[], python: PythonAnswer | null): Thread[] {
+  const facts = python?.facts["waits"];
+  const locks = new Map(Value.Check(HelperWaits, facts) ? facts.map((wait): [number, WaitsFor] => [wait.lwp, byLock(wait)]) : []);
+  const calls = new Map((python?.system_calls ?? []).map((call) => [call.lwp, call]));
+  const names = new Map(threads.map((thread) => [thread.lwp, thread.name]));
+  return threads.map((thread) => {
+    const { lwp } = thread;
+    if (thread.state === "waiting_gil") {
+      const owner = gilOwner(thread, threads);
+      return {
+        ...thread,
+        waits_for: {
+          ...nothing,
+          kind: "gil",
+          owner_lwp: owner?.lwp ?? null,
+          owner_name: owner?.name ?? null,
+          owner_known_by: owner === null ? null : "record",
+        },
+      };
+    }
+    const call = lwp === null ? undefined : calls.get(lwp);
+    const wait = (lwp === null ? undefined : locks.get(lwp)) ?? (call === undefined ? null : byCall(call));
+    return { ...thread, waits_for: wait === null ? null : { ...wait, owner_name: wait.owner_lwp === null ? null : (names.get(wait.owner_lwp) ?? null) } };
+  });
+}
