@@ -86,6 +86,11 @@ function checkThreads(entry: CorpusEntry, report: Report): string[] {
     if (thread === undefined) return [`no thread named ${wanted.name}`];
     const functions = pythonFrames(thread).map((frame) => frame.function);
     if (!functions.includes(wanted.function)) return [`${wanted.name} has no frame ${wanted.function}: ${functions.join(" < ")}`];
+    const waits = thread.waits_for;
+    const { waits: due } = wanted;
+    if (due !== undefined && (waits?.kind !== due.kind || waits.owner_name !== due.owner || (due.name !== undefined && waits.name !== due.name))) {
+      return [`${wanted.name} waits for ${JSON.stringify(waits)}, not ${JSON.stringify(due)}`];
+    }
     return wanted.state === undefined || wanted.state === thread.state ? [] : [`${wanted.name} is ${thread.state}, not ${wanted.state}`];
   });
 }
@@ -110,5 +115,7 @@ export function checkReport(entry: CorpusEntry, report: Report, core: Core, sour
     problems.push(`exception's message is ${crashed.exception?.message ?? null}`);
   }
   if (entry.diagnosis !== undefined && report.diagnoses[0]?.code !== entry.diagnosis) problems.push(`diagnosis is ${report.diagnoses[0]?.code ?? null}`);
+  const given = report.diagnoses.map((each) => each.code);
+  problems.push(...(entry.never ?? []).filter((code) => given.includes(code)).map((code) => `diagnosis ${code} is given`));
   return problems;
 }

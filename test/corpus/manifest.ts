@@ -5,6 +5,13 @@
  * name must stand on that line. Beside this, every program that runs on Python 3 is compared with what faulthandler printed in the
  * same run, frame by frame and thread by thread, so nothing here can drift from what the interpreter itself says.
  */
+/** What a thread waits for: its kind, the name that the report gives it, the thread that has it (null: nobody is known to). */
+interface Waits {
+  readonly kind: string;
+  readonly name?: string;
+  readonly owner: string | null;
+}
+
 export interface CorpusEntry {
   readonly program: string;
   /** Versions it runs on, both ends included: [3, 8] is every 3.8.x. */
@@ -15,10 +22,12 @@ export interface CorpusEntry {
   /** By function of the crashed thread: local name to its repr, or to a pattern that the repr must match. */
   readonly locals?: Readonly<Record<string, Readonly<Record<string, string | RegExp>>>>;
   /** Other threads that must be there: name and innermost user function (null: any). */
-  readonly threads?: readonly { readonly name: string; readonly function: string; readonly state?: string }[];
+  readonly threads?: readonly { readonly name: string; readonly function: string; readonly state?: string; readonly waits?: Waits }[];
   readonly crashedThread?: string;
   readonly exception?: { readonly type: string; readonly message?: string };
   readonly diagnosis?: string;
+  /** Codes that the report must not have. */
+  readonly never?: readonly string[];
   /** Cored from outside once the program has printed `ready`. */
   readonly gcore?: true;
   /** For the interpreter, on top of what every program gets. */
@@ -117,9 +126,41 @@ export const corpus: readonly CorpusEntry[] = [
     stack: ["<module>"],
     gcore: true,
     threads: [
-      { name: "takes_first", function: "takes_first", state: "waiting_lock" },
-      { name: "takes_second", function: "takes_second", state: "waiting_lock" },
+      { name: "takes_first", function: "takes_first", state: "waiting_lock", waits: { kind: "rlock", owner: "takes_second" } },
+      { name: "takes_second", function: "takes_second", state: "waiting_lock", waits: { kind: "lock", owner: "takes_first" } },
     ],
+    diagnosis: "deadlock",
+  },
+  {
+    program: "waits.py",
+    signal: "gcore",
+    stack: ["<module>"],
+    gcore: true,
+    threads: [
+      { name: "for_lock", function: "for_lock", waits: { kind: "lock", owner: "holder" } },
+      { name: "for_released", function: "for_released", waits: { kind: "lock", owner: null } },
+      { name: "for_rlock", function: "for_rlock", waits: { kind: "rlock", owner: "holder" } },
+      { name: "for_condition", function: "for_condition", waits: { kind: "condition", owner: null } },
+      { name: "for_event", function: "for_event", waits: { kind: "event", owner: null } },
+      { name: "for_semaphore", function: "for_semaphore", waits: { kind: "semaphore", owner: null } },
+      { name: "for_queue", function: "for_queue", waits: { kind: "queue", owner: null } },
+      { name: "for_thread", function: "for_thread", waits: { kind: "thread", name: "holder", owner: "holder" } },
+      { name: "for_a_while", function: "for_a_while", waits: { kind: "event", owner: null } },
+    ],
+    never: ["deadlock", "gil_wait", "abandoned_lock"],
+  },
+  { program: "gil_kept.py", signal: "SIGABRT", stack: ["keeps", "<module>"], diagnosis: "gil_wait" },
+  {
+    program: "import_deadlock.py",
+    from: [3, 6],
+    signal: "gcore",
+    stack: ["<module>"],
+    gcore: true,
+    threads: [
+      { name: "imports", function: "imports", waits: { kind: "rlock", owner: "locks" } },
+      { name: "locks", function: "locks", waits: { kind: "import_lock", name: "slow_module", owner: "imports" } },
+    ],
+    diagnosis: "deadlock",
   },
   { program: "wild_address.py", signal: "SIGSEGV", stack: ["look", "<module>"], diagnosis: "wild_pointer" },
   { program: "not_canonical.py", signal: "SIGSEGV", stack: ["look", "<module>"], diagnosis: "wild_pointer" },

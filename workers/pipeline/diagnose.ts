@@ -7,6 +7,7 @@
 import type { Diagnosis } from "../../services/contract/report.ts";
 import { filledPointer, nullDereference, pastMapping, wildPointer } from "./diagnose/bad-pointer.ts";
 import { debugBlocks } from "./diagnose/debug-blocks.ts";
+import { abandonedLock, deadlock, deadlockBeside, gilWait } from "./diagnose/deadlock.ts";
 import type { Finding } from "./diagnose/evidence.ts";
 import { abortMessage, fatalError, languageAbort } from "./diagnose/fatal.ts";
 import { dataExecuted, truncatedFile, writeToReadOnly } from "./diagnose/forbidden-access.ts";
@@ -29,11 +30,15 @@ const findings: readonly Finding[] = [
   truncatedFile,
   illegalInstruction,
   divisionByZero,
+  deadlock,
+  gilWait,
+  abandonedLock,
   sentByProcess,
   pastMapping,
   wildPointer,
   abortedItself,
   raisedByProcess,
+  deadlockBeside,
   binaryMismatch,
   truncatedCore,
 ];
