@@ -113,6 +113,20 @@ function wild(evidence: Evidence, access: Access, title: string, detail: string,
   };
 }
 
+/** Too far from zero for a field of a null pointer, and too near for anything to be mapped: a number that was taken for a pointer, mostly. */
+function smallNumber(evidence: Evidence, access: Access, address: bigint): Diagnosis | null {
+  const [base] = access.registers;
+  if (address < firstPage || base?.value === 0n) return null;
+  const inRegister = base === undefined ? "" : ` Register ${base.name} holds ${hex(base.value)}.`;
+  return wild(
+    evidence,
+    access,
+    access.how === "execute" ? `A small number was called as a function: ${hex(address)}` : `A small number was used as a pointer: ${hex(address)}`,
+    `The process ${verb(access)} ${hex(address)}, in the first 64 KiB, where the kernel maps nothing by default.${inRegister} Either a number stands where a pointer belongs, or a null pointer was indexed far.`,
+    base === undefined ? "possible" : "likely",
+  );
+}
+
 /** An address that no processor takes (the kernel then tells none), or at which nothing is mapped, far from everything. */
 export const wildPointer: Finding = (evidence) => {
   const { site, core } = evidence;
@@ -129,7 +143,8 @@ export const wildPointer: Finding = (evidence) => {
       "certain",
     );
   }
-  if (site.signal.code !== "SEGV_MAPERR" || access.address === null || access.address < nearNull || core.segments.length === 0) return null;
+  if (site.signal.code !== "SEGV_MAPERR" || access.address === null || core.segments.length === 0) return null;
+  if (access.address < nearNull) return smallNumber(evidence, access, access.address);
   const below = mappingBelow(core, access.address);
   if (below !== null && below.past < onePage) return null;
   const sp = stackPointer(site);
