@@ -299,12 +299,22 @@ class _Search:
         except MemoryFault:
             pass
 
+    def _readable(self, place: Place) -> bool:
+        try:
+            self.reader.read(place.address, 4096 if place.kind == "runtime" else self.reader.pointer_size)
+            return True
+        except MemoryFault:
+            return False
+
     def reason(self) -> str:
         """Why nothing was found, as the user should read it."""
         if self._uninitialized:
             return "CPython is loaded (%s), but holds no interpreter: it was not initialised yet, or finalized already." % self._uninitialized[0]
         if self._tried:
-            return "CPython is loaded (%s), but its state is not readable in this core." % self._tried[0].how
+            place = self._tried[0]
+            if self._readable(place):
+                return "CPython is loaded (%s), but no interpreter could be read there: it was not initialised yet, finalized already, or overwritten." % place.how
+            return "CPython is loaded (%s), but its state is not readable in this core." % place.how
         if not any(segment.writable and segment.dumped for segment in self.core.segments):
             return "The core holds no writable memory: it was truncated, or its filter left everything out."
         return "No CPython interpreter was found in the memory of this process."

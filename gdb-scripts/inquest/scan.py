@@ -13,7 +13,7 @@ import sys
 from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 from .core_file import CoreMemory, Segment
-from .interpreters import read_interpreter
+from .interpreters import read_all, read_interpreter
 from .layout.model import LayoutMissing, Layouts
 from .memory import MemoryFault, Reader
 from .sysdict import fields_of
@@ -22,6 +22,7 @@ _LARGEST = 256 << 20
 _STEP = 1 << 20
 _MOST_SURVIVORS = 4096
 _MOST_REMEMBERED = 1 << 20
+_MOST_COMPARED = 256
 
 Offsets = Tuple[int, int]
 """Where an interpreter keeps its newest thread state, and where that keeps its interpreter."""
@@ -112,17 +113,11 @@ class Scan:
                     survivors.add(pointer)
 
     def interpreters(self, reader: Reader, layouts: Layouts) -> List[int]:
-        """The interpreters found, strictly validated, newest first where that can be told."""
+        """The interpreters found, strictly validated; first the one from which most others are reached: lists begin with the newest."""
         pair = offsets_of(layouts)
         survivors = self.survivors.get(pair, set()) if pair is not None else set()
         found = [address for address in sorted(survivors) if read_interpreter(reader, layouts, address, strict=True) is not None]
-        nexts = set()
-        for address in found:
-            try:
-                nexts.add(reader.pointer(address + layouts.offset("PyInterpreterState", "next")))
-            except MemoryFault:
-                continue
-        return sorted(found, key=lambda address: address in nexts)
+        return sorted(found, key=lambda address: -len(read_all(reader, layouts, address))) if 1 < len(found) <= _MOST_COMPARED else found
 
 
 def places_of(core: CoreMemory, segments: Iterable[Segment], value: int) -> Iterator[int]:

@@ -72,7 +72,9 @@ def _in_strings(elf: ElfFile, named: Optional[Tuple[int, int]]) -> List[VersionH
             ranked.append((version[:2] != named, not confirmed, len(ranked), VersionHint(version, text, "the version string of the file")))
             if len(ranked) >= 64:
                 break
-    return [hint for _, unconfirmed, _, hint in sorted(ranked) if not unconfirmed or version_matches(hint, named)]
+    good = [hint for _, unconfirmed, _, hint in sorted(ranked) if not unconfirmed or version_matches(hint, named)]
+    # A program that Python was linked into need not hold a path of its library: the one version it knows will be it.
+    return good or ([each[3] for each in ranked[:1]] if len({each[3].version[:2] for each in ranked}) == 1 else [])
 
 
 def _in_paths(elf: ElfFile) -> List[VersionHint]:

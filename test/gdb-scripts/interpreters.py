@@ -56,23 +56,11 @@ class Python:
         return load((major, minor, micro), free_threaded=self.free_threaded)
 
     def die(self, program: str, folder: Optional[str] = None) -> "Death":
-        """Runs ``program`` until a signal ends it; ``core_pattern`` must be relative."""
+        """Runs ``program`` until a signal ends it."""
         work = tempfile.mkdtemp(dir=folder if self.root is None else os.path.join(self.root, "tmp"))
         with open(os.path.join(work, "program.py"), "w", encoding="utf-8") as file:
             file.write(program)
-        unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-        done = subprocess.run(
-            self.command("program.py", cwd=work),
-            cwd=work,
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, unlimited),
-            capture_output=True,
-            timeout=300,
-            check=False,
-        )
-        cores = glob.glob(os.path.join(work, "core*"))
-        if len(cores) != 1:
-            raise AssertionError("no core of %s: %s" % (self.path, done.stderr[-2000:].decode("utf-8", "replace")))
-        return Death(self, work, cores[0])
+        return _core_of(self, self.command("program.py", cwd=work), work, None)
 
 
 @dataclass(frozen=True)
@@ -95,6 +83,29 @@ class Death:
         """What the program wrote before it died."""
         with open(os.path.join(self.folder, name), encoding="utf-8") as file:
             return json.load(file)
+
+
+def die_in(python: Python, command: List[str], folder: str, environment: Dict[str, str]) -> Death:
+    """Runs a program that embeds ``python`` until a signal ends it."""
+    return _core_of(python, command, tempfile.mkdtemp(dir=folder), environment)
+
+
+def _core_of(python: Python, command: List[str], work: str, environment: Optional[Dict[str, str]]) -> Death:
+    """``core_pattern`` must be relative."""
+    unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    done = subprocess.run(
+        command,
+        cwd=work,
+        env=environment,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, unlimited),
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
+    cores = glob.glob(os.path.join(work, "core*"))
+    if len(cores) != 1:
+        raise AssertionError("no core of %s: %s" % (command, done.stderr[-2000:].decode("utf-8", "replace")))
+    return Death(python, work, cores[0])
 
 
 def pythons() -> List[Python]:

@@ -50,6 +50,10 @@ class Strings(unittest.TestCase):
         self.assertEqual(hints[0].version[:2], (3, 7))
         self.assertEqual(hints[0].told_by, "the paths in the file")
 
+    def test_takes_the_only_version_of_a_program_that_names_no_path(self) -> None:
+        self.assertEqual([hint.version for hint in version.hints(self.module("/app/server", b"\x003.11.2\0zlib\0"))], [(3, 11, 2)])
+        self.assertEqual(version.hints(self.module("/app/server", b"\x003.9.1\0zlib\x003.10.0\0")), [])
+
     def test_a_file_that_says_nothing_has_no_hints(self) -> None:
         self.assertEqual(version.hints(self.module("/lib/libm.so.6", b"\0nothing\0")), [])
 
