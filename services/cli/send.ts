@@ -1,6 +1,9 @@
 /** `submit` and `binaries push`: files from the desk to the service. */
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import type { NamelessFile } from "../contract/binary.ts";
 import type { WhenMissing } from "../contract/job.ts";
 import { type Context, exitCode } from "./context.ts";
 import { labelsOf, tellEnd } from "./jobs.ts";
@@ -62,6 +65,12 @@ const sentAtOnce = 50;
 const chunked = <T>(all: readonly T[], size: number): T[][] =>
   Array.from({ length: Math.ceil(all.length / size) }, (_, index) => all.slice(index * size, (index + 1) * size));
 
+async function digestOf(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path, { highWaterMark: MiB })) hash.update(chunk);
+  return hash.digest("hex");
+}
+
 const isDebug = (path: string) => /\.debug$|\/\.build-id\//.test(path);
 
 export async function binaries({ client, terminal, json, words }: Context): Promise<number> {
@@ -81,7 +90,10 @@ export async function binaries({ client, terminal, json, words }: Context): Prom
       for (const buildId of await client.missingBinaries(part, kinds)) missing.add(`${debug} ${buildId}`);
     }
   }
-  const wanted = found.filter(({ path, buildId }) => buildId === null || missing.has(`${isDebug(path)} ${buildId}`));
+  const nameless: NamelessFile[] = [];
+  for (const { path, buildId } of found) if (buildId === null) nameless.push({ path, sha256: await digestOf(path) });
+  for (const part of chunked(nameless, askedAtOnce)) for (const { path } of await client.missingFiles(part)) missing.add(path);
+  const wanted = found.filter(({ path, buildId }) => missing.has(buildId === null ? path : `${isDebug(path)} ${buildId}`));
   for (const [index, part] of chunked(wanted, sentAtOnce).entries()) {
     const kept = await client.addBinaries(
       part.map(({ path }) => path),

@@ -1,6 +1,6 @@
 /** The calls of the API that the client makes, each with the documents it sends and gets. A test holds them against `/openapi.json`. */
 import { type Static, type TSchema, Type } from "typebox";
-import { Binary } from "../contract/binary.ts";
+import { Binary, NamelessFile } from "../contract/binary.ts";
 import { BuildId, Nullable } from "../contract/common.ts";
 import { Job } from "../contract/job.ts";
 import { Limits } from "../contract/limits.ts";
@@ -9,7 +9,7 @@ import { Report } from "../contract/report.ts";
 export const JobPage = Type.Object({ items: Type.Array(Job), next_cursor: Nullable(Type.String()) });
 export type JobPage = Static<typeof JobPage>;
 export const BinaryList = Type.Object({ items: Type.Array(Binary) });
-export const MissingBuildIds = Type.Object({ missing: Type.Array(BuildId) });
+export const MissingBinaries = Type.Object({ missing: Type.Array(BuildId), missing_files: Type.Array(NamelessFile) });
 export const Health = Type.Object({ status: Type.Literal("ok"), version: Type.String() });
 
 export interface Call<T extends TSchema | null = TSchema | null> {
@@ -42,7 +42,7 @@ export const calls = {
   reanalyzeJob: json("POST", "/v1/jobs/{id}/reanalyze", 202, Job),
   deleteJob: other("DELETE", "/v1/jobs/{id}", 204, null),
   addBinaries: json("POST", "/v1/binaries", 201, BinaryList),
-  missingBinaries: json("POST", "/v1/binaries/missing", 200, MissingBuildIds),
+  missingBinaries: json("POST", "/v1/binaries/missing", 200, MissingBinaries),
   limits: json("GET", "/v1/limits", 200, Limits),
   health: json("GET", "/healthz", 200, Health),
 } as const satisfies Record<string, Call>;

@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Static, TSchema } from "typebox";
-import type { Binary, BinaryKind } from "../contract/binary.ts";
+import type { Binary, BinaryKind, NamelessFile } from "../contract/binary.ts";
 import type { Labels } from "../contract/common.ts";
 import type { Job, WhenMissing } from "../contract/job.ts";
 import type { Limits } from "../contract/limits.ts";
@@ -51,6 +51,8 @@ export interface Client {
   deleteJob(id: string): Promise<void>;
   addBinaries(paths: readonly string[], onProgress?: (sent: number, total: number) => void): Promise<readonly Binary[]>;
   missingBinaries(buildIds: readonly string[], kinds?: readonly BinaryKind[]): Promise<readonly string[]>;
+  /** The same for files without a build-id. */
+  missingFiles(files: readonly NamelessFile[]): Promise<readonly NamelessFile[]>;
   limits(): Promise<Limits>;
   health(): Promise<Static<typeof Health>>;
 }
@@ -173,6 +175,7 @@ export function createClient({ url, token = null, retries = 4 }: ClientOptions):
       const json = { build_ids: buildIds, ...(kinds ? { kinds } : {}) };
       return (await document(calls.missingBinaries, { json })).missing;
     },
+    missingFiles: async (files) => (await document(calls.missingBinaries, { json: { build_ids: [], files } })).missing_files,
     limits: () => document(calls.limits),
     health: () => document(calls.health),
   };

@@ -5,6 +5,13 @@ import { BuildId, Nullable } from "./common.ts";
 export const BinaryKind = Type.Enum(["executable", "shared_library", "debug"]);
 export type BinaryKind = Static<typeof BinaryKind>;
 
+/** What identifies a file without a build-id. */
+export const NamelessFile = Type.Object(
+  { path: Type.String({ minLength: 1, maxLength: 4_096 }), sha256: Type.String({ pattern: "^[0-9a-f]{64}$" }) },
+  { additionalProperties: false },
+);
+export type NamelessFile = Static<typeof NamelessFile>;
+
 export const Binary = Type.Object(
   {
     build_id: Nullable(BuildId),

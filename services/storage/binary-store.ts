@@ -5,7 +5,7 @@
  * Nothing is ever found across projects.
  */
 import type { SelectQueryBuilder, Transaction } from "kysely";
-import type { Binary, BinaryKind } from "../contract/binary.ts";
+import type { Binary, BinaryKind, NamelessFile } from "../contract/binary.ts";
 import type { BlobKey } from "./blob-store.ts";
 import { discardBlobs, keepBlobs } from "./blob-trash.ts";
 import type { Database } from "./database.ts";
@@ -42,6 +42,8 @@ export interface BinaryStore {
   bySha256(projectId: string, sha256: string): Promise<StoredBinary | null>;
   /** Those of the build-ids that the project does not have, in the order given. */
   missing(projectId: string, buildIds: readonly string[], kinds?: readonly BinaryKind[]): Promise<string[]>;
+  /** The same for files without a build-id: those that are not what a job would find at their paths. */
+  missingFiles(projectId: string, files: readonly NamelessFile[]): Promise<NamelessFile[]>;
   /** What came with the job, in the order of the upload, each under the file name of that upload. */
   ofJob(jobId: string): Promise<StoredBinary[]>;
 }
@@ -106,7 +108,11 @@ export async function addBinary(transaction: Transaction<Schema>, projectId: str
     .where("sha256", "=", binary.sha256)
     .executeTakeFirstOrThrow();
   if (known.blob !== binary.blob) await discardBlobs(transaction, [binary.blob]);
-  return { binary: toBinary(known), created: false };
+  if (known.build_id !== null || binary.path === null) return { binary: toBinary(known), created: false };
+  // Known by its path, where the newest counts: it is what lies there now.
+  const moved = { path: clean(binary.path), created_at: new Date().toISOString() };
+  await transaction.updateTable("binaries").set(moved).where("project_id", "=", projectId).where("sha256", "=", binary.sha256).execute();
+  return { binary: toBinary({ ...known, ...moved }), created: false };
 }
 
 type BinaryQuery = SelectQueryBuilder<Schema, "binaries", BinaryTable>;
@@ -135,11 +141,13 @@ export function createBinaryStore(database: Database): BinaryStore {
   };
   const byBuildIds: BinaryStore["byBuildIds"] = (projectId, buildIds, kinds) =>
     inSlices(projectId, "build_id", buildIds, (query) => (kinds === undefined ? query : query.where("kind", "in", kinds)));
+  const byPaths: BinaryStore["byPaths"] = (projectId, paths) =>
+    inSlices(projectId, "path", paths.map(storable), (query) => query.where("build_id", "is", null));
 
   return {
     byBuildIds,
     debugFilesNamed: (projectId, names) => inSlices(projectId, "filename", names.map(storable), (query) => query.where("kind", "=", "debug")),
-    byPaths: (projectId, paths) => inSlices(projectId, "path", paths.map(storable), (query) => query.where("build_id", "is", null)),
+    byPaths,
     add: (projectId, binary) => database.query.transaction().execute((transaction) => addBinary(transaction, projectId, binary)),
     byBuildId: (projectId, buildId, kinds) => byBuildIds(projectId, [buildId], kinds),
     bySha256: async (projectId, sha256) => {
@@ -149,6 +157,10 @@ export function createBinaryStore(database: Database): BinaryStore {
     missing: async (projectId, buildIds, kinds) => {
       const known = new Set((await byBuildIds(projectId, buildIds, kinds)).map((binary) => binary.build_id));
       return buildIds.filter((buildId) => !known.has(buildId));
+    },
+    missingFiles: async (projectId, files) => {
+      const found = await byPaths(projectId, [...new Set(files.map((file) => file.path))]);
+      return files.filter(({ path, sha256 }) => found.find((each) => each.path === storable(path))?.sha256 !== sha256);
     },
     ofJob: async (jobId) => {
       const rows = await database.query

@@ -6,5 +6,10 @@ export interface Caller {
   readonly scopes: ReadonlySet<Scope>;
 }
 
+/** What a route asks for: one scope, or any of several. */
+export type NeededScope = Scope | readonly [Scope, ...Scope[]];
+
+export const scopesOf = (needed: NeededScope): readonly Scope[] => (typeof needed === "string" ? [needed] : needed);
+
 /** `admin` holds the others. */
-export const may = (caller: Caller, scope: Scope) => caller.scopes.has(scope) || caller.scopes.has("admin");
+export const may = (caller: Caller, needed: NeededScope) => caller.scopes.has("admin") || scopesOf(needed).some((scope) => caller.scopes.has(scope));

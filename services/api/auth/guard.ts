@@ -2,12 +2,12 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { Failure } from "../../contract/failure.ts";
 import type { Authenticate } from "./authenticate.ts";
-import { type Caller, may, type Scope } from "./caller.ts";
+import { type Caller, may, type NeededScope, scopesOf } from "./caller.ts";
 
 declare module "fastify" {
   interface FastifyContextConfig {
     /** What the caller needs; routes without it are open to everyone. */
-    scope?: Scope;
+    scope?: NeededScope;
   }
 }
 
@@ -33,7 +33,7 @@ export function guard(authenticate: Authenticate) {
     if (!may(caller, scope))
       throw new Failure(
         "forbidden",
-        `${request.method} ${request.routeOptions.url ?? ""} needs the scope ${scope}; the token has ${[...caller.scopes].join(", ")}.`,
+        `${request.method} ${request.routeOptions.url ?? ""} needs the scope ${scopesOf(scope).join(" or ")}; the token has ${[...caller.scopes].join(", ")}.`,
       );
     request.caller = caller;
   };

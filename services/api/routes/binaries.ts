@@ -1,6 +1,6 @@
 /** What the project knows of binaries: by build-id, and which of many are missing. */
 import { type Static, Type } from "typebox";
-import { Binary, BinaryKind } from "../../contract/binary.ts";
+import { Binary, BinaryKind, NamelessFile } from "../../contract/binary.ts";
 import { BuildId } from "../../contract/common.ts";
 import { Failure } from "../../contract/failure.ts";
 import type { App } from "../app-type.ts";
@@ -30,10 +30,11 @@ const Asked = Type.Object(
     kinds: Type.Optional(
       Type.Array(BinaryKind, { description: "Only files of these kinds count as being there: an executable and its debug file bear the same build-id." }),
     ),
+    files: Type.Optional(Type.Array(NamelessFile, { maxItems: askedAtOnce, description: "Files without a build-id: they are known by path and digest." })),
   },
   { additionalProperties: false },
 );
-const Missing = Type.Object({ missing: Type.Array(BuildId) });
+const Missing = Type.Object({ missing: Type.Array(BuildId), missing_files: Type.Array(NamelessFile) });
 
 function conflictsOf(buildId: string, found: readonly Binary[]): Static<typeof KnownBinaries>["conflicts"] {
   return [...Map.groupBy(found, ({ kind }) => kind === "debug").values()].flatMap((files) => {
@@ -70,10 +71,11 @@ export function binaryRoutes(app: App, { binaries }: Dependencies): void {
   app.post(
     "/v1/binaries/missing",
     {
-      config: { scope: "read" },
+      // Who may send them may ask which of them need not be sent.
+      config: { scope: ["read", "submit"] },
       schema: {
         operationId: "missingBinaries",
-        summary: "Which of these build-ids the project does not have",
+        summary: "Which of these binaries the project does not have",
         tags: ["binaries"],
         body: Asked,
         response: answers(
@@ -85,8 +87,9 @@ export function binaryRoutes(app: App, { binaries }: Dependencies): void {
         ),
       },
     },
-    async (request): Promise<Static<typeof Missing>> => ({
-      missing: await binaries.missing(request.caller.project, request.body.build_ids, request.body.kinds),
+    async ({ caller: { project }, body: { build_ids: buildIds, kinds, files } }): Promise<Static<typeof Missing>> => ({
+      missing: await binaries.missing(project, buildIds, kinds),
+      missing_files: await binaries.missingFiles(project, files ?? []),
     }),
   );
 }

@@ -92,7 +92,7 @@ export function operationsRoutes(app: App, dependencies: Dependencies): void {
   app.get(
     "/v1/limits",
     {
-      config: { scope: "read" },
+      config: { scope: ["read", "submit"] },
       schema: {
         operationId: "limits",
         summary: "Every limit in force",

@@ -8,6 +8,7 @@ import { Limits } from "../../contract/limits.ts";
 import { Problem } from "../../contract/problem.ts";
 import { Report } from "../../contract/report.ts";
 import type { App } from "../app-type.ts";
+import { scopesOf } from "../auth/caller.ts";
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -44,7 +45,15 @@ export async function describeApi(app: App, version: string): Promise<void> {
       },
       servers: [{ url: "/" }],
       tags,
-      components: { securitySchemes: { token: { type: "http", scheme: "bearer", description: "Only where tokens are configured." } } },
+      components: {
+        securitySchemes: {
+          token: {
+            type: "http",
+            scheme: "bearer",
+            description: "Only where tokens are configured. The roles of a call are the scopes that it needs; `admin` holds all.",
+          },
+        },
+      },
     },
     refResolver: { buildLocalReference: (json, _base, _fragment, index) => (typeof json["$id"] === "string" ? json["$id"] : `schema-${index}`) },
     transform: ({ schema, url, route }) => {
@@ -54,7 +63,7 @@ export async function describeApi(app: App, version: string): Promise<void> {
         url,
         schema: {
           ...schema,
-          ...(scope === undefined ? {} : { security: [{ token: [] }] }),
+          ...(scope === undefined ? {} : { security: scopesOf(scope).map((each) => ({ token: [each] })) }),
           ...(body === undefined ? {} : { body }),
           ...(moreParameters === undefined ? {} : { querystring: { type: "object", properties: { ...properties(querystring), ...moreParameters } } }),
         },

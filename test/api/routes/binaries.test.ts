@@ -1,5 +1,8 @@
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Caller, Scope } from "../../../services/api/auth/caller.ts";
+import { buildElf } from "../../intake/support/elf-builder.ts";
 import { type ApiUnderTest, openApiUnderTest } from "../support/api-under-test.ts";
 
 let api: ApiUnderTest;
@@ -51,7 +54,35 @@ test("PUT is 200 for what was there, 422 for another build-id, and 201 for what 
 
 test("tells which build-ids are missing, in the order asked", async () => {
   const answer = await api.ask({ method: "POST", url: "/v1/binaries/missing", payload: { build_ids: ["ffff", buildId, "0000aaaa"] } });
-  expect(answer.json()).toEqual({ missing: ["ffff", "0000aaaa"] });
+  expect(answer.json()).toEqual({ missing: ["ffff", "0000aaaa"], missing_files: [] });
+});
+
+test("tells which files without a build-id are missing, by path and digest", async () => {
+  const file = buildElf({ bits: 64, byteOrder: "little", type: 3, machine: 62 });
+  const sha256 = createHash("sha256").update(file).digest("hex");
+  const path = "/opt/app/nameless.so";
+  const files = [
+    { path, sha256 },
+    { path: "/opt/other/nameless.so", sha256 },
+    { path, sha256: "0".repeat(64) },
+  ];
+  const missing = async () => (await api.ask({ method: "POST", url: "/v1/binaries/missing", payload: { build_ids: [], files } })).json().missing_files;
+  expect(await missing()).toEqual(files);
+  expect((await upload(file, path)).statusCode).toBe(201);
+  expect(await missing()).toEqual(files.slice(1));
+  // Another file has come from there since: what a job would find at the path is not the first one any more.
+  await upload(Buffer.concat([file, Buffer.from("newer")]), path);
+  expect(await missing()).toEqual(files);
+  await upload(file, path);
+  expect(await missing()).toEqual(files.slice(1));
+});
+
+test.each([["submit"], ["read"], ["admin"]] as const)("a token with the scope %s alone may ask what is missing and what the limits are", async (scope) => {
+  const caller: Caller = { project: "default", scopes: new Set<Scope>([scope]) };
+  await using other = await openApiUnderTest({ parts: { authenticate: () => caller } });
+  expect((await other.ask({ method: "POST", url: "/v1/binaries/missing", payload: { build_ids: ["ffff"] } })).statusCode).toBe(200);
+  expect((await other.ask({ url: "/v1/limits" })).statusCode).toBe(200);
+  expect((await other.ask({ url: "/v1/jobs" })).statusCode).toBe(scope === "submit" ? 403 : 200);
 });
 
 test("an unknown build-id is 404, and what is no build-id is 422", async () => {
