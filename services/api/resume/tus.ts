@@ -8,6 +8,7 @@ import { v7 as uuid } from "uuid";
 import { Failure } from "../../contract/failure.ts";
 import { readMetadata, receiveFinished } from "../../intake/resume/finish-upload.ts";
 import { UploadFiles, uploadId } from "../../intake/resume/upload-files.ts";
+import { digestOfHeaders } from "../../intake/receive/sent-digest.ts";
 import { requestChunks } from "../../intake/receive/stream-chunks.ts";
 import type { Dependencies } from "../dependencies.ts";
 import type { Metrics } from "../metrics.ts";
@@ -60,12 +61,15 @@ export function createTus(dependencies: Dependencies, metrics: Metrics, files: U
     return request;
   }
 
-  async function finish(id: string, { caller, log }: FastifyRequest): Promise<string> {
+  async function finish(id: string, { caller, log, headers }: FastifyRequest): Promise<string> {
     const record = await files.record(id);
     if (record === null) throw new Failure("upload_not_found", "there is no such upload; it may have expired");
     if (record.job !== null) return record.job;
     try {
-      await using upload = await receiveFinished(files.bytesPath(id), record.metadata, `tus-${id.slice(-36)}`, { blobs, limits });
+      await using upload = await receiveFinished(files.bytesPath(id), record.metadata, digestOfHeaders(headers, false), `tus-${id.slice(-36)}`, {
+        blobs,
+        limits,
+      });
       const job = await becomeJob(dependencies, metrics, caller.project, upload, log);
       await files.finish(id, job.id);
       return job.id;

@@ -71,7 +71,7 @@ export function resumableUploadRoutes(app: App, dependencies: Dependencies, metr
       schema: {
         operationId: "createUpload",
         summary: "Begin a resumable upload of a core",
-        description: `tus 1.0.0. \`Upload-Length\` is the size of the core as it is sent; \`Upload-Metadata\` may hold filename, labels (JSON), when_missing, options and sha256. ${jobHeader}`,
+        description: `tus 1.0.0. \`Upload-Length\` is the size of the core as it is sent; a client that packs on the way sends \`Upload-Defer-Length: 1\` and tells it with its last request. \`Upload-Metadata\` may hold filename, labels (JSON), when_missing, options and sha256. ${jobHeader}`,
         tags: ["uploads"],
         response: answers({ 201: empty("`Location` is where its bytes go.") }, ...refusals, ...finished, "rate_limited"),
       },
@@ -85,7 +85,7 @@ export function resumableUploadRoutes(app: App, dependencies: Dependencies, metr
       schema: {
         operationId: "continueUpload",
         summary: "Send bytes from where the upload has come to",
-        description: `\`Upload-Offset\` and \`Content-Type: application/offset+octet-stream\`. ${jobHeader}`,
+        description: `\`Upload-Offset\` and \`Content-Type: application/offset+octet-stream\`. The last request may tell the digest of the whole upload as \`Repr-Digest\`. ${jobHeader}`,
         tags: ["uploads"],
         params: UploadParameter,
         response: answers({ 204: empty("`Upload-Offset` is how far it has come.") }, ...refusals, ...finished, "upload_offset_conflict"),

@@ -31,9 +31,11 @@ export function readMetadata(metadata: UploadMetadata, limits: Limits) {
   };
 }
 
+/** `toldAtEnd`: the digest of all that was sent, from the last request of a client that could not know it before. */
 export async function receiveFinished(
   path: string,
   metadata: UploadMetadata,
+  toldAtEnd: string | null,
   idempotencyKey: string,
   parts: { readonly blobs: BlobStore; readonly limits: Limits },
 ): Promise<ReceivedUpload> {
@@ -44,7 +46,7 @@ export async function receiveFinished(
     await received.addCore(new StreamChunks(file, (error) => error ?? new Failure("store_unavailable", "the upload's bytes cannot be read")), filename);
     const { core } = received;
     if (core === null) throw new Failure("core_missing", "the upload holds no core");
-    requireDigest(sha256, core.sentSha256);
+    for (const told of [sha256, toldAtEnd]) requireDigest(told, core.sentSha256);
     return { core, binaries: [], attachments: [], labels, whenMissing, options, idempotencyKey, [Symbol.asyncDispose]: () => received[Symbol.asyncDispose]() };
   } catch (error) {
     await received[Symbol.asyncDispose]();

@@ -8,7 +8,7 @@ import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, opendir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import { DataStore, ERRORS, Upload } from "@tus/server";
+import { DataStore, Upload } from "@tus/server";
 import { Failure, type FailureCode } from "../../contract/failure.ts";
 import type { Limits } from "../../contract/limits.ts";
 import type { BlobStore } from "../../storage/blob-store.ts";
@@ -45,7 +45,7 @@ export class UploadFiles extends DataStore {
     this.#folder = folder;
     this.#blobs = blobs;
     this.#limits = limits;
-    this.extensions = ["creation", "creation-with-upload", "expiration", "termination"];
+    this.extensions = ["creation", "creation-defer-length", "creation-with-upload", "expiration", "termination"];
   }
 
   bytesPath(id: string): string {
@@ -64,14 +64,13 @@ export class UploadFiles extends DataStore {
 
   override async create(upload: Upload): Promise<Upload> {
     const { id, size } = upload;
-    if (size === undefined) throw ERRORS.UNSUPPORTED_CREATION_DEFER_LENGTH_EXTENSION;
     try {
       await mkdir(this.#folder, { recursive: true, mode: 0o700 });
       const unfinished = await this.#count();
       if (unfinished >= this.#limits.unfinished_uploads) throw new Failure("rate_limited", `${unfinished} uploads are unfinished already`, { retryAfter: 60 });
-      await new RoomWatch(this.#blobs, this.#limits).check(size);
+      await new RoomWatch(this.#blobs, this.#limits).check(size ?? 0);
       await using file = await open(this.bytesPath(id), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-      await writeRecord(this.#recordPath(id), { size, metadata: upload.metadata ?? {}, createdAt: new Date().toISOString(), job: null });
+      await writeRecord(this.#recordPath(id), { size: size ?? null, metadata: upload.metadata ?? {}, createdAt: new Date().toISOString(), job: null });
       void file;
       return upload;
     } catch (error) {
@@ -90,8 +89,15 @@ export class UploadFiles extends DataStore {
     const record = await this.record(id);
     if (record === null) throw notThere();
     const { size, metadata, createdAt, job } = record;
-    const offset = job === null ? (await stat(this.bytesPath(id)).catch(() => ({ size: 0 }))).size : size;
-    return new Upload({ id, size, offset, metadata, creation_date: createdAt });
+    const offset = job === null || size === null ? (await stat(this.bytesPath(id)).catch(() => ({ size: 0 }))).size : size;
+    return new Upload({ id, ...(size === null ? {} : { size }), offset, metadata, creation_date: createdAt });
+  }
+
+  /** Told by the last request of a client that did not know it before. */
+  override async declareUploadLength(id: string, size: number): Promise<void> {
+    const record = await this.record(id);
+    if (record === null) throw notThere();
+    await writeRecord(this.#recordPath(id), { ...record, size });
   }
 
   /** Keeps what comes, also when the link drops on the way; the new offset. */

@@ -4,8 +4,8 @@ import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
 
 export const UploadRecord = Type.Object({
-  /** Bytes of the whole upload. */
-  size: Type.Integer({ minimum: 0 }),
+  /** Bytes of the whole upload; null until a client that packs on the way has told it. */
+  size: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()]),
   metadata: Type.Record(Type.String(), Type.Union([Type.String(), Type.Null()])),
   createdAt: Type.String(),
   /** Once its bytes have become a job; they are gone then. */

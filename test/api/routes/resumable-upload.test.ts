@@ -120,6 +120,48 @@ describe("a resumable upload", () => {
     expect((await api.ask({ url: `/v1/jobs/${last.headers.get("inquest-job-id")}` })).json().core).toMatchObject({ sha256: sha256(core), size: core.length });
   });
 
+  test("may be packed on the way by a client that knows neither its length nor its digest before the end", async () => {
+    const packed = zstdCompressSync(core);
+    const begun = await fetch(`${url}/v1/uploads`, {
+      method: "POST",
+      headers: { ...tus, "upload-defer-length": "1", "upload-metadata": metadata({ filename: "core.zst" }) },
+    });
+    const where = url + (begun.headers.get("location") ?? "");
+    const middle = packed.length >> 1;
+    expect((await send(where, 0, packed.subarray(0, middle))).status).toBe(204);
+    const asked = await progress(where);
+    expect([asked.headers.get("upload-offset"), asked.headers.get("upload-length"), asked.headers.get("upload-defer-length")]).toEqual([
+      String(middle),
+      null,
+      "1",
+    ]);
+    expect((await send(where, middle, packed.subarray(middle))).headers.get("inquest-job-id")).toBeNull();
+    const end = (digest: string) =>
+      fetch(where, {
+        method: "PATCH",
+        headers: {
+          ...tus,
+          "upload-offset": String(packed.length),
+          "upload-length": String(packed.length),
+          "content-type": "application/offset+octet-stream",
+          "repr-digest": `sha-256=:${digest}:`,
+        },
+      });
+    const last = await end(createHash("sha256").update(packed).digest("base64"));
+    expect(last.status, await last.text()).toBe(204);
+    expect((await api.ask({ url: `/v1/jobs/${last.headers.get("inquest-job-id")}` })).json().core).toMatchObject({ sha256: sha256(core), size: core.length });
+  });
+
+  test("whose length is told too short is refused, and goes on", async () => {
+    const begun = await fetch(`${url}/v1/uploads`, { method: "POST", headers: { ...tus, "upload-defer-length": "1" } });
+    const where = url + (begun.headers.get("location") ?? "");
+    await send(where, 0, core);
+    const short = { ...tus, "upload-offset": String(core.length), "upload-length": "5", "content-type": "application/offset+octet-stream" };
+    expect((await fetch(where, { method: "PATCH", headers: short })).status).toBe(400);
+    const last = await fetch(where, { method: "PATCH", headers: { ...short, "upload-length": String(core.length) } });
+    expect(last.headers.get("inquest-job-id")).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
   test("belongs to its project", async () => {
     const where = await location(core.length);
     expect((await progress(where, { authorization: "Bearer other" })).status).toBe(404);
