@@ -18,6 +18,7 @@ import type { Metrics } from "../metrics.ts";
 import { answers, json } from "../schema/answers.ts";
 import { reference } from "../schema/reference.ts";
 import { becomeJob } from "../submit/become-job.ts";
+import { KeyClaims } from "../submit/key-claims.ts";
 import { requireRoom } from "../submit/require-room.ts";
 
 const multipart = "multipart/form-data";
@@ -40,8 +41,7 @@ const Form = Type.Object({
 
 export function submitJobRoute(app: App, dependencies: Dependencies, metrics: Metrics): void {
   const { jobs, blobs, limits } = dependencies;
-  /** Project and key of uploads that are being received by this process. */
-  const receiving = new Set<string>();
+  const claims = new KeyClaims();
 
   // The stream is read by intake, not by Fastify.
   acceptUploads(app);
@@ -124,20 +124,13 @@ export function submitJobRoute(app: App, dependencies: Dependencies, metrics: Me
 
       const earlier = key === null ? null : await jobs.byIdempotencyKey(project, key);
       if (earlier !== null) return accepted(earlier);
-      const claim = key === null ? null : `${project} ${key}`;
-      if (claim !== null && receiving.has(claim))
-        throw new Failure("idempotency_conflict", `A request with the Idempotency-Key ${key} is still being received.`, { retryAfter: 2 });
-      if (claim !== null) receiving.add(claim);
-      try {
-        const options = parseOptions(request.query.options ?? "");
-        await requireRoom(blobs, limits, request.headers);
-        sendContinue(request, reply);
-        await using upload = await receiveUpload({ request, filename: request.query.filename ?? null, options, blobs, limits });
-        const job = await becomeJob(dependencies, metrics, project, upload, request.log);
-        return accepted(job);
-      } finally {
-        if (claim !== null) receiving.delete(claim);
-      }
+      using _claim = key === null ? null : claims.take(project, key, request.raw);
+      const options = parseOptions(request.query.options ?? "");
+      await requireRoom(blobs, limits, request.headers);
+      sendContinue(request, reply);
+      await using upload = await receiveUpload({ request, filename: request.query.filename ?? null, options, blobs, limits });
+      const job = await becomeJob(dependencies, metrics, project, upload, request.log);
+      return accepted(job);
     },
   );
 }

@@ -2,6 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type ApiUnderTest, openApiUnderTest } from "../support/api-under-test.ts";
+import { head, openRaw } from "../support/raw-http.ts";
 import { tinyCore } from "../support/tiny-core.ts";
 
 let api: ApiUnderTest;
@@ -56,6 +57,20 @@ test("the same Idempotency-Key gives the same job, another one another job", asy
   const first = await ask("upload-1");
   expect(await ask("upload-1")).toBe(first);
   expect(await ask("upload-2")).not.toBe(first);
+});
+
+test("the same Idempotency-Key is taken again once the first request, whose link fell silent, is seen to bring nothing more", async () => {
+  const url = await api.listen();
+  const headers = { ...raw, "Idempotency-Key": "silent" };
+  await using silent = await openRaw(url);
+  silent.socket.write(head("POST", "/v1/jobs", { ...headers, "Content-Length": 100_000 }));
+  silent.socket.write(tinyCore().subarray(0, 1_000));
+  const again = async () => (await fetch(`${url}/v1/jobs`, { method: "POST", headers, body: Uint8Array.from(tinyCore()) })).status;
+  await expect.poll(partials).toHaveLength(1);
+  expect(await again()).toBe(409);
+  expect(await again()).toBe(409);
+  await expect.poll(again, { timeout: 20_000, interval: 1_000 }).toBe(202);
+  expect(await partials()).toEqual([]);
 });
 
 test("a job that waits for binaries is not queued", async () => {
