@@ -15,6 +15,12 @@ exit codes
     5    a file changed while it was sent
     130  interrupted
 """
+import sys
+
+if sys.version_info < (3, 6):
+    sys.stderr.write("inquest: this needs Python 3.6 or newer and runs on %d.%d; run it with another one: python3 - CORE\n" % sys.version_info[:2])
+    sys.exit(1)
+
 import argparse
 import base64
 import bisect
@@ -34,11 +40,12 @@ import ssl
 import stat
 import struct
 import subprocess
-import sys
 import tempfile
+import threading
 import time
 import uuid
 import zlib
+from contextlib import closing
 from urllib.parse import quote, urlencode, urlsplit
 
 SERVER = "http://127.0.0.1:8080"  # the service that this file was fetched from
@@ -46,6 +53,7 @@ SERVER = "http://127.0.0.1:8080"  # the service that this file was fetched from
 OK, USAGE, REFUSED, FAILED, UNREACHABLE, CHANGED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
 CHUNK = 1 << 18
+SMALL = 8 << 20  # what is smaller is not worth packing or measuring for
 BATCH_FILES, BATCH_BYTES = 100, 256 << 20
 MOST_NOTE_BYTES = 64 << 20
 MOST_MODULES = 20000
@@ -57,9 +65,9 @@ SPOOL = "/var/spool/inquest"
 class Stop(Exception):
     """Ends the run for one core: a message for people and the exit code."""
 
-    def __init__(self, status, message):
+    def __init__(self, status, message, code=None):
         Exception.__init__(self, message)
-        self.status = status
+        self.status, self.code = status, code
 
 
 class Changed(Exception):
@@ -250,9 +258,9 @@ class LocalFile(object):
         self.size, self.stamp = status.st_size, (status.st_ino, status.st_size, status.st_mtime_ns)
         self.sha256 = None
 
-    def chunks(self, start=0):
+    def chunks(self, start=0, size=None):
         digest = hashlib.sha256()
-        left = self.size - start
+        left = self.size - start if size is None else size
         with open(self.path, "rb") as handle:
             handle.seek(start)
             while left:
@@ -265,7 +273,8 @@ class LocalFile(object):
             status = os.fstat(handle.fileno())
         if (status.st_ino, status.st_size, status.st_mtime_ns) != self.stamp:
             raise Changed(self.path)
-        self.sha256 = digest.hexdigest()
+        if start == 0 and size is None:
+            self.sha256 = digest.hexdigest()
 
 
 def below(root, path):
@@ -397,6 +406,8 @@ class Service(object):
                         connection.send(b"0\r\n\r\n")
                 except (BrokenPipeError, ConnectionResetError) as error:
                     broken = error  # a refusal may have come before the body was through
+                finally:
+                    getattr(chunks, "close", bool)()  # what packs them ends with the request
             else:
                 connection.request(method, self.base + path, body=body, headers=headers)
             response = connection.getresponse()
@@ -447,7 +458,7 @@ def refusal(answer, status=REFUSED):
     if "code" not in problem:
         return Stop(status, "the service answered %d" % answer.status)
     lines = [line for line in (problem.get("detail"), problem.get("hint")) if line]
-    return Stop(status, "%s (%s): %s" % (problem.get("title", "refused"), problem["code"], "\n  ".join(lines)))
+    return Stop(status, "%s (%s): %s" % (problem.get("title", "refused"), problem["code"], "\n  ".join(lines)), problem["code"])
 
 
 class Progress(object):
@@ -470,15 +481,16 @@ class Progress(object):
 
     def of(self, what, total, chunks):
         sent, began = 0, time.time()
-        for chunk in chunks:
-            yield chunk
-            sent += len(chunk)
-            now = time.time()
-            if self.shown and now - self.last > 0.1:
-                self.last = now
-                part = min(1.0, sent / float(total or 1))
-                bar = ("#" * int(part * 30)).ljust(30, ".")
-                self.line("%-10s [%s] %3d %%  %s  %s/s" % (what, bar, part * 100, size_text(sent), size_text(sent / max(now - began, 0.001))))
+        with closing(chunks):
+            for chunk in chunks:
+                yield chunk
+                sent += len(chunk)
+                now = time.time()
+                if self.shown and now - self.last > 0.1:
+                    self.last = now
+                    part = min(1.0, sent / float(total or 1))
+                    bar = ("#" * int(part * 30)).ljust(30, ".")
+                    self.line("%-10s [%s] %3d %%  %s  %s/s" % (what, bar, part * 100, size_text(sent), size_text(sent / max(now - began, 0.001))))
 
 
 def size_text(size):
@@ -488,10 +500,13 @@ def size_text(size):
         size /= 1024.0
 
 
+def text_of(name):
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def quoted(name):
     """As browsers write a file name into a form."""
-    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return text.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+    return text_of(name).replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
 
 
 class Part(object):
@@ -501,9 +516,15 @@ class Part(object):
         self.field, self.size, self.chunks, self.filename = field, size, chunks, filename
 
 
+def iter_of(chunks):
+    """A generator, as files have: to be closed when a request ends early, so that nothing goes on for it."""
+    for chunk in chunks:
+        yield chunk
+
+
 def text_part(field, text):
     data = text.encode("utf-8")
-    return Part(field, len(data), lambda: [data])
+    return Part(field, len(data), lambda: iter_of([data]))
 
 
 def file_part(field, file):
@@ -526,17 +547,21 @@ def form(parts):
     def chunks():
         for head, part in zip(heads, parts):
             yield head
-            for chunk in part.chunks():
-                yield chunk
+            with closing(part.chunks()) as chunks:
+                for chunk in chunks:
+                    yield chunk
             yield b"\r\n"
         yield end
 
     return "multipart/form-data; boundary=" + boundary, None if length is None else length + len(end), chunks
 
 
-def gzipped(chunks):
-    """A gzip stream, at the level that costs least."""
-    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+# --- packing on the way ------------------------------------------------------------------------------------------------
+#
+# A packer makes the same bytes of the same file each time: an upload that was cut goes on in the middle of them.
+
+
+def through(packer, chunks):
     for chunk in chunks:
         packed = packer.compress(chunk)
         if packed:
@@ -544,39 +569,132 @@ def gzipped(chunks):
     yield packer.flush()
 
 
-def gzip_is_quicker(file, bytes_per_second):
+class Gzip(object):
+    name = "gzip"
+
+    def pack(self, chunks):
+        return through(zlib.compressobj(1, zlib.DEFLATED, 31), chunks)
+
+
+class ZstdModule(object):
+    """Of Python 3.14 and newer."""
+
+    name = "zstd"
+
+    def __init__(self, module):
+        self.module = module
+
+    def pack(self, chunks):
+        return through(self.module.ZstdCompressor(level=1), chunks)
+
+
+class ZstdCommand(object):
+    name = "zstd"
+
+    def __init__(self, command):
+        self.command = command
+
+    def pack(self, chunks):
+        running = subprocess.Popen([self.command, "-1", "-q", "-c", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        failed = []
+
+        def feed():
+            try:
+                for chunk in chunks:
+                    running.stdin.write(chunk)
+                running.stdin.close()
+            except BrokenPipeError:
+                pass  # its exit code tells
+            except BaseException as error:
+                failed.append(error)
+                running.kill()
+
+        feeder = threading.Thread(target=feed, daemon=True)
+        feeder.start()
+        try:
+            while True:
+                packed = running.stdout.read(CHUNK)
+                if not packed:
+                    break
+                yield packed
+            feeder.join()
+            if failed:
+                raise failed[0]
+            if running.wait() != 0:
+                raise Stop(USAGE, "%s ended with %d; --pack gzip does without it" % (self.command, running.returncode))
+        finally:
+            running.kill()
+            feeder.join()
+            for pipe in (running.stdin, running.stdout):
+                try:
+                    pipe.close()
+                except OSError:
+                    pass
+            running.wait()
+
+
+def packer_of(name):
+    """``auto`` and ``zstd``: zstd where this Python or this machine has it. None for ``never``."""
+    if name == "never":
+        return None
+    if name != "gzip":
+        try:
+            from compression import zstd
+            return ZstdModule(zstd)
+        except ImportError:
+            command = shutil.which("zstd")
+        if command is not None:
+            return ZstdCommand(command)
+        if name == "zstd":
+            raise Stop(USAGE, "there is no zstd command here, and this Python is older than 3.14")
+    return Gzip()
+
+
+def packing_is_quicker(packer, file, bytes_per_second):
     """Packs pieces of the file for a moment and reckons: the link's time alone, or packing and sending side by side."""
-    if file.size < 8 << 20:
+    if file.size < SMALL:
         return False
-    raw = packed = 0
-    began = time.time()
+    pieces = []
     with open(file.path, "rb") as handle:
         for piece in range(8):
             handle.seek(file.size * piece // 8)
-            data = handle.read(1 << 19)
-            raw += len(data)
-            packed += len(zlib.compress(data, 1))
+            pieces.append(handle.read(1 << 19))
+    raw = sum(map(len, pieces)) or 1
+    began = time.time()
+    packed = sum(map(len, packer.pack(pieces)))
     speed = raw / max(time.time() - began, 1e-6)
     plain = file.size / bytes_per_second
-    return max(file.size / speed, file.size * packed / float(raw or 1) / bytes_per_second) < plain * 0.9
+    return max(file.size / speed, file.size * packed / float(raw) / bytes_per_second) < plain * 0.9
 
 
 # --- one core ----------------------------------------------------------------------------------------------------------
 
 
 def missing_of(service, build_ids, kinds):
-    """Those of the build-ids that the service lacks; all of them where the token may not ask."""
+    """Those of the build-ids that the service lacks."""
     missing = []
     for at in range(0, len(build_ids), 5000):
         asked = {"build_ids": build_ids[at:at + 5000], "kinds": kinds}
-        answer = service.ask("POST", "/v1/binaries/missing", JSON, json.dumps(asked).encode("ascii"), accept=(403, 422))
-        if answer.status == 422:  # an older service does not tell kinds apart
-            del asked["kinds"]
-            answer = service.ask("POST", "/v1/binaries/missing", JSON, json.dumps(asked).encode("ascii"), accept=(403,))
-        missing += asked["build_ids"] if answer.status == 403 else answer.json()["missing"]
+        missing += service.ask("POST", "/v1/binaries/missing", JSON, json.dumps(asked).encode("ascii")).json()["missing"]
     return missing
 
 
+def missing_nameless(service, files):
+    """Those of the files without a build-id that the service lacks: it knows them by path and digest."""
+    missing = []
+    for at in range(0, len(files), 1000):
+        part = {}
+        for file in files[at:at + 1000]:
+            for _ in file.chunks():
+                pass
+            part[text_of(file.name), file.sha256] = file
+        asked = {"build_ids": [], "files": [{"path": path, "sha256": sha256} for path, sha256 in part]}
+        told = service.ask("POST", "/v1/binaries/missing", JSON, json.dumps(asked).encode("ascii")).json()["missing_files"]
+        missing += [part[each["path"], each["sha256"]] for each in told]
+    return missing
+
+
+TUS = {"Tus-Resumable": "1.0.0"}
 JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 RAN = ["executable", "shared_library"]
 
@@ -593,24 +711,32 @@ def batches(files):
         yield batch
 
 
+class Counted(object):
+    """A stream that knows its length and digest once it was read."""
+
+    def __init__(self, chunks):
+        self.chunks, self.size, self.digest = chunks, 0, hashlib.sha256()
+
+    def after(self, offset):
+        with closing(self.chunks):
+            for chunk in self.chunks:
+                start = self.size
+                self.size += len(chunk)
+                self.digest.update(chunk)
+                if self.size > offset:
+                    yield chunk[max(0, offset - start):]
+
+
 class Submission(object):
     def __init__(self, service, options):
         self.service, self.options = service, options
         self.progress = Progress(sys.stderr.isatty() and not options.quiet)
-        self.rate = None  # bytes a second, once something was sent
-        self.limits = None
+        self.rate = 1e12 if service.local else None  # bytes a second, once something was sent
 
     def say(self, text):
         if not self.options.quiet:
             self.progress.done()
             sys.stderr.write(text + "\n")
-
-    def takes(self, what):
-        """Whether the service's limits tell of something; nothing is known when the token may not read them."""
-        if self.limits is None:
-            answer = self.service.ask("GET", "/v1/limits", accept=(403, 404))
-            self.limits = answer.json() if answer.status == 200 else {}
-        return what in self.limits
 
     def send(self, what, path, parts, headers=None):
         """A form, made anew for each try; a file that changed is looked at again, twice."""
@@ -647,21 +773,21 @@ class Submission(object):
             self.sending = [file.path for file in batch]
             self.send("binaries", "/v1/binaries", lambda: [file_part("binary", LocalFile(file.path, file.name)) for file in batch])
 
-    def core_parts(self, core, packed, nameless, state):
+    def core_parts(self, core, packer, state):
         state["file"] = core
 
         def body():
             # Made anew for each try: what a try that was cut has sent must not count.
             digest = state["digest"] = hashlib.sha256()
-            for chunk in gzipped(core.chunks()) if packed else core.chunks():
-                digest.update(chunk)
-                yield chunk
+            with closing(core.chunks() if packer is None else packer.pack(core.chunks())) as chunks:
+                for chunk in chunks:
+                    digest.update(chunk)
+                    yield chunk
 
-        name = os.path.basename(self.options.name or core.path)
-        parts = [Part("core", None if packed else core.size, body, name)]
-        if self.takes("core_inflate_ratio"):  # such a service also verifies digests
-            parts.append(Part("sha256", 64, lambda: [state["digest"].hexdigest().encode("ascii")]))
-        parts += [file_part("binary", LocalFile(file.path, file.name)) for file in nameless]
+        parts = [
+            Part("core", core.size if packer is None else None, body, self.name_of(core)),
+            Part("sha256", 64, lambda: iter_of([state["digest"].hexdigest().encode("ascii")])),
+        ]
         parts += [file_part("attachment", LocalFile(path, os.path.basename(path))) for path in self.options.attach]
         if self.options.labels:
             parts.append(text_part("labels", json.dumps(self.options.labels)))
@@ -669,78 +795,148 @@ class Submission(object):
             parts.append(text_part("options", self.options.options))
         return parts
 
-    def send_core(self, path, nameless):
+    def name_of(self, core):
+        return os.path.basename(self.options.name or core.path)
+
+    def send_core(self, path):
         core = LocalFile(path)
         with open(path, "rb") as handle:
             is_packed = any(handle.read(6).startswith(magic) for magic, _ in PACKED)
-        packed = False
-        if self.options.gzip != "never" and not is_packed and self.takes("core_inflate_ratio"):
-            rate = self.rate or (1 << 40 if self.service.local else 12.5e6)
-            packed = self.options.gzip == "always" or gzip_is_quicker(core, rate)
-        self.say("sending the core, %s%s" % (size_text(core.size), ", packed by gzip" if packed else ""))
+        packer = None if is_packed else packer_of(self.options.pack)
         self.sending = [path]
-        resumable = not packed and not nameless and not self.options.attach and core.size >= self.options.resume_from
-        if resumable and self.takes("unfinished_uploads"):
-            return self.send_resumable(path)
+        upload = None
+        if packer is not None and self.options.pack == "auto":
+            if self.rate is None and core.size >= SMALL and not self.options.attach:
+                upload = self.measure(core)
+            if not packing_is_quicker(packer, core, self.rate or 12.5e6):
+                packer = None
+        self.say("sending the core, %s%s" % (size_text(core.size), "" if packer is None else ", packed by %s" % packer.name))
+        resume_from = self.options.resume_from or (sys.maxsize if self.service.local else SMALL)
+        if not self.options.attach and (upload is not None or core.size >= resume_from):
+            return self.send_resumable(path, is_packed, packer, upload)
         state = {}
         key = uuid.uuid4().hex
-        job = self.send("core", "/v1/jobs", lambda: self.core_parts(LocalFile(path), packed, nameless, state), {"Idempotency-Key": key})
-        sent = state["file"].sha256
-        if sent is not None and not packed and not is_packed and job["core"]["sha256"] not in (sent, state["digest"].hexdigest()):
-            raise Stop(CHANGED, "%s arrived as other bytes than were sent (job %s)" % (path, job["id"]))
+        job = self.send("core", "/v1/jobs", lambda: self.core_parts(LocalFile(path), packer, state), {"Idempotency-Key": key})
+        return self.verified(state["file"], is_packed, job)
+
+    def verified(self, core, is_packed, job):
+        """The service knows the digest of the core itself. (Nothing was read when it knew the key already.)"""
+        if core.sha256 is not None and not is_packed and job["core"]["sha256"] != core.sha256:
+            raise Stop(CHANGED, "%s arrived as other bytes than were sent (job %s)" % (core.path, job["id"]))
         return job
 
-    def send_resumable(self, path):
-        """By the tus protocol: after a drop the service tells how far it came, and the rest is sent."""
-        tus = {"Tus-Resumable": "1.0.0"}
-        core = LocalFile(path)
-        told = {"filename": os.path.basename(self.options.name or path)}
+    # By the tus protocol: after a drop the service tells how far it came, and the rest is sent.
+
+    def begin(self, core, length):
+        told = {"filename": self.name_of(core)}
         if self.options.labels:
             told["labels"] = json.dumps(self.options.labels)
         if self.options.options:
             told["options"] = self.options.options
         metadata = ",".join("%s %s" % (name, base64.b64encode(os.fsencode(value)).decode("ascii")) for name, value in told.items())
-        made = self.service.ask("POST", "/v1/uploads", dict(tus, **{"Upload-Length": str(core.size), "Upload-Metadata": metadata, "Content-Length": "0"}))
+        size = {"Upload-Defer-Length": "1"} if length is None else {"Upload-Length": str(length)}
+        made = self.service.ask("POST", "/v1/uploads", dict(TUS, **dict(size, **{"Upload-Metadata": metadata, "Content-Length": "0"})))
         place = urlsplit(made.headers["Location"]).path
-        if self.service.base and place.startswith(self.service.base):
-            place = place[len(self.service.base):]
-        offset, left = 0, self.options.retries
+        return place[len(self.service.base):] if self.service.base and place.startswith(self.service.base) else place
+
+    def patch(self, place, offset, length, chunks, more=None):
+        headers = dict(TUS, **{"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"})
+        return self.service.ask("PATCH", place, dict(headers, **(more or {})), lambda: (length, chunks), patience=0)
+
+    def give_up(self, place):
         try:
-            while True:
-                headers = dict(tus, **{"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"})
-                self.service.close()
-                rest = self.progress.of("core", core.size - offset, core.chunks(offset))
-                try:
-                    answer = self.service.ask("PATCH", place, headers, lambda: (core.size - offset, rest), patience=0)
-                except Stop as stop:
-                    if stop.status != UNREACHABLE or left == 0:
-                        raise
-                    left -= 1
-                    self.say("%s; the rest again" % stop)
-                    time.sleep(1 + random.random())
-                    answer = self.service.ask("HEAD", place, tus)
-                    offset = int(answer.headers.get("Upload-Offset", offset))
-                job = answer.headers.get("Inquest-Job-Id")
-                if job:
-                    return self.service.ask("GET", "/v1/jobs/" + job).json()
-        except Changed as error:
-            raise Stop(CHANGED, "%s changes while it is sent" % error)
-        finally:
-            self.progress.done()
+            self.service.ask("DELETE", place, TUS, accept=(404, 410, 423), patience=0)
+        except Stop:
+            pass  # it expires
+
+    def measure(self, core):
+        """Sends the core's beginning for a moment, to learn how fast the link is; where the upload is that this began."""
+        place, offset = self.begin(core, core.size), 0
+        try:
+            for size in (1 << 18, 1 << 20, 4 << 20, 16 << 20):
+                size = min(size, core.size - offset - 1)  # the last byte would make a job of it
+                began = time.time()
+                self.patch(place, offset, size, core.chunks(offset, size))
+                took = max(time.time() - began, 1e-6)
+                offset, self.rate = offset + size, size / took
+                if took > 0.3:
+                    break
+        except Changed:
+            self.give_up(place)
+            return None
+        except Stop as stop:
+            if stop.status != UNREACHABLE:
+                raise
+        return place
+
+    def send_resumable(self, path, is_packed, packer, place):
+        for left in (2, 1, 0):
+            core = LocalFile(path)
+            if packer is not None and place is not None:
+                self.give_up(place)  # what was measured with
+                place = None
+            if place is None:
+                place = self.begin(core, core.size if packer is None else None)
+            try:
+                return self.verified(core, is_packed, self.send_rest(place, core, packer))
+            except Changed as error:
+                self.give_up(place)
+                place = None
+                if left == 0:
+                    raise Stop(CHANGED, "%s changes while it is sent" % error)
+                self.say("%s changed while it was sent; again" % error)
+                time.sleep(1)
+            finally:
+                self.progress.done()
+        raise AssertionError
+
+    def send_rest(self, place, core, packer):
+        """The file is read from its start each time, to know its digest; what the service has is left out."""
+        left, offset = self.options.retries, None
+        while True:
+            try:
+                if offset is None:
+                    answer = self.service.ask("HEAD", place, TUS)
+                    offset = int(answer.headers["Upload-Offset"])
+                if not answer.headers.get("Inquest-Job-Id"):
+                    self.service.close()
+                    raw = self.progress.of("core", core.size, core.chunks())
+                    all_of_it = Counted(raw if packer is None else packer.pack(raw))
+                    answer = self.patch(place, offset, None if packer is not None else core.size - offset, all_of_it.after(offset))
+                    if packer is not None:
+                        digest = base64.b64encode(all_of_it.digest.digest()).decode("ascii")
+                        more = {"Upload-Length": str(all_of_it.size), "Repr-Digest": "sha-256=:%s:" % digest}
+                        answer = self.patch(place, all_of_it.size, 0, (), more)
+                if core.sha256 is None:  # the last answer was missed
+                    for _ in core.chunks():
+                        pass
+                return self.service.ask("GET", "/v1/jobs/" + answer.headers["Inquest-Job-Id"]).json()
+            except Stop as stop:
+                passing = stop.status == UNREACHABLE or stop.code in ("upload_offset_conflict", "upload_locked")
+                if not passing or left == 0:
+                    raise
+                left -= 1
+                self.say("%s; the rest again" % stop)
+                time.sleep(1 + random.random())
+                came = int(self.service.ask("HEAD", place, TUS).headers["Upload-Offset"])
+                if offset is not None and came > offset:
+                    left = self.options.retries
+                offset = None
 
     def run(self, path, modules="read"):
         """Exit code 0, or Stop."""
         modules = read_core(path) if modules == "read" else modules
-        nameless = []
         if modules and not self.options.no_binaries:
             by_id, debug, nameless, notes = choose(modules, self.options.root, not self.options.no_debug)
             for note in notes:
                 self.say(note)
             wanted = missing_of(self.service, list(by_id), RAN) if by_id else []
             explained = missing_of(self.service, list(debug), ["debug"]) if debug else []
-            self.say("%d files were mapped, %d of them are known there" % (len(by_id) + len(nameless), len(by_id) - len(wanted)))
-            self.send_binaries([by_id[each] for each in wanted] + [debug[each] for each in explained])
-        job = self.send_core(path, nameless)
+            unknown = missing_nameless(self.service, nameless)
+            known = len(by_id) - len(wanted) + len(nameless) - len(unknown)
+            self.say("%d files were mapped, %d of them are known there" % (len(by_id) + len(nameless), known))
+            self.send_binaries([by_id[each] for each in wanted] + [debug[each] for each in explained] + unknown)
+        job = self.send_core(path)
         return self.finish(job)
 
     def finish(self, job):
@@ -1172,8 +1368,8 @@ def parser():
     add("--root", default="/", help="where the crashed machine's files are found")
     add("--no-binaries", action="store_true", help="send the core alone")
     add("--no-debug", action="store_true", help="leave separate debug files out")
-    add("--gzip", choices=("auto", "always", "never"), default="auto", help="pack the core on the way (auto: when that is quicker)")
-    add("--resume-from", type=size_option, default=64 << 20, metavar="SIZE", help="cores of this size and more are sent so that a drop costs only the rest")
+    add("--pack", choices=("auto", "zstd", "gzip", "never"), default="auto", help="the core on its way (auto: by the better one, when that is quicker)")
+    add("--resume-from", type=size_option, metavar="SIZE", help="cores of this size and more are sent so that a drop costs only the rest (8M; on this machine: none)")
     add("--no-wait", action="store_true", help="print the job's address and go")
     add("--max-wait", type=int, default=900, metavar="SECONDS", help="for the analysis")
     add("--json", action="store_true", help="print {job, report}, one line a core")

@@ -1,21 +1,25 @@
 /** `curl -s …/submit.py | python3 - CORE` against the whole service, with this machine's Python and those that INQUEST_TEST_PYTHONS names. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { connect, createServer, type Server } from "node:net";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Caller, Scope } from "../../services/api/auth/caller.ts";
 import type { Job } from "../../services/contract/job.ts";
+import { openApiUnderTest } from "../api/support/api-under-test.ts";
 import { type Core, type Interpreter, makeCore, programsFolder } from "../corpus/make-core.ts";
 import { defaultInterpreters, interpretersFrom } from "../matrix/interpreters.ts";
+import { startDroppingRelay } from "../support/dropping-relay.ts";
 import { type Stack, startStack } from "../support/stack.ts";
 
 const [own] = await defaultInterpreters(process.env["PATH"] ?? "");
 if (own === undefined) throw new Error("no python3 is installed");
 const named = (process.env["INQUEST_TEST_PYTHONS"] ?? "").split(/[\s,:]+/).filter((path) => path.startsWith("/"));
 const others = named.length === 0 ? [] : await interpretersFrom({ paths: named, pyenvRoot: null, roots: [], path: "" });
+const old = others.filter(({ version: [major, minor] }) => major < 3 || (major === 3 && minor < 6));
 const runners: readonly Interpreter[] = [own, ...others.filter(({ path, version: [major, minor] }) => path !== own.path && major === 3 && minor >= 6)];
 
 interface Run {
@@ -106,37 +110,73 @@ describe("the script", () => {
     expect(nobody).toMatchObject({ status: 4, stderr: expect.stringContaining("cannot be reached") });
   });
 
-  it("sends again when the link drops in the middle, and makes one job of it", async () => {
-    const target = new URL(stack.url);
-    let drops = 2;
-    const relay: Server = createServer((near) => {
-      const far = connect(Number(target.port), target.hostname);
-      let seen = 0;
-      near.on("error", () => undefined).on("close", () => far.destroy());
-      far.on("error", () => undefined).on("close", () => near.destroy());
-      near.on("data", (chunk: Buffer) => {
-        seen += chunk.length;
-        if (seen > 1_000_000 && drops > 0) {
-          drops -= 1;
-          near.destroy();
-        }
-      });
-      near.pipe(far).pipe(near);
-    }).listen(0, "127.0.0.1");
-    await once(relay, "listening");
-    try {
-      const address = relay.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      const before = (await jobs()).length;
-      const { status, stderr } = await send(own.path, ["--url", `http://127.0.0.1:${port}`, core.path]);
-      expect(stderr).toContain("again in");
-      expect(status, stderr).toBe(0);
-      expect(drops).toBe(0);
-      expect((await jobs()).length).toBe(before + 1);
-    } finally {
-      relay.close();
-    }
+  it.each([
+    ["as a form", ["--resume-from", "1T"], 1_000_000],
+    ["resumable", ["--resume-from", "1M", "--pack", "never"], 1_500_000],
+    ["resumable, packed by gzip on the way", ["--resume-from", "1M", "--pack", "gzip"], 150_000],
+    ["resumable, packed by zstd on the way", ["--resume-from", "1M", "--pack", "zstd"], 150_000],
+  ] as const)("goes on when the link drops in the middle (%s), and makes one job of it", async (_how, words, after) => {
+    await using relay = await startDroppingRelay(stack.url, { after, drops: 2 });
+    const before = (await jobs()).length;
+    const { status, stdout, stderr } = await send(own.path, ["--url", relay.url, "--json", "--no-wait", ...words, core.path]);
+    expect(stderr).toMatch(/again/);
+    expect(status, stderr).toBe(0);
+    expect(relay.dropped).toBe(2);
+    expect((await jobs()).length).toBe(before + 1);
+    const sha256 = createHash("sha256")
+      .update(await readFile(core.path))
+      .digest("hex");
+    expect(JSON.parse(stdout).job.core).toMatchObject({ sha256, filename: basename(core.path) });
+    expect((await readdir(join(stack.dataDir, "uploads")).catch(() => [])).filter((name) => name.endsWith(".part"))).toEqual([]);
   });
+
+  it("measures a link that it does not know, and packs for one that is slow", async () => {
+    // A link of 8 MB/s to another machine.
+    const line = `import runpy, sys, time
+module = runpy.run_path(sys.argv[1])
+Service, send = module["Service"], module["Service"].once
+def slowly(self, method, path, headers, body):
+    if method == "PATCH":
+        time.sleep(body[0] / 8e6 if body[0] else 0)
+    return send(self, method, path, headers, body)
+Service.once = slowly
+Service.local = False
+options = module["parser"]().parse_args(sys.argv[2:])
+options.labels = {}
+sys.exit(module["Submission"](Service(options.url, None, 0), options).run(options.cores[0]))
+`;
+    const path = join(folder, "slow-submit.py");
+    await writeFile(path, script);
+    const large = join(folder, "core.large");
+    const bytes = await readFile(core.path);
+    await writeFile(large, Buffer.concat([bytes, Buffer.alloc(Math.max(0, (12 << 20) - bytes.length), "text ")]));
+    const words = ["--url", stack.url, "--no-wait", "--json", "--no-binaries", large];
+    const { stdout, stderr } = await ended(spawn(own.path, ["-c", line, path, ...words]));
+    expect(stderr).toMatch(/packed by (?:zstd|gzip)/);
+    expect(JSON.parse(stdout).job.core.sha256).toBe(
+      createHash("sha256")
+        .update(await readFile(large))
+        .digest("hex"),
+    );
+  });
+
+  it("does not send twice with a token that may only submit", async () => {
+    const caller: Caller = { project: "default", scopes: new Set<Scope>(["submit"]) };
+    await using api = await openApiUnderTest({ parts: { authenticate: () => caller } });
+    const url = await api.listen();
+    const first = await send(own.path, ["--url", url, core.path]);
+    expect(first).toMatchObject({ status: 0, stderr: expect.stringContaining("may submit but not read") });
+    expect(first.stderr).toMatch(/sending \d+ file/);
+    const again = await send(own.path, ["--url", url, second.path]);
+    expect(again.stderr).not.toMatch(/sending \d+ file/);
+    expect(again.status).toBe(0);
+  });
+
+  for (const runner of old) {
+    it(`says on Python ${runner.version.join(".")} what it needs`, async () => {
+      expect(await send(runner.path, [core.path])).toMatchObject({ status: 1, stderr: expect.stringMatching(/^inquest: this needs Python 3\.6 .*\n$/) });
+    });
+  }
 
   it("notices a core that changes while it is sent", async () => {
     const growing = join(folder, "core.growing");
