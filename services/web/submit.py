@@ -29,6 +29,7 @@ import fcntl
 import fnmatch
 import hashlib
 import http.client
+import importlib
 import json
 import os
 import random
@@ -596,13 +597,15 @@ class ZstdCommand(object):
 
     def pack(self, chunks):
         running = subprocess.Popen([self.command, "-1", "-q", "-c", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        source, packed = running.stdin, running.stdout
+        assert source is not None and packed is not None
         failed = []
 
         def feed():
             try:
                 for chunk in chunks:
-                    running.stdin.write(chunk)
-                running.stdin.close()
+                    source.write(chunk)
+                source.close()
             except BrokenPipeError:
                 pass  # its exit code tells
             except BaseException as error:
@@ -613,10 +616,10 @@ class ZstdCommand(object):
         feeder.start()
         try:
             while True:
-                packed = running.stdout.read(CHUNK)
-                if not packed:
+                chunk = packed.read(CHUNK)
+                if not chunk:
                     break
-                yield packed
+                yield chunk
             feeder.join()
             if failed:
                 raise failed[0]
@@ -625,7 +628,7 @@ class ZstdCommand(object):
         finally:
             running.kill()
             feeder.join()
-            for pipe in (running.stdin, running.stdout):
+            for pipe in (source, packed):
                 try:
                     pipe.close()
                 except OSError:
@@ -639,8 +642,7 @@ def packer_of(name):
         return None
     if name != "gzip":
         try:
-            from compression import zstd
-            return ZstdModule(zstd)
+            return ZstdModule(importlib.import_module("compression.zstd"))
         except ImportError:
             command = shutil.which("zstd")
         if command is not None:
@@ -821,7 +823,8 @@ class Submission(object):
 
     def verified(self, core, is_packed, job):
         """The service knows the digest of the core itself. (Nothing was read when it knew the key already.)"""
-        if core.sha256 is not None and not is_packed and job["core"]["sha256"] != core.sha256:
+        arrived = job["core"]["sha256"]  # not told to a token that may only submit
+        if None not in (arrived, core.sha256) and not is_packed and arrived != core.sha256:
             raise Stop(CHANGED, "%s arrived as other bytes than were sent (job %s)" % (core.path, job["id"]))
         return job
 
@@ -892,12 +895,13 @@ class Submission(object):
 
     def send_rest(self, place, core, packer):
         """The file is read from its start each time, to know its digest; what the service has is left out."""
-        left, offset = self.options.retries, None
+        left, came = self.options.retries, 0
         while True:
             try:
-                if offset is None:
-                    answer = self.service.ask("HEAD", place, TUS)
-                    offset = int(answer.headers["Upload-Offset"])
+                answer = self.service.ask("HEAD", place, TUS)
+                offset = int(answer.headers["Upload-Offset"])
+                if offset > came:
+                    left, came = self.options.retries, offset
                 if not answer.headers.get("Inquest-Job-Id"):
                     self.service.close()
                     raw = self.progress.of("core", core.size, core.chunks())
@@ -910,7 +914,9 @@ class Submission(object):
                 if core.sha256 is None:  # the last answer was missed
                     for _ in core.chunks():
                         pass
-                return self.service.ask("GET", "/v1/jobs/" + answer.headers["Inquest-Job-Id"]).json()
+                job = answer.headers["Inquest-Job-Id"]
+                told = self.service.ask("GET", "/v1/jobs/" + job, accept=(403,))
+                return {"id": job, "status": "queued", "core": {"sha256": None}} if told.status == 403 else told.json()
             except Stop as stop:
                 passing = stop.status == UNREACHABLE or stop.code in ("upload_offset_conflict", "upload_locked")
                 if not passing or left == 0:
@@ -918,10 +924,6 @@ class Submission(object):
                 left -= 1
                 self.say("%s; the rest again" % stop)
                 time.sleep(1 + random.random())
-                came = int(self.service.ask("HEAD", place, TUS).headers["Upload-Offset"])
-                if offset is not None and came > offset:
-                    left = self.options.retries
-                offset = None
 
     def run(self, path, modules="read"):
         """Exit code 0, or Stop."""

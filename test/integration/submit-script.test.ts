@@ -170,6 +170,10 @@ sys.exit(module["Submission"](Service(options.url, None, 0), options).run(option
     const again = await send(own.path, ["--url", url, second.path]);
     expect(again.stderr).not.toMatch(/sending \d+ file/);
     expect(again.status).toBe(0);
+    expect(await send(own.path, ["--url", url, "--resume-from", "1M", second.path])).toMatchObject({
+      status: 0,
+      stderr: expect.not.stringContaining("sending 1 file"),
+    });
   });
 
   for (const runner of old) {
