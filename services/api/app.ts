@@ -30,6 +30,7 @@ import { jobEventsRoute } from "./routes/job-events.ts";
 import { jobExportRoute } from "./routes/job-export.ts";
 import { jobListRoute } from "./routes/job-list.ts";
 import { jobReportRoute } from "./routes/job-report.ts";
+import { jobStatsRoute } from "./routes/job-stats.ts";
 import { metricsRoute } from "./routes/metrics.ts";
 import { operationsRoutes } from "./routes/operations.ts";
 import { problemsRoutes } from "./routes/problems.ts";
@@ -99,6 +100,7 @@ export async function buildApp(dependencies: Dependencies): Promise<App> {
   await app.register(scoped((scope) => jobChangesRoutes(scope, dependencies)));
   jobListRoute(app, dependencies);
   jobExportRoute(app, dependencies, closing);
+  jobStatsRoute(app, dependencies);
   await app.register(scoped((scope) => binaryUploadRoutes(scope, dependencies, metrics)));
   binaryRoutes(app, dependencies);
   debuginfodRoutes(app, dependencies);

@@ -3,6 +3,7 @@ import type { Logger } from "../log/logger.ts";
 import { sweepBlobs } from "../storage/blob-trash.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 import type { Database } from "../storage/database.ts";
+import { indexEarlier } from "../storage/search/index-earlier.ts";
 import type { JobStore } from "../storage/job-store.ts";
 
 export interface HousekeepingParts {
@@ -16,8 +17,11 @@ export interface HousekeepingParts {
 
 /** Rounds from now until disposed; a round that fails is logged, and the next one comes all the same. */
 export function startHousekeeping({ database, jobs, blobs, uploads, log, everyMilliseconds = 10 * 60_000 }: HousekeepingParts): AsyncDisposable {
+  const stop = new AbortController();
   async function round(): Promise<void> {
     try {
+      const indexed = await indexEarlier(database, stop.signal);
+      if (indexed > 0) log.info({ jobs: indexed }, "earlier_jobs_indexed");
       const expired = await jobs.expire(new Date());
       const removed = await sweepBlobs(database, blobs);
       const abandoned = await uploads.deleteExpired();
@@ -33,6 +37,7 @@ export function startHousekeeping({ database, jobs, blobs, uploads, log, everyMi
   return {
     [Symbol.asyncDispose]: async () => {
       clearInterval(timer);
+      stop.abort();
       await current;
     },
   };

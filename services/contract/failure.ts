@@ -29,6 +29,7 @@ export const failures = {
   method_not_allowed: row("request", 405, false, "Method not allowed", "See GET /openapi.json for the methods of this path."),
   not_acceptable: row("request", 406, false, "Not acceptable", "Ask for application/json or text/plain."),
   invalid_parameter: row("request", 422, false, "Invalid parameter", "Correct the named parameter; GET /openapi.json gives its form."),
+  invalid_cursor: row("request", 422, false, "The cursor is broken", "Use `next_cursor` of the page before as it is, or leave it out to begin anew."),
   invalid_body: row("request", 422, false, "Invalid body", "Correct the named field; GET /openapi.json gives its form."),
   malformed_json: row("request", 400, false, "Malformed JSON", "Send a JSON document in UTF-8."),
   bad_request: row("request", 400, false, "Bad request", "Correct the request as the detail says."),

@@ -1,45 +1,36 @@
-/**
- * How many jobs of each signature the filters leave.
- *
- * One filter that is counted anyway (executable, a full Python version, a label) is answered from those counts, whatever the
- * number of jobs; everything else counts jobs, driven by the index of one filter.
- */
+/** How many jobs of each group the filters leave: the columns of the search index are counted, then signatures are led to their groups. */
 import type { Database } from "./database.ts";
-import { countQuery, withGroup } from "./job-search.ts";
 import type { JobFilters } from "./job-store.ts";
-import { labelKind } from "./search-terms.ts";
-import { baseName, indexable } from "./search-text.ts";
+import { countJobs, wholePlan } from "./search/counting.ts";
+import { termsOfIds } from "./search/dictionary.ts";
 
-interface OneFacet {
-  readonly kind: string;
-  readonly value: string;
+const fewSignatures = 500;
+
+/** To which group a signature belongs; of these, or of all when they are many. */
+export async function groupsOfSignatures(database: Database, projectId: string, signatures: readonly string[]): Promise<Map<string, string>> {
+  let query = database.query.selectFrom("signatures").select(["hash", "group_hash"]).where("project_id", "=", projectId);
+  if (signatures.length <= fewSignatures) query = query.where("hash", "in", signatures);
+  return new Map((await query.execute()).map(({ hash, group_hash }) => [hash, group_hash]));
 }
 
-/** The filter as one facet; null when there are others, or when it is none. */
-function asFacet({ executable, pythonVersion, labels, ...others }: JobFilters): OneFacet | null {
-  if (Object.values(others).some((value) => value !== undefined)) return null;
-  const facets: OneFacet[] = Object.entries(labels ?? {}).map(([name, value]) => ({ kind: labelKind(name), value: indexable(value) }));
-  if (executable !== undefined) facets.push({ kind: "executable", value: indexable(baseName(executable)) });
-  if (pythonVersion !== undefined) facets.push({ kind: "python", value: indexable(pythonVersion) });
-  const [first] = facets;
-  if (first === undefined || facets.length > 1) return null;
-  // `3.11` stands for all of its releases, which are counted one by one.
-  return first.kind === "python" && !/^\d+\.\d+\.\d/.test(first.value) ? null : first;
-}
-
-export async function countBySignature(database: Database, projectId: string, filters: JobFilters): Promise<Map<string, number>> {
-  const facet = asFacet(filters);
-  if (facet !== null) {
-    const rows = await database.query
-      .selectFrom("signature_facets")
-      .select(["signature", "count"])
-      .where("project_id", "=", projectId)
-      .where("kind", "=", facet.kind)
-      .where("value", "=", facet.value)
-      .execute();
-    return new Map(rows.map(({ signature, count }) => [signature, count]));
-  }
-  return new Map(
-    (await countQuery(database, projectId, await withGroup(database, projectId, filters)).execute()).map(({ signature, count }) => [signature, Number(count)]),
+export async function countByGroup(database: Database, projectId: string, filters: JobFilters): Promise<Map<string, number>> {
+  const plan = await wholePlan(database, projectId, filters);
+  const { combinations } = await countJobs(database, projectId, plan, { fields: ["signature"], many: null, spanOf: null });
+  const counted = combinations.flatMap(({ key: [term = 0], count }) => (term === 0 ? [] : [{ term, count }]));
+  if (counted.length === 0) return new Map();
+  const terms = await termsOfIds(
+    database.query,
+    counted.map(({ term }) => term),
   );
+  const groups = await groupsOfSignatures(
+    database,
+    projectId,
+    [...terms.values()].map(({ value }) => value),
+  );
+  const byGroup = new Map<string, number>();
+  for (const { term, count } of counted) {
+    const group = groups.get(terms.get(term)?.value ?? "");
+    if (group !== undefined) byGroup.set(group, (byGroup.get(group) ?? 0) + count);
+  }
+  return byGroup;
 }

@@ -3,7 +3,7 @@ import { type CompiledQuery, sql } from "kysely";
 import { Failure } from "../contract/failure.ts";
 import type { GroupStatus } from "../contract/group.ts";
 import type { Database } from "./database.ts";
-import { countBySignature } from "./group-filter.ts";
+import { countByGroup } from "./group-filter.ts";
 import type { JobFilters } from "./job-store.ts";
 import type { GroupTable } from "./schema.ts";
 
@@ -43,6 +43,9 @@ interface Place {
 const trendDays = 14;
 const dayMilliseconds = 86_400_000;
 
+const compare = (one: Place, other: Place) =>
+  one.value === other.value ? (one.hash < other.hash ? 1 : one.hash > other.hash ? -1 : 0) : one.value < other.value ? 1 : -1;
+
 const encode = (sort: GroupSort, { value, hash }: Place): string => Buffer.from(JSON.stringify([2, sort, value, hash])).toString("base64url");
 
 function decode(sort: GroupSort, cursor: string): Place {
@@ -55,7 +58,7 @@ function decode(sort: GroupSort, cursor: string): Place {
   const [form, of, value, hash]: unknown[] = Array.isArray(parts) ? parts : [];
   const fits = sort === "count" ? typeof value === "number" : typeof value === "string";
   if (form !== 2 || of !== sort || !fits || typeof hash !== "string" || (typeof value !== "number" && typeof value !== "string")) {
-    throw new Failure("invalid_parameter", `cursor=${JSON.stringify(cursor.slice(0, 100))} was not given by this service for sort=${sort}.`, {
+    throw new Failure("invalid_cursor", `cursor=${JSON.stringify(cursor.slice(0, 100))} was not given by this service for sort=${sort}.`, {
       hint: "Use the `next_cursor` of the page before as it is, with the same `sort`, or leave it out to begin anew.",
     });
   }
@@ -64,6 +67,9 @@ function decode(sort: GroupSort, cursor: string): Place {
 
 /** Nearly all groups have jobs, so this is no bound to walk an index by. */
 const unindexedCount = sql<number>`groups.count + 0`;
+
+/** The groups are named by their hashes: no other index is to be walked. */
+const unindexed = (column: "status" | "first_seen") => sql<string>`${sql.ref(column)} || ''`;
 
 /** Walks `groups_by_…` from its end; a group that was edited out of the way never hides another. */
 export function groupPage(
@@ -84,33 +90,58 @@ export function groupPage(
 
 const hasFilters = (filters: JobFilters) => Object.values(filters).some((value) => value !== undefined);
 
-/** All groups that the filters leave, with how many of their jobs. */
-async function filtered(
+interface Matching {
+  readonly group: GroupTable;
+  readonly count: number;
+}
+
+const groupsAtOnce = 400;
+
+/** The largest counts first; rows are read for as many groups as the page needs. */
+async function filteredByCount(
   database: Database,
   projectId: string,
-  filters: JobFilters,
+  counts: ReadonlyMap<string, number>,
   page: GroupListQuery,
-): Promise<readonly (GroupTable & { matching: number })[]> {
-  const counts = await countBySignature(database, projectId, filters);
-  if (counts.size === 0) return [];
-  const signatures = await database.query
-    .selectFrom("signatures")
-    .select(["hash", "group_hash"])
-    .where("project_id", "=", projectId)
-    .where(
-      sql<boolean>`hash in (select value from ${database.kind === "postgres" ? sql`json_array_elements_text(${JSON.stringify([...counts.keys()])}::json)` : sql`json_each(${JSON.stringify([...counts.keys()])})`})`,
-    )
-    .execute();
-  const byGroup = new Map<string, number>();
-  for (const { hash, group_hash } of signatures) byGroup.set(group_hash, (byGroup.get(group_hash) ?? 0) + (counts.get(hash) ?? 0));
-  let query = database.query.selectFrom("groups").selectAll().where("project_id", "=", projectId);
-  if (page.status !== null) query = query.where("status", "=", page.status);
-  if (page.newSince !== null) query = query.where("first_seen", ">=", page.newSince);
-  const rows = await query.execute();
-  return rows.flatMap((row) => {
-    const matching = byGroup.get(row.hash);
-    return matching === undefined ? [] : [{ ...row, matching }];
-  });
+  after: Place | null,
+): Promise<Matching[]> {
+  const places = [...counts].map(([hash, count]) => ({ hash, value: count })).toSorted((one, other) => compare(one, other));
+  const rest = after === null ? places : places.filter((place) => compare(place, after) > 0);
+  const found: Matching[] = [];
+  for (let start = 0; start < rest.length && found.length <= page.limit; start += groupsAtOnce) {
+    const hashes = rest.slice(start, start + groupsAtOnce).map(({ hash }) => hash);
+    let query = database.query.selectFrom("groups").selectAll().where("project_id", "=", projectId).where("hash", "in", hashes);
+    if (page.status !== null) query = query.where(unindexed("status"), "=", page.status);
+    if (page.newSince !== null) query = query.where(unindexed("first_seen"), ">=", page.newSince);
+    const rows = new Map((await query.execute()).map((group) => [group.hash, group]));
+    for (const hash of hashes) {
+      const group = rows.get(hash);
+      if (group !== undefined) found.push({ group, count: counts.get(hash) ?? 0 });
+    }
+  }
+  return found.slice(0, page.limit + 1);
+}
+
+/** Walks the groups in their order and keeps those that have such jobs. */
+async function filteredByTime(
+  database: Database,
+  projectId: string,
+  counts: ReadonlyMap<string, number>,
+  page: GroupListQuery,
+  after: Place | null,
+): Promise<Matching[]> {
+  const found: Matching[] = [];
+  for (let from = after; ; ) {
+    const rows = await groupPage(database, projectId, { ...page, limit: groupsAtOnce - 1 }, from).execute();
+    for (const group of rows) {
+      const count = counts.get(group.hash);
+      if (count !== undefined) found.push({ group, count });
+      if (found.length > page.limit) return found;
+    }
+    const last = rows.at(-1);
+    if (rows.length < groupsAtOnce || last === undefined) return found;
+    from = { value: last[page.sort], hash: last.hash };
+  }
 }
 
 async function decorate(
@@ -158,10 +189,7 @@ export async function listGroups(database: Database, projectId: string, filters:
     return { items: await decorate(database, projectId, shown), nextCursor };
   };
   if (!hasFilters(filters)) return cut((await groupPage(database, projectId, page, after).execute()).map((group) => ({ group, count: group.count })));
-  const placeOf = (row: GroupTable & { matching: number }): Place => ({ value: page.sort === "count" ? row.matching : row[page.sort], hash: row.hash });
-  const compare = (one: Place, other: Place) =>
-    one.value === other.value ? (one.hash < other.hash ? 1 : one.hash > other.hash ? -1 : 0) : one.value < other.value ? 1 : -1;
-  const rows = (await filtered(database, projectId, filters, page)).toSorted((one, other) => compare(placeOf(one), placeOf(other)));
-  const rest = after === null ? rows : rows.filter((row) => compare(placeOf(row), after) > 0);
-  return cut(rest.slice(0, page.limit + 1).map(({ matching, ...group }) => ({ group, count: matching })));
+  const counts = await countByGroup(database, projectId, filters);
+  if (counts.size === 0) return { items: [], nextCursor: null };
+  return cut(await (page.sort === "count" ? filteredByCount : filteredByTime)(database, projectId, counts, page, after));
 }

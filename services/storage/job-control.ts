@@ -5,8 +5,10 @@ import type { Database } from "./database.ts";
 import { uncountJob } from "./group-counts.ts";
 import { toJob } from "./job-row.ts";
 import type { JobStore } from "./job-store.ts";
-import { change, unfinishedStatuses } from "./job-transition.ts";
+import { change, changeUnindexed, unfinishedStatuses } from "./job-transition.ts";
 import type { JobTable } from "./schema.ts";
+import { indexJob, unindexJobs } from "./search/index-writer.ts";
+import { termsOfRow } from "./search-terms.ts";
 
 function refuseRequeue(row: JobTable): never {
   if (row.status === "cancelled") throw new Failure("job_cancelled", `The job ${row.id} was cancelled and its core is gone.`);
@@ -28,7 +30,7 @@ export function control(database: Database): Pick<JobStore, "cancel" | "delete" 
           .where("jobs.project_id", "=", projectId)
           .where("jobs.id", "=", id)
           .execute();
-        const row = await change(
+        const row = await changeUnindexed(
           transaction,
           { id, projectId, status: unfinishedStatuses },
           { status: "cancelled", finished_at: new Date().toISOString(), core_blob: null, signature_hash: null, signature_title: null },
@@ -42,6 +44,7 @@ export function control(database: Database): Pick<JobStore, "cancel" | "delete" 
           transaction,
           belongings.flatMap((each) => [each.core_blob, each.blob]),
         );
+        await indexJob(transaction, row, termsOfRow(row));
         return row;
       });
       const row = cancelled ?? (await find(projectId, id));
@@ -55,6 +58,7 @@ export function control(database: Database): Pick<JobStore, "cancel" | "delete" 
         if (row === undefined) return false;
         await uncountJob(transaction, id);
         await discardBlobs(transaction, [row.core_blob, ...attachments.map((each) => each.blob)]);
+        await unindexJobs(transaction, projectId, [id]);
         return true;
       }),
 

@@ -9,8 +9,9 @@ import { appendEvent } from "./job-events.ts";
 import { toJob } from "./job-row.ts";
 import type { JobStore, NewJob } from "./job-store.ts";
 import type { JobTable, Schema } from "./schema.ts";
+import { indexJob } from "./search/index-writer.ts";
 import { baseName, indexable, storable } from "./search-text.ts";
-import { termsOfLabels } from "./search-terms.ts";
+import { termsOfRow } from "./search-terms.ts";
 
 const clean = (text: string | null): string | null => (text === null ? null : storable(text));
 
@@ -48,6 +49,7 @@ function newRow(job: NewJob): JobTable {
     python_version: null,
     signature_hash: null,
     signature_title: null,
+    number: null,
   };
 }
 
@@ -65,13 +67,6 @@ async function addBelongings(transaction: Transaction<Schema>, job: NewJob): Pro
       .values({ job_id: job.id, position, filename: clean(filename), size, sha256, blob })
       .execute();
   }
-  const terms = termsOfLabels(job.labels).map((term) => ({ project_id: job.projectId, job_id: job.id, ...term }));
-  if (terms.length > 0)
-    await transaction
-      .insertInto("job_terms")
-      .values(terms)
-      .onConflict((conflict) => conflict.doNothing())
-      .execute();
   await keepBlobs(transaction, [job.coreBlob, ...job.attachments.map((attachment) => attachment.blob)]);
 }
 
@@ -99,6 +94,7 @@ export function creation(database: Database): Pick<JobStore, "create" | "byIdemp
         if (inserted !== undefined) {
           await addBelongings(transaction, job);
           await appendEvent(transaction, inserted, "status");
+          await indexJob(transaction, inserted, termsOfRow(inserted));
           return { job: toJob(inserted), created: true };
         }
         const earlier = await transaction

@@ -9,7 +9,7 @@ export function decodeCursor(cursor: string): string {
   const text = Buffer.from(cursor, "base64url").toString("latin1");
   const id = text.slice(2);
   if (!text.startsWith("1:") || !uuid.test(id) || encodeCursor(id) !== cursor) {
-    throw new Failure("invalid_parameter", `cursor=${JSON.stringify(cursor.slice(0, 100))} was not given by this service.`, {
+    throw new Failure("invalid_cursor", `cursor=${JSON.stringify(cursor.slice(0, 100))} was not given by this service.`, {
       hint: "Use the `next_cursor` of the page before as it is, or leave it out to begin with the newest.",
     });
   }

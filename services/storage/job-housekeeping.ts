@@ -7,6 +7,7 @@ import { uncountJob } from "./group-counts.ts";
 import type { JobStore, UnfinishedJob } from "./job-store.ts";
 import { changeAlone, endedStatuses } from "./job-transition.ts";
 import type { Schema } from "./schema.ts";
+import { unindexJobs } from "./search/index-writer.ts";
 
 const rowsAtOnce = 200;
 /** Nearly all jobs have ended and few have expired: without this SQLite would walk the index of the status. */
@@ -123,8 +124,14 @@ export function housekeeping(database: Database): Pick<JobStore, "unfinished" | 
             .execute(),
         async (transaction, ids) => {
           await dropUploads(transaction, ids);
-          await transaction.deleteFrom("jobs").where("id", "in", ids).execute();
+          const rows = await transaction.deleteFrom("jobs").where("id", "in", ids).returning(["id", "project_id"]).execute();
           for (const id of ids) await uncountJob(transaction, id);
+          for (const [project, own] of Map.groupBy(rows, (row) => row.project_id))
+            await unindexJobs(
+              transaction,
+              project,
+              own.map(({ id }) => id),
+            );
         },
       );
       return { cores, reports, jobs };

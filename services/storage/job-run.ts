@@ -1,32 +1,18 @@
 /** The worker's changes of a job. Each is bound to the run that it belongs to: a worker that lost its job writes nothing any more. */
-import { type Transaction, expressionBuilder } from "kysely";
-import type { Report } from "../contract/report.ts";
+import { expressionBuilder } from "kysely";
 import type { Database } from "./database.ts";
 import { countJob } from "./group-counts.ts";
 import { appendEvent } from "./job-events.ts";
 import { toStoredJob } from "./job-row.ts";
 import type { JobStore } from "./job-store.ts";
-import { change, changeAlone } from "./job-transition.ts";
+import { changeAlone, changeUnindexed } from "./job-transition.ts";
 import { encodeReport } from "./report-store.ts";
-import type { JobTable, Schema } from "./schema.ts";
-import { columnsOfReport, termsOfReport } from "./search-terms.ts";
+import type { Schema } from "./schema.ts";
+import { indexJob } from "./search/index-writer.ts";
+import { columnsOfReport, termsOfReport, termsOfRow } from "./search-terms.ts";
 
 const now = (): string => new Date().toISOString();
-const rowsAtOnce = 500;
 const column = expressionBuilder<Schema, "jobs">();
-
-/** The labels' terms stay, those of an earlier report go. */
-async function replaceTerms(transaction: Transaction<Schema>, row: JobTable, report: Report): Promise<void> {
-  await transaction.deleteFrom("job_terms").where("job_id", "=", row.id).where("kind", "not like", "label.%").execute();
-  const terms = termsOfReport(report).map((term) => ({ project_id: row.project_id, job_id: row.id, ...term }));
-  for (let start = 0; start < terms.length; start += rowsAtOnce) {
-    await transaction
-      .insertInto("job_terms")
-      .values(terms.slice(start, start + rowsAtOnce))
-      .onConflict((conflict) => conflict.doNothing())
-      .execute();
-  }
-}
 
 export function running(database: Database): Pick<JobStore, "start" | "setProgress" | "finish" | "fail" | "giveBack"> {
   return {
@@ -68,7 +54,7 @@ export function running(database: Database): Pick<JobStore, "start" | "setProgre
     finish: async (id, run, { report, missingBinaries }) => {
       const encoded = await encodeReport(report);
       return database.query.transaction().execute(async (transaction) => {
-        const row = await change(
+        const row = await changeUnindexed(
           transaction,
           { id, run, status: ["running"] },
           {
@@ -88,8 +74,8 @@ export function running(database: Database): Pick<JobStore, "start" | "setProgre
           .values({ job_id: id, ...stored })
           .onConflict((conflict) => conflict.column("job_id").doUpdateSet(stored))
           .execute();
-        await replaceTerms(transaction, row, report);
         await countJob(transaction, row, report);
+        await indexJob(transaction, row, [...termsOfRow(row), ...termsOfReport(report)]);
         return true;
       });
     },

@@ -21,6 +21,7 @@ import { housekeeping } from "./job-housekeeping.ts";
 import { parking } from "./job-parking.ts";
 import { toStoredJob } from "./job-row.ts";
 import { running } from "./job-run.ts";
+import { jobStats, type Stats, type StatsQuery } from "./job-stats.ts";
 import { searching } from "./job-search.ts";
 
 export const defaultProject = "default";
@@ -68,8 +69,6 @@ export interface JobFilters {
   readonly signal?: number | undefined;
   /** The hash of a signature or of a group: jobs of all signatures in that group. */
   readonly signature?: string | undefined;
-  /** The same as exact hashes, once they were looked up. */
-  readonly signatures?: readonly string[] | undefined;
   /** The executable's name; a path counts by its last segment. */
   readonly executable?: string | undefined;
   /** `3.11.7`, or `3.11` for all of its releases. */
@@ -80,6 +79,8 @@ export interface JobFilters {
   readonly extension?: string | undefined;
   readonly diagnosis?: string | undefined;
   readonly labels?: Labels | undefined;
+  /** Words of functions, files, messages and names of locals, all of them; `pars*` for all that begin so. */
+  readonly q?: string | undefined;
   readonly since?: string | undefined;
   readonly until?: string | undefined;
 }
@@ -107,8 +108,10 @@ export interface JobStore {
   create(job: NewJob): Promise<{ readonly job: Job; readonly created: boolean }>;
   get(projectId: string, id: string): Promise<StoredJob | null>;
   byIdempotencyKey(projectId: string, key: string): Promise<Job | null>;
-  /** Newest first. A cursor that is not ours rejects with `invalid_parameter`. */
+  /** Newest first. A cursor that is not ours rejects with `invalid_cursor`. */
   list(projectId: string, filters: JobFilters, page: { readonly limit: number; readonly cursor: string | null }): Promise<JobPage>;
+  /** Counts of the jobs that the filters leave. Rejects with `invalid_parameter` for a field that is none, and for what is too much to count. */
+  stats(projectId: string, filters: JobFilters, query: StatsQuery): Promise<Stats>;
   /** Newest first, at constant memory. */
   iterate(projectId: string, filters: JobFilters): AsyncIterable<Job>;
   attachments(id: string): Promise<Attachment[]>;
@@ -169,6 +172,7 @@ export function createJobStore(database: Database): JobStore {
   return {
     ...creation(database),
     ...searching(database),
+    stats: (projectId, filters, query) => jobStats(database, projectId, filters, query),
     ...control(database),
     ...running(database),
     ...housekeeping(database),

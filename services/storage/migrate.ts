@@ -10,6 +10,7 @@ import { createFirstSchema } from "./migrations/0001-first-schema.ts";
 import { extendBinaryStore } from "./migrations/0002-binary-store.ts";
 import { createGroups } from "./migrations/0003-groups.ts";
 import { addJobOptions } from "./migrations/0004-job-options.ts";
+import { createSearchIndex } from "./migrations/0005-search.ts";
 import type { Schema } from "./schema.ts";
 
 export type DatabaseKind = "sqlite" | "postgres";
@@ -19,6 +20,7 @@ const migrations: Readonly<Record<string, (query: Kysely<unknown>, kind: Databas
   "0002-binary-store": extendBinaryStore,
   "0003-groups": createGroups,
   "0004-job-options": addJobOptions,
+  "0005-search": createSearchIndex,
 };
 
 export async function migrate(query: Kysely<Schema>, kind: DatabaseKind): Promise<void> {

@@ -11,7 +11,8 @@ import type { Database } from "./database.ts";
 import { countJob } from "./group-counts.ts";
 import { encodeReport, decodeReport } from "./report-store.ts";
 import type { JobTable, Schema } from "./schema.ts";
-import { columnsOfReport } from "./search-terms.ts";
+import { retag } from "./search/index-writer.ts";
+import { columnsOfReport, termsOfSignature } from "./search-terms.ts";
 import { indexable } from "./search-text.ts";
 
 export interface RegroupBatch {
@@ -73,6 +74,7 @@ function restore(database: Database, row: JobTable, report: Report, version: num
     await transaction.updateTable("reports").set(body).where("job_id", "=", row.id).where("run", "=", row.run).execute();
     await countJob(transaction, current, report, await continued(transaction, row.project_id, row.signature_hash, version));
     await supersede(transaction, row.project_id, row.signature_hash, report.signature);
+    await retag(transaction, current, termsOfSignature(row.signature_hash), termsOfSignature(current.signature_hash));
     return true;
   });
 }

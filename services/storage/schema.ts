@@ -1,4 +1,5 @@
 /** The tables as Kysely sees them. Times are RFC 3339 texts, booleans 0 or 1, documents JSON texts: the same on SQLite and PostgreSQL. */
+import type { Generated } from "kysely";
 import type { BinaryKind } from "../contract/binary.ts";
 import type { GroupStatus } from "../contract/group.ts";
 import type { JobStage, JobStatus, WhenMissing } from "../contract/job.ts";
@@ -41,14 +42,55 @@ export interface JobTable {
   python_version: string | null;
   signature_hash: string | null;
   signature_title: string | null;
+  /** Its number in the project's search index; null until it was taken in. */
+  number: number | null;
 }
 
-/** What a job can be found by beside its own columns: kind `function`, `file`, `extension`, `diagnosis`, `python` (version) or `label.NAME`. */
-export interface JobTermTable {
+/** The mutex of a project's search index: whoever changes the index changes this row first. */
+export interface SearchHeadTable {
+  project_id: string;
+  last_block: number;
+  changes: number;
+}
+
+/** Jobs numbered from `block` × 4096; times in milliseconds since 1970, `first_ms` and `last_ms` of all that ever were in it. */
+export interface SearchBlockTable {
+  project_id: string;
+  block: number;
+  /** How many numbers were given out. */
+  jobs: number;
+  base_ms: number;
+  first_ms: number;
+  last_ms: number;
+}
+
+/** What jobs can be found by: kind `status`, `function`, `label.NAME`, `word`, …; see search-terms.ts. */
+export interface SearchTermTable {
+  id: Generated<number>;
   project_id: string;
   kind: string;
   value: string;
+}
+
+export interface SearchPostingTable {
+  term: number;
+  block: number;
+  bits: Uint8Array;
+}
+
+export interface SearchColumnTable {
+  project_id: string;
+  field: string;
+  block: number;
+  body: Uint8Array;
+}
+
+/** Which job has the number, and the ids of the terms that it is found by. */
+export interface SearchJobTable {
+  project_id: string;
+  number: number;
   job_id: string;
+  terms: Uint8Array;
 }
 
 export interface JobEventTable {
@@ -200,7 +242,12 @@ export interface RegroupingTable {
 
 export interface Schema {
   jobs: JobTable;
-  job_terms: JobTermTable;
+  search_heads: SearchHeadTable;
+  search_blocks: SearchBlockTable;
+  search_terms: SearchTermTable;
+  search_postings: SearchPostingTable;
+  search_columns: SearchColumnTable;
+  search_jobs: SearchJobTable;
   job_events: JobEventTable;
   reports: ReportTable;
   binaries: BinaryTable;

@@ -1,8 +1,8 @@
 /** Texts from cores, reports and users, made fit for indexed columns. The same text always gives the same form, so equality survives. */
 import { createHash } from "node:crypto";
 
-/** PostgreSQL's texts hold no NUL. */
-export const storable = (text: string): string => text.replaceAll("\0", "�");
+/** PostgreSQL's texts hold no NUL, and neither database's hold half a surrogate pair. */
+export const storable = (text: string): string => text.toWellFormed().replaceAll("\0", "�");
 
 const longest = 200;
 

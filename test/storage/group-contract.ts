@@ -162,7 +162,7 @@ export function groupContract(openEmpty: () => Promise<Database>): void {
         ["nonsense", "last_seen"],
         [Buffer.from('[2,"last_seen",{},1]').toString("base64url"), "last_seen"],
       ] as const)
-        await expect(all.groups.list("default", {}, { ...page, sort, cursor })).rejects.toMatchObject({ code: "invalid_parameter" });
+        await expect(all.groups.list("default", {}, { ...page, sort, cursor })).rejects.toMatchObject({ code: "invalid_cursor" });
     });
 
     test("with filters of the jobs count the jobs that are left", async () => {

@@ -2,31 +2,8 @@ import { v7 } from "uuid";
 import { expect, test } from "vitest";
 import { openDatabase } from "../../services/storage/database.ts";
 import { firstIdAt, timeOfId } from "../../services/storage/id-time.ts";
-import { pageQuery } from "../../services/storage/job-search.ts";
-import { type JobFilters, createJobStore } from "../../services/storage/job-store.ts";
+import { createJobStore } from "../../services/storage/job-store.ts";
 import { newJob } from "./sample.ts";
-
-const filters: JobFilters[] = [
-  {},
-  { status: "queued" },
-  { signal: 11 },
-  { signature: "x" },
-  { executable: "x" },
-  { since: "2026-01-01T00:00:00Z", until: "2027-01-01T00:00:00Z" },
-  { pythonVersion: "3.11" },
-  { function: "x" },
-  { function: "x", file: "y", extension: "z", diagnosis: "w", labels: { a: "b" } },
-  { function: "x", status: "failed", signal: 11, since: "2026-01-01T00:00:00Z" },
-];
-
-test.each(filters)("a page of jobs with %j walks one index in its order and sorts nothing", async (some) => {
-  await using database = await openDatabase("sqlite::memory:");
-  const query = pageQuery(database, "default", some, v7(), 50).compile();
-  const { rows } = await database.query.executeQuery<{ detail: string }>({ ...query, sql: `explain query plan ${query.sql}` });
-  const plan = rows.map((row) => row.detail);
-  expect(plan[0]).toMatch(/^SEARCH (jobs USING INDEX jobs_by_\w+|job_terms USING PRIMARY KEY) \(project_id=\?/);
-  expect(plan.filter((step) => !/^(SEARCH|CORRELATED SCALAR SUBQUERY)/.test(step))).toEqual([]);
-});
 
 test("since is included and until is not, to the millisecond", async () => {
   await using database = await openDatabase("sqlite::memory:");

@@ -50,6 +50,7 @@ export function groupRoutes(app: App, { groups, limits }: Pick<Dependencies, "gr
         response: answers(
           { 200: json("A page of groups.", GroupPage, { link: Type.String({ description: '`rel="next"`, while there is a next page.' }) }) },
           "invalid_parameter",
+          "invalid_cursor",
         ),
       },
     },

@@ -33,6 +33,7 @@ export function jobListRoute(app: App, { jobs, limits }: Dependencies): void {
         response: answers(
           { 200: json("A page of jobs.", JobPage, { link: Type.String({ description: '`rel="next"`, while there is a next page.' }) }) },
           "invalid_parameter",
+          "invalid_cursor",
         ),
       },
     },

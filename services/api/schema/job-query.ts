@@ -19,6 +19,7 @@ export const JobQuery = {
     file: text("A source file on any thread's stack."),
     extension: text("An extension module that was loaded."),
     diagnosis: text("A diagnosis's code, such as `null_dereference`."),
+    q: text("Words of functions, files, messages and names of local variables; all must be there. `pars*` finds every word that begins so."),
     since: time("Created at this time or later (RFC 3339)."),
     until: time("Created before this time (RFC 3339)."),
   },
@@ -56,6 +57,7 @@ export function jobFiltersOf(query: Static<typeof fields> & Readonly<Record<stri
     extension: query.extension,
     diagnosis: query.diagnosis,
     labels: labels.length === 0 ? undefined : Object.fromEntries(labels),
+    q: query.q,
     since: utc(query.since),
     until: utc(query.until),
   };

@@ -3,6 +3,7 @@ import swagger from "@fastify/swagger";
 import type { TSchema } from "typebox";
 import { Binary } from "../../contract/binary.ts";
 import { Group, GroupSummary } from "../../contract/group.ts";
+import { JobStats } from "../../contract/stats.ts";
 import { Job } from "../../contract/job.ts";
 import { Limits } from "../../contract/limits.ts";
 import { Problem } from "../../contract/problem.ts";
@@ -32,7 +33,7 @@ const properties = (schema: unknown): object =>
   typeof schema === "object" && schema !== null && "properties" in schema && typeof schema.properties === "object" ? (schema.properties ?? {}) : {};
 
 export async function describeApi(app: App, version: string): Promise<void> {
-  for (const schema of [Binary, Group, GroupSummary, Job, Limits, Problem, Report]) app.addSchema(schema);
+  for (const schema of [Binary, Group, GroupSummary, Job, JobStats, Limits, Problem, Report]) app.addSchema(schema);
   await app.register(swagger, {
     openapi: {
       openapi: "3.1.0",

@@ -72,12 +72,17 @@ test.each([
   ["limit=many", "limit"],
   ["signal=SIGNOTHING", "signal"],
   ["since=yesterday", "since"],
-  ["cursor=!!!", "cursor"],
   ["status=queued&status=failed", "status"],
 ])("?%s is 422 and names %s", async (query, name) => {
   const answer = await api.ask({ url: `/v1/jobs?${query}` });
   expect(answer.statusCode).toBe(422);
   expect(answer.json()).toMatchObject({ code: "invalid_parameter", detail: expect.stringContaining(name) });
+});
+
+test.each(["/v1/jobs", "/v1/groups"])("a broken cursor of %s has a code of its own", async (path) => {
+  const answer = await api.ask({ url: `${path}?cursor=!!!` });
+  expect(answer.statusCode).toBe(422);
+  expect(answer.json()).toMatchObject({ code: "invalid_cursor", detail: expect.stringContaining("!!!") });
 });
 
 const linesOf = (body: string) =>

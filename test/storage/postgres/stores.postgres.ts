@@ -4,6 +4,7 @@ import { createJobStore } from "../../../services/storage/job-store.ts";
 import { type PrivatePostgres, startPrivatePostgres } from "../../support/private-postgres.ts";
 import { newJob } from "../sample.ts";
 import { groupContract } from "../group-contract.ts";
+import { searchContract } from "../search-contract.ts";
 import { storeContract } from "../store-contract.ts";
 
 let postgres: PrivatePostgres;
@@ -17,6 +18,7 @@ afterAll(async () => {
 
 describe("on PostgreSQL", () => {
   storeContract(async () => openDatabase(await postgres.createDatabase()));
+  searchContract(async () => openDatabase(await postgres.createDatabase()));
   groupContract(async () => openDatabase(await postgres.createDatabase()));
 
   test("migrates once when several processes open a new database together", async () => {

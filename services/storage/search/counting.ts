@@ -1,0 +1,59 @@
+/** How many of the jobs that filters leave have which values: over the columns and sets of the search index. */
+import type { Database } from "../database.ts";
+import type { JobFilters } from "../job-store.ts";
+import { everyJob } from "../search-terms.ts";
+import { countBits } from "./bit-block.ts";
+import type { Column } from "./column-block.ts";
+import { termKey, knownTerms } from "./dictionary.ts";
+import type { ManyValues } from "./many-values.ts";
+import { blocksWithin, columnsOf, matching, timesIn } from "./matching.ts";
+import { planOf, type SearchPlan } from "./search-plan.ts";
+import { Tally } from "./tally.ts";
+
+/** Of some thousand jobs each; the process answers others between two reads. */
+const blocksAtOnce = 64;
+
+export interface Counting {
+  /** Kinds that are columns. */
+  readonly fields: readonly string[];
+  /** A field of many values, which comes first in the keys; null for none. */
+  readonly many: ManyValues | null;
+  /** The number of the span that a time lies in; null without spans. */
+  readonly spanOf: ((milliseconds: number) => number) | null;
+}
+
+/** The plan with a clause in any case; null when no job can match. */
+export async function wholePlan(database: Database, projectId: string, filters: JobFilters): Promise<SearchPlan | null> {
+  const plan = await planOf(database, projectId, filters);
+  if (plan === null || plan.clauses.length > 0) return plan;
+  const every = (await knownTerms(database.query, projectId, [everyJob])).get(termKey(everyJob));
+  return every === undefined ? null : { ...plan, clauses: [[every]] };
+}
+
+export async function countJobs(database: Database, projectId: string, plan: SearchPlan | null, { fields, many, spanOf }: Counting): Promise<Tally> {
+  const tally = new Tally();
+  if (plan === null) return tally;
+  const blocks = await blocksWithin(database, projectId, plan);
+  for (let start = 0; start < blocks.length; start += blocksAtOnce) {
+    const some = blocks.slice(start, start + blocksAtOnce);
+    const found = await matching(database, projectId, plan, some);
+    const numbers = [...found.keys()];
+    const columns: Map<number, Column>[] = [];
+    for (const field of fields) columns.push(await columnsOf(database, projectId, field, numbers));
+    const times = spanOf === null ? null : await timesIn(database, projectId, numbers);
+    const sets = many === null ? null : await many(found);
+    for (const { block, base_ms: base } of some) {
+      const bits = found.get(block);
+      if (bits === undefined) continue;
+      tally.total += countBits(bits);
+      const offsets = times?.get(block);
+      const rest = {
+        columns: columns.map((column) => column.get(block) ?? null),
+        times: spanOf === null || offsets === undefined ? null : { base, offsets, spanOf },
+      };
+      if (sets === null) tally.addBlock({ bits, ...rest });
+      else for (const [term, members] of sets.get(block) ?? []) tally.addBlock({ bits: members, ...rest }, [term]);
+    }
+  }
+  return tally;
+}
