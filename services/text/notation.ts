@@ -28,7 +28,7 @@ export function traceback(frames: Frames, signal: string | null): readonly strin
       lines.push(frame.count === 1 ? `  [${frame.cycle} lines left out]` : `  [Previous ${repeated} ${frame.count} more times]`);
       continue;
     }
-    lines.push(`  File "${fileOf(frame)}", line ${frame.line ?? "???"}, in ${safeCut(frame.qualname ?? frame.function, 500)}`);
+    lines.push(`  File "${fileOf(frame)}", line ${frame.line ?? "???"}, in ${safeCut(frame.function, 500)}`);
     if (frame.source_line !== null) lines.push(`    ${safeCut(frame.source_line.trim(), 200)}`);
   }
   return signal === null ? lines : [...lines, `${signal}: ${faults[signal] ?? "killed by this signal"}`];

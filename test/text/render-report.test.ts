@@ -141,7 +141,7 @@ describe("the report as text", () => {
     expect(tracebackFrames).toEqual([
       ["/srv/app/main.py", "41", "<module>"],
       ["/srv/app/main.py", "30", "run"],
-      ["/srv/app/main.py", "12", "Ranking.key"],
+      ["/srv/app/main.py", "12", "key"],
     ]);
     const current = /^Current thread 0x[0-9a-f]{16} \(most recent call first\):\n((?: {2}File ".*", line \d+ in .*\n)+)/m.exec(text);
     expect(
