@@ -1,4 +1,4 @@
-"""The Python half without gdb.   usage: python3 -m inquest MANIFEST OUT | python3 -m inquest --core CORE [--module PATH]…
+"""The Python half without gdb.   usage: python3 -m inquest MANIFEST OUT | python3 -m inquest --core CORE [--module PATH]… [--option NAME]…
 
 The second form is for work on the helpers: it makes the manifest itself from the core's NT_FILE and prints the answer.
 Only files given with ``--module`` are opened, matched by their whole path or else by their name; build-ids are not checked.
@@ -10,14 +10,14 @@ import argparse
 import json
 import os
 import sys
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Sequence
 
 from .core_notes import read_notes
 from .elf import open_elf
 from .report import python_answer
 
 
-def manifest_of(core: str, files: List[str], frames_per_thread: int = 500, threads: int = 4096) -> Dict[str, Any]:
+def manifest_of(core: str, files: List[str], frames_per_thread: int = 500, threads: int = 4096, options: Sequence[str] = ()) -> Dict[str, Any]:
     """A manifest for a core with these local files as its modules."""
     elf = open_elf(core)
     try:
@@ -40,6 +40,7 @@ def manifest_of(core: str, files: List[str], frames_per_thread: int = 500, threa
         "modules": list(modules.values()),
         "frames_per_thread": frames_per_thread,
         "threads": threads,
+        "options": {name: True for name in options},
     }
 
 
@@ -49,9 +50,10 @@ def main(arguments: List[str]) -> int:
     parser.add_argument("out", nargs="?")
     parser.add_argument("--core")
     parser.add_argument("--module", action="append", default=[])
+    parser.add_argument("--option", action="append", default=[], help="such as heap_check")
     options = parser.parse_args(arguments)
     if options.core is not None:
-        json.dump(python_answer(manifest_of(options.core, options.module)), sys.stdout, indent=1)
+        json.dump(python_answer(manifest_of(options.core, options.module, options=options.option)), sys.stdout, indent=1)
         print()
         return 0
     if options.manifest is None or options.out is None:

@@ -189,6 +189,19 @@ export const corpus: readonly CorpusEntry[] = [
     environment: { PYTHONMALLOC: "debug" },
     diagnosis: "memory_debug_violation",
   },
+  { program: "gc_trashed_item.py", signal: "SIGSEGV", stack: ["tidy", "<module>"], diagnosis: "gc_corruption" },
+  { program: "gc_trashed_container.py", signal: "SIGSEGV", stack: ["tidy", "<module>"], diagnosis: "gc_corruption", heavy: true },
+  { program: "gc_trashed_links.py", signal: "SIGSEGV", stack: ["tidy", "<module>"], diagnosis: "gc_corruption" },
+  {
+    program: "gc_over_released.py",
+    from: [3, 6],
+    signal: "SIGSEGV",
+    stack: ["tidy", "<module>"],
+    environment: { PYTHONMALLOC: "debug" },
+    diagnosis: "gc_corruption",
+  },
+  { program: "gc_finalizer.py", from: [3, 6], signal: "SIGSEGV", stack: ["__del__", "tidy", "<module>"], diagnosis: "null_dereference" },
+  { program: "gc_callback.py", from: [3, 6], signal: "SIGSEGV", stack: ["started", "tidy", "<module>"], diagnosis: "null_dereference" },
 ];
 
 /** The corpus entries that run on a version. */

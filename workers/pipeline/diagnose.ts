@@ -9,6 +9,7 @@ import { filledPointer, nullDereference, pastMapping, wildPointer } from "./diag
 import { debugBlocks } from "./diagnose/debug-blocks.ts";
 import { abandonedLock, deadlock, deadlockBeside, gilWait } from "./diagnose/deadlock.ts";
 import type { Finding } from "./diagnose/evidence.ts";
+import { gcCrash } from "./diagnose/gc-crash.ts";
 import { abortMessage, fatalError, languageAbort } from "./diagnose/fatal.ts";
 import { dataExecuted, truncatedFile, writeToReadOnly } from "./diagnose/forbidden-access.ts";
 import { binaryMismatch, truncatedCore } from "./diagnose/input.ts";
@@ -20,6 +21,7 @@ import { stackOverflow } from "./diagnose/stack-overflow.ts";
 const findings: readonly Finding[] = [
   stackOverflow,
   debugBlocks,
+  gcCrash,
   fatalError,
   abortMessage,
   languageAbort,

@@ -11,6 +11,7 @@ from ..runtime import Runtime
 from ..threads import ThreadState
 from .abort_message import abort_message
 from .debug_blocks import damaged_blocks
+from .gc_crash import gc_crash
 from .limits import recursion_limit
 from .signal_frame import signal_frames
 from ..waits.describe import waits
@@ -46,6 +47,7 @@ _OF_THE_INTERPRETER: Tuple[Tuple[str, Fact], ...] = (
     ("recursion_limit", recursion_limit),
     ("debug_blocks", damaged_blocks),
     ("waits", waits),
+    ("gc_crash", gc_crash),
 )
 
 

@@ -1,0 +1,207 @@
+"""What the collector was at when it crashed: the container, what it visited, the link that led nowhere, and who owns it.
+
+Nothing here depends on symbols. A container counts when the crashed thread had it at hand (a register, a word of its innermost stack)
+and its head says that the collector's counting was under way (``heap.gc_lists``); what it visited, when it is damaged and a
+register of the fault held it, its type or its head. Whether the crash was the collector's is decided by ``workers/pipeline/diagnose/gc-crash.ts``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
+
+from ..gc_state import gc_state
+from ..heap.gc_lists import Broken, GcHeads, GcList, gc_lists, walk
+from ..heap.object_state import DAMAGED, describe, state_of
+from ..heap.referents import referents, words_of
+from ..heap.referrers import Referrers, owner_chain
+from ..layout.model import LayoutMissing
+from ..memory import MemoryFault
+from .debug_blocks import candidates
+
+Found = Tuple[int, Optional[str], Optional[int], Optional[str]]
+"""Container, slot, visited object, register."""
+
+_HAVE_GC = 1 << 14
+_MOST_WALKED = 1_000_000
+_MOST_CANDIDATES = 1_500
+_NEAR = 512
+
+
+def gc_crash(context: Any) -> Optional[Dict[str, Any]]:
+    """None unless the crashed thread was in a collection's counting, or had the broken link of a list in a register."""
+    image = context.image
+    heads = GcHeads(image)
+    registers, sp, pc = _place(context)
+    if not heads.usable or not registers or context.core.truncated or not _maybe_collecting(context):
+        return None
+    lists = gc_lists(image, context.runtime, context.runtime.interpreters, context.symbol)
+    told: Dict[str, Any] = {"in_interpreter": _in_interpreter(context, pc), "container": None, "count": None, "visited": None, "slot": None, "register": None}
+    told.update({"broken_link": None, "generation": None, "owners": [], "owner_of": None, "objects_searched": 0})
+    by_value = {value: name for name, value in _general(registers) if value}
+    sound, damaged = _containers(context, heads, registers, sp)
+    found = _visited(image, heads, sound, by_value, words=False)
+    link = None
+    if found is None:
+        broken: List[Broken] = []
+        visited: Set[int] = set()
+        for one in lists:
+            for _ in walk(heads, one, visited, _MOST_WALKED, broken):
+                pass
+        # What is no object counts only where a list leads to it.
+        reached = ((address, _register_of(image, heads, address, by_value)) for address in damaged if address - heads.size in visited)
+        found = next(((address, None, None, register) for address, register in reached if register is not None), None)
+        if found is None:
+            link = next((each for each in broken if _near_register(each.link, registers)), None)
+        if link is not None:
+            told["broken_link"] = _broken(context, heads, link, visited)
+        elif found is None:
+            found = _visited(image, heads, sound, by_value, words=True)
+    if found is None:
+        if link is None:
+            return None
+        told["generation"] = link.list.generation
+        subject = link.object
+    else:
+        container, slot, target, register = found
+        told["container"] = describe(image, container)
+        told["count"] = heads.count_under_way(container - heads.size)
+        told["generation"] = _generation(heads, lists)
+        subject = container
+        if target is not None:
+            told.update({"visited": describe(image, target), "slot": slot, "register": register})
+        elif register is not None:
+            told["register"] = register
+    if subject:
+        referrers = Referrers(image, context.core, lists)
+        told["objects_searched"] = referrers.objects
+        told["owner_of"] = "0x%x" % subject
+        told["owners"] = owner_chain(referrers, context.runtime.interpreters, context.chains, subject)
+    return told
+
+
+def _maybe_collecting(context: Any) -> bool:
+    """False where every interpreter says that it is not collecting."""
+    states = [gc_state(context.image, context.runtime, interpreter, context.symbol)["collecting"] for interpreter in context.runtime.interpreters]
+    return any(state is not False for state in states)
+
+
+def _place(context: Any) -> Tuple[Dict[str, int], Optional[int], Optional[int]]:
+    """Registers, stack pointer and program counter of the fault: of the outermost signal frame, else of the thread."""
+    if context.signal_frames:
+        registers = {name: int(value, 16) for name, value in context.signal_frames[-1]["registers"].items()}
+    elif context.crashed_lwp is not None:
+        registers = dict(context.core.registers(context.crashed_lwp))
+    else:
+        return {}, None, None
+    return registers, registers.get("rsp", registers.get("sp")), registers.get("rip", registers.get("pc"))
+
+
+def _in_interpreter(context: Any, pc: Optional[int]) -> Optional[bool]:
+    """Whether the faulting code belongs to the module that holds the interpreter."""
+    if pc is None or context.runtime.module is None:
+        return None
+    for module in context.core.modules:
+        if any(start <= pc < end for start, end, _ in module.mappings):
+            return module.path == context.runtime.module
+    return False
+
+
+def _general(registers: Dict[str, int]) -> Iterable[Tuple[str, int]]:
+    return ((name, value) for name, value in registers.items() if name not in ("rip", "pc", "rsp", "sp", "eflags", "cpsr", "fs_base", "gs_base", "orig_rax"))
+
+
+def _containers(context: Any, heads: GcHeads, registers: Dict[str, int], sp: Optional[int]) -> Tuple[List[int], List[int]]:
+    """What the thread had at hand and whose head holds a count: sound objects, and what is damaged itself."""
+    image = context.image
+    sound: List[int] = []
+    damaged: List[int] = []
+    seen: Set[int] = set()
+    for value in candidates(context.core, image.reader, [value for _, value in _general(registers)], sp)[:_MOST_CANDIDATES]:
+        for address in (value, value + heads.size):
+            if address in seen:
+                continue
+            seen.add(address)
+            try:
+                head = address - heads.size
+                if heads.count_under_way(head) is None or heads.next(head) == 0:
+                    continue
+                heads.next(heads.next(head))
+                state = state_of(image, address)
+                if state == "whole" and image.values.type_of(address).flags & _HAVE_GC:
+                    sound.append(address)
+                elif state in DAMAGED:
+                    damaged.append(address)
+            except (MemoryFault, LayoutMissing):
+                continue
+    return sound, damaged
+
+
+def _visited(image: Any, heads: GcHeads, containers: Iterable[int], by_value: Dict[int, str], words: bool) -> Optional[Found]:
+    """The first damaged referent that a register tells of. ``words``: among the words that may be pointers, else among the sure ones."""
+    for container in containers:
+        info = image.values.type_of(container)
+        for slot, target in words_of(image, container, info) if words else referents(image, container, info):
+            register = _register_of(image, heads, target, by_value) if target else None
+            if register is None:
+                continue
+            state = state_of(image, target)
+            if state in DAMAGED and (not words or _proved(image, target, state, by_value)):
+                return container, slot, target, register
+    return None
+
+
+def _proved(image: Any, target: int, state: str, by_value: Dict[int, str]) -> bool:
+    """A word need not be a pointer to an object: filling speaks for itself, else the fault must have been about its type, or about itself."""
+    if state in ("freed", "uninitialised", "guard"):
+        return True
+    if state == "unmapped":
+        return target in by_value
+    return state == "overwritten" and image.values.access.type_pointer(target) in by_value
+
+
+def _register_of(image: Any, heads: GcHeads, target: int, by_value: Dict[int, str]) -> Optional[str]:
+    """The register that holds the object, its head or its type."""
+    for value in (target, target - heads.size):
+        if value in by_value:
+            return by_value[value]
+    try:
+        return by_value.get(image.values.access.type_pointer(target))
+    except MemoryFault:
+        return None
+
+
+def _near_register(link: int, registers: Dict[str, int]) -> bool:
+    """The link itself with its flags, or a field behind it."""
+    return any(link <= value < link + 64 for _, value in _general(registers) if value)
+
+
+def _broken(context: Any, heads: GcHeads, link: Broken, visited: Set[int]) -> Dict[str, Any]:
+    image = context.image
+    size = image.reader.pointer_size
+    raw = link.link.to_bytes(size, "little")
+    printable = all(0x20 <= byte < 0x7F for byte in raw[1:])
+    before = max((head for head in visited if link.object and head < link.object - heads.size), default=None)
+    near = before is not None and link.object - before < _NEAR
+    return {
+        "list": link.list.name,
+        "object": describe(image, link.object) if link.object else None,
+        "link": "0x%x" % link.link,
+        "looks_like_text": printable,
+        "before": describe(image, before + heads.size) if before is not None and near else None,
+    }
+
+
+def _generation(heads: GcHeads, lists: List[GcList]) -> Optional[int]:
+    """That whose first objects are being counted."""
+    for one in lists:
+        node = one.base
+        for _ in range(8):
+            try:
+                node = heads.next(node)
+                if node == one.base:
+                    break
+                if heads.count_under_way(node) is not None:
+                    return one.generation
+            except (MemoryFault, LayoutMissing):
+                break
+    return None

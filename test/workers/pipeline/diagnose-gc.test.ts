@@ -1,0 +1,126 @@
+/** Crashes in the garbage collector, by the functions or by the memory alone; and what only looks like one. */
+import { describe, expect, test } from "vitest";
+import type { Diagnosis } from "../../../services/contract/report.ts";
+import type { CrashSite } from "../../../workers/pipeline/crash-site.ts";
+import { diagnose } from "../../../workers/pipeline/diagnose.ts";
+import type { GcCrash } from "../../../workers/pipeline/diagnose/gc-crash.ts";
+import { nativeFrame, thread } from "../../text/sample-report.ts";
+import { pythonAnswer } from "./python-answer.ts";
+import { coreFacts, segfault } from "./sample-facts.ts";
+
+const seen = (some: Partial<NonNullable<GcCrash["container"]>> = {}) => ({
+  address: "0x7f0000001000",
+  state: "whole",
+  type: "list",
+  type_pointer: "0x600000",
+  refcount: 1,
+  size: 40,
+  bytes: null,
+  text: null,
+  ...some,
+});
+
+const fact = (some: Partial<GcCrash> = {}): GcCrash => ({
+  in_interpreter: true,
+  container: seen(),
+  count: 1,
+  visited: seen({ address: "0x7f0000002000", state: "freed", type: null, type_pointer: "0xdddddddddddddddd" }),
+  slot: "item 3",
+  register: "rdi",
+  broken_link: null,
+  generation: 2,
+  owners: [{ address: "0x7f0000003000", type: "shop.Queue", where: "attribute 'jobs'", name: null }],
+  owner_of: "0x7f0000001000",
+  objects_searched: 100,
+  ...some,
+});
+
+const site = (some: Partial<CrashSite> = {}): CrashSite => ({
+  signal: segfault({ code: "SI_KERNEL", code_number: 128, address: null }),
+  pc: "0x401000",
+  registers: {},
+  disassembly: [],
+  instruction: null,
+  operands: [],
+  fault: null,
+  signalFrame: null,
+  sent: false,
+  ...some,
+});
+
+const loop = ["_PyEval_EvalFrameDefault", "Py_BytesMain"];
+
+function told(
+  functions: readonly (string | null)[],
+  gc: GcCrash | null,
+  some: { readonly collecting?: boolean | null; readonly site?: Partial<CrashSite> } = {},
+) {
+  const python = pythonAnswer({ gc: { collecting: some.collecting ?? true }, facts: gc === null ? {} : { gc_crash: gc } });
+  const frames = functions.map((name) => ({ ...nativeFrame("x"), function: name }));
+  const threads = [thread(4711, { crashed: true, native_frames: frames })];
+  const all = diagnose({ core: coreFacts(), site: site(some.site), threads, modules: [], python, native: null });
+  return all.find((each): each is Diagnosis => each.code === "gc_corruption") ?? null;
+}
+
+describe("a crash in the collector", () => {
+  test.each([
+    ["2.7", ["visit_decref", "list_traverse", "subtract_refs", "collect"]],
+    ["3.8, with the counting inlined", ["visit_decref", "dict_traverse", "collect.constprop.0"]],
+    ["3.11", ["visit_decref", "list_traverse", "subtract_refs", "deduce_unreachable", "gc_collect_main"]],
+    ["the second pass", ["visit_reachable", "tupletraverse", "move_unreachable", "deduce_unreachable"]],
+    ["the list itself", ["update_refs", "deduce_unreachable", "gc_collect_main"]],
+    ["3.14", ["visit_decref", "subtype_traverse", "deduce_unreachable", "gc_collect_region", "gc_collect_full"]],
+    ["without the GIL", ["visit_decref", "list_traverse", "update_refs", "gc_visit_heaps"]],
+  ])("is told by the functions of %s", (_version, functions) => {
+    expect(told([...functions, ...loop], fact())).toMatchObject({ confidence: "certain", evidence: { slot: "item 3", generation: 2 } });
+    expect(told([...functions, ...loop], null)).toMatchObject({ confidence: "likely", evidence: { container: null } });
+  });
+
+  test("is told without any symbol, when the memory says that the counting was under way", () => {
+    const found = told([null, null, null], fact());
+    expect(found).toMatchObject({ confidence: "likely" });
+    expect(found?.title).toContain("item 3 of a list");
+    expect(found?.detail).toContain("attribute 'jobs' of shop.Queue");
+    expect(found?.detail).toContain("gc.set_threshold(5)");
+  });
+
+  test("names what lies before an overwritten link", () => {
+    const broken_link = { list: "generation 2", object: seen(), link: "0x2164657274", looks_like_text: true, before: seen({ type: "buf.Frame" }) };
+    const found = told(["update_refs", ...loop], fact({ container: null, visited: null, slot: null, broken_link }));
+    expect(found?.detail).toContain("buf.Frame");
+  });
+
+  test("is read below the handler that raised the signal again", () => {
+    const functions = ["raise", "<signal handler called>", "visit_decref", "list_traverse", "subtract_refs", ...loop];
+    const frames = functions.map((name, at) => nativeFrame(name, { pc: `0x40${at}000` }));
+    const python = pythonAnswer({ facts: {} });
+    const threads = [thread(4711, { crashed: true, native_frames: frames })];
+    const all = diagnose({ core: coreFacts(), site: site({ pc: "0x402000" }), threads, modules: [], python, native: null });
+    expect(all[0]).toMatchObject({ code: "gc_corruption", evidence: { functions: ["visit_decref", "list_traverse", "subtract_refs"] } });
+  });
+});
+
+describe("no crash of the collector is", () => {
+  test.each([
+    ["a finalizer", ["strlen", "string_at", ...loop, "slot_tp_finalize", "finalize_garbage", "gc_collect_main"]],
+    ["a callback", ["strlen", "string_at", ...loop, "invoke_gc_callback", "gc_collect_with_callback"]],
+    ["an extension's own tp_traverse", ["node_walk", "Graph_visitor", "subtract_refs", "deduce_unreachable"]],
+    ["a deallocation that the collector started", ["free_it", "list_dealloc", "list_clear", "delete_garbage", "gc_collect_main"]],
+    ["a deallocator of the interpreter's", ["subtype_dealloc", "tupledealloc", "gc_collect_main"]],
+    ["code below the evaluator, though a collection is on the stack", ["_PyEval_EvalFrameDefault", "visit_decref", "subtract_refs"]],
+  ])("%s", (_what, functions) => {
+    expect(told(functions, null)).toBeNull();
+  });
+
+  test("a fault in other code than the interpreter's while the heads hold counts", () => {
+    expect(told([null, null], fact({ in_interpreter: false }))).toBeNull();
+  });
+
+  test("what the memory suggests when the interpreter says that it is not collecting", () => {
+    expect(told([null, null], fact(), { collecting: false })).toBeNull();
+  });
+
+  test("a signal that was sent", () => {
+    expect(told(["visit_decref", "subtract_refs"], fact(), { site: { sent: true } })).toBeNull();
+  });
+});

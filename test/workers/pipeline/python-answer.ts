@@ -1,0 +1,38 @@
+/** What the Python helper answers, with only what a test names. */
+import type { PythonInfo } from "../../../services/contract/report.ts";
+import type { PythonAnswer } from "../../../workers/pipeline/helper-answer.ts";
+
+interface Given {
+  readonly malloc?: string | null;
+  readonly version?: string;
+  readonly gc?: Partial<PythonInfo["gc"]>;
+  readonly info?: Partial<PythonInfo>;
+  readonly facts?: PythonAnswer["facts"];
+}
+
+export const pythonAnswer = ({ malloc = null, version = "3.13.0", gc = {}, info = {}, facts = {} }: Given = {}): PythonAnswer => ({
+  helpers: "1",
+  layout_source: "table",
+  python: {
+    version,
+    implementation: "CPython",
+    build: { debug: false, free_threaded: false, jit: false },
+    layout_source: "table",
+    debug_info: "none",
+    flags: { dev_mode: null, faulthandler: null, tracemalloc: null, malloc },
+    gil_holder_lwp: null,
+    gc: { collecting: null, enabled: null, counts: [], thresholds: [], ...gc },
+    finalizing: null,
+    interpreters: 1,
+    modules_imported: [],
+    extension_modules: [],
+    ...info,
+  },
+  python_missing_reason: null,
+  threads: [],
+  system_calls: [],
+  suspended: [],
+  warnings: [],
+  facts,
+  timings_ms: {},
+});
