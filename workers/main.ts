@@ -59,6 +59,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   const upstream = { urls: config.debuginfodUrls, requests: createUpstreamRequests(database), binaries, blobs, limits };
   const pipeline: PipelineParts = {
     blobs,
+    attachments: (id) => jobs.attachments(id),
     binaries,
     askUpstream: (job) => askUpstream(upstream, job),
     openGdb: (options) => openGdb({ ...options, helpers }),

@@ -35,7 +35,7 @@ class Stopped extends Error {}
 
 async function analyse(parts: RunJobParts, started: StartedJob, signal: AbortSignal): Promise<PipelineResult> {
   const { id } = started.job;
-  if (started.coreBlob === null) throw new Failure("core_lost", "the core is no longer stored");
+  if (started.coreBlob === null && started.job.core !== null) throw new Failure("core_lost", "the core is no longer stored");
   const stop = new AbortController();
   const onProgress: OnProgress = async (stage, percent) => {
     if (!(await parts.jobs.setProgress(id, started.run, stage, percent))) {
@@ -69,7 +69,7 @@ export async function runJob(parts: RunJobParts, id: string, signal: AbortSignal
   if (started === null) return { kind: "dropped" };
   await changes.announce(id);
   const fields = { job_id: id, run: started.run, attempt: started.job.attempts };
-  log.info({ ...fields, core_size: started.job.core.size }, "job_started");
+  log.info({ ...fields, core_size: started.job.core?.size ?? 0 }, "job_started");
   const began = performance.now();
   let outcome: Outcome;
   try {

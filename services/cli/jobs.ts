@@ -18,7 +18,8 @@ function status(terminal: Terminal, { status: each }: Job): string {
 }
 
 function summary(terminal: Terminal, job: Job): string {
-  const what = [job.core.executable_name ?? job.core.filename ?? "core", job.core.signal === null ? "" : `signal ${job.core.signal}`];
+  const { core } = job;
+  const what = core === null ? ["a log"] : [core.executable_name ?? core.filename ?? "core", core.signal === null ? "" : `signal ${core.signal}`];
   const rest = Object.entries(job.labels).map(([name, value]) => terminal.dim(shown(`${name}=${value}`)));
   return `${job.id}  ${job.created_at}  ${status(terminal, job)}  ${shown(what.filter(Boolean).join(", "))}  ${shown(job.signature?.title ?? "")} ${rest.join(" ")}`.trimEnd();
 }

@@ -25,12 +25,12 @@ export async function submit(context: Context): Promise<number> {
   const { client, terminal, json, words, text, texts, flag } = context;
   const sorted: Record<LocalKind, string[]> = { core: [], binary: [], text: [] };
   for (const path of words.map((word) => resolve(word))) sorted[await kindOf(path)].push(path);
-  if (sorted.core.length === 0) throw new UsageError("there is no core among the files");
+  if (sorted.core.length + sorted.text.length === 0) throw new UsageError("there is no core among the files, and no log");
   const labels = labelsOf(texts("label"));
   const wait = whenMissing(text("when-missing"));
   const options = text("options");
   let worst: number = exitCode.done;
-  for (const [index, core] of sorted.core.entries()) {
+  for (const [index, core] of (sorted.core.length === 0 ? [null] : sorted.core).entries()) {
     const sent = await client.submitJob({
       core,
       binaries: index === 0 ? sorted.binary : [], // the service keeps them for the next

@@ -20,7 +20,8 @@ export interface ClientOptions {
 }
 
 export interface JobUpload {
-  readonly core: string;
+  /** Null: logs alone, in `attachments`. */
+  readonly core: string | null;
   readonly binaries?: readonly string[];
   readonly attachments?: readonly string[];
   readonly labels?: Labels;
@@ -135,7 +136,7 @@ export function createClient({ url, token = null, retries = 4 }: ClientOptions):
         ...(options ? { options } : {}),
       };
       const parts = [
-        { field: "core", path: core, filename: basename(core) },
+        ...(core === null ? [] : [{ field: "core", path: core, filename: basename(core) }]),
         ...binaries.map((path) => ({ field: "binary", path, filename: path })),
         ...attachments.map((path) => ({ field: "attachment", path, filename: basename(path) })),
       ];

@@ -45,7 +45,13 @@ export const failures = {
   not_ready: row("request", 503, false, "Not ready", "`checks` tells which part does not answer; ask again shortly."),
   internal_error: row("request", 500, true, "Internal error", "Try again; if it stays, report the request_id."),
   // intake
-  core_missing: row("intake", 422, false, "No core in the request", "Send exactly one file part named `core`: curl -F core=@core …"),
+  core_missing: row(
+    "intake",
+    422,
+    false,
+    "No core in the request",
+    "Send exactly one file part named `core`: curl -F core=@core … Without a core, an attachment with a dump of faulthandler or a report of valgrind or AddressSanitizer is taken.",
+  ),
   core_repeated: row("intake", 422, false, "More than one core", "Send one core per job."),
   unknown_part: row("intake", 422, false, "Unknown part", "The parts are core, binary, attachment, labels, when_missing, options and sha256."),
   part_not_a_file: row("intake", 422, false, "The part is not a file", "Send the part as a file: curl -F 'core=@PATH'."),

@@ -50,7 +50,8 @@ export const Job = Type.Object(
     finished_at: Nullable(Timestamp),
     expires_at: Nullable(Timestamp),
     progress: Progress,
-    core: CoreSummary,
+    /** Null for a job of logs alone. */
+    core: Nullable(CoreSummary),
     missing_binaries: Type.Array(MissingBinary),
     labels: Labels,
     options: JobOptions,

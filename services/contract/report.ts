@@ -34,6 +34,8 @@ export type Signal = Static<typeof Signal>;
 
 export const ProcessInfo = Type.Object({
   executable: nullableString,
+  /** The kernel's own name of the main thread: 15 bytes at most. */
+  name: nullableString,
   command_line: Nullable(Type.Array(Type.String())),
   pid: nullableInteger,
   uid: nullableInteger,
@@ -189,6 +191,8 @@ export const Thread = Type.Object({
   name: nullableString,
   crashed: Type.Boolean(),
   python_thread_id: Nullable(Address),
+  /** Its place in the interpreter's list of threads, newest first: the order in which the interpreter itself tells them. */
+  python_index: nullableInteger,
   interpreter_id: nullableInteger,
   gil: Nullable(Type.Enum(["holder", "waiting", "released"])),
   /** `running`, `waiting_lock`, `waiting_io`, `waiting_gil`, `sleeping`, `collecting`, …; null when it cannot be told. */
@@ -241,13 +245,33 @@ export const Signature = Type.Object({
   title: Type.String(),
   /** Of the rules that made it. */
   version: Type.Integer(),
-  /** The same without the native functions: what crashes have in common whose native side could not be seen. */
+  /** The same without the native functions and with plain Python names: what crashes have in common whose native side could not be seen. */
   broad_hash: Type.String(),
   /** True when the native side could not be seen, so that native functions may be lacking. */
   partial: Type.Boolean(),
   frames: Type.Array(Type.Object({ key: Type.String(), kept: Type.Boolean(), why: Type.String() })),
 });
 export type Signature = Static<typeof Signature>;
+
+/** What a text log that came along tells. A file that holds the output of several tools is told once for each. */
+export const LogSummary = Type.Object({
+  filename: nullableString,
+  size: Type.Integer(),
+  kind: Type.Enum(["faulthandler", "valgrind", "asan", "text"]),
+  /** As the log names its process. */
+  pid: nullableInteger,
+  /** The log's own words for what happened: `Fatal Python error: Segmentation fault`, `Invalid read of size 8`. */
+  message: nullableString,
+  /** Threads of a faulthandler dump, errors of a memory checker. */
+  count: nullableInteger,
+  /**
+   * Against the core: `same` (process, threads, lines; for a memory checker process and place of the crash), `differs` (this process, with
+   * differences), `other_process`. Null where there is nothing to compare with.
+   */
+  agreement: Nullable(Type.Enum(["same", "differs", "other_process"])),
+  differences: Type.Array(Type.String()),
+});
+export type LogSummary = Static<typeof LogSummary>;
 
 export const Instruction = Type.Object({ address: Address, text: Type.String(), current: Type.Boolean() });
 export type Instruction = Static<typeof Instruction>;
@@ -265,6 +289,7 @@ export const Report = Type.Object(
     python_missing_reason: nullableString,
     threads: Type.Array(Thread),
     suspended: Type.Array(Suspended),
+    attachments: Type.Array(LogSummary),
     modules: Type.Array(Module),
     diagnoses: Type.Array(Diagnosis),
     signature: Nullable(Signature),

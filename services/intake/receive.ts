@@ -4,11 +4,13 @@
  * Nothing is kept until the caller commits it, and whatever goes wrong (a refusal, a client that goes away, a full disk)
  * leaves no partial file. A refusal comes as soon as its bytes are there; the rest of the body is left unread and paused.
  */
+import { createReadStream } from "node:fs";
 import { Failure } from "../contract/failure.ts";
 import type { Labels } from "../contract/common.ts";
 import type { WhenMissing } from "../contract/job.ts";
 import { type JobOptions, noOptions, parseOptions } from "../contract/job-options.ts";
 import type { Limits } from "../contract/limits.ts";
+import { isRecognised, readLog } from "../logs/read-log.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 import { cleanFileName, cleanPath } from "./multipart/file-names.ts";
 import { formParts, type FormRequest, type Part } from "./multipart/form-parts.ts";
@@ -121,6 +123,13 @@ async function takeJobPart(part: Part, parts: ReceivedParts, fields: Fields, lim
   }
 }
 
+/** Without a core, one of the attachments must tell what a report can be made of. */
+async function requireTellingLog({ attachments }: ReceivedParts): Promise<void> {
+  for (const { writer } of attachments) if (isRecognised(await readLog(createReadStream(writer.path)))) return;
+  const what = attachments.length === 0 ? "" : ", and no attachment holds a dump of faulthandler or a report of valgrind or AddressSanitizer";
+  throw new Failure("core_missing", `the request has no part named \`core\`${what}`);
+}
+
 /** `POST /v1/jobs`: multipart/form-data, or the raw core. */
 export async function receiveUpload(options: ReceiveRawOptions): Promise<ReceivedUpload> {
   const { request, limits, filename } = options;
@@ -129,11 +138,10 @@ export async function receiveUpload(options: ReceiveRawOptions): Promise<Receive
   const parts = await receive(options, async (received) => {
     if (form) for await (const part of formParts(request)) await takeJobPart(part, received, fields, limits);
     else await wholeBody(request, (body) => received.addCore(body, cleanFileName(filename)));
-    if (received.core === null) throw new Failure("core_missing", "the request has no part named `core`");
-    requireDigest(fields.sha256, received.core.sentSha256);
+    if (received.core === null) await requireTellingLog(received);
+    else requireDigest(fields.sha256, received.core.sentSha256);
   });
   const { core, binaries, attachments } = parts;
-  if (core === null) throw new Failure("core_missing", "the request has no part named `core`");
   const key = request.headers["idempotency-key"];
   return {
     core,

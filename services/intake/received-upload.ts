@@ -33,7 +33,8 @@ export interface ReceivedAttachment {
 
 /** Disposing it disposes every writer: what was not committed is removed. */
 export interface ReceivedUpload extends AsyncDisposable {
-  readonly core: ReceivedCore;
+  /** Null for logs alone; one of them tells something then. */
+  readonly core: ReceivedCore | null;
   readonly binaries: readonly ReceivedBinary[];
   readonly attachments: readonly ReceivedAttachment[];
   readonly labels: Labels;

@@ -202,6 +202,7 @@ export async function countJob(transaction: Transaction<Schema>, row: JobTable, 
       first_seen: earliest,
       last_seen: latest,
       version: signature.version,
+      broad_hash: indexable(signature.broad_hash),
       ...(signature.partial ? {} : { partial: 0 }),
       superseded_by: null,
     }))

@@ -1,19 +1,28 @@
 /** The user's changes of a job: cancel, delete, run again. */
 import { Failure } from "../contract/failure.ts";
 import { discardBlobs } from "./blob-trash.ts";
+import type { Transaction } from "kysely";
 import type { Database } from "./database.ts";
 import { uncountJob } from "./group-counts.ts";
 import { toJob } from "./job-row.ts";
 import type { JobStore } from "./job-store.ts";
 import { change, changeUnindexed, unfinishedStatuses } from "./job-transition.ts";
-import type { JobTable } from "./schema.ts";
+import type { JobTable, Schema } from "./schema.ts";
 import { indexJob, unindexJobs } from "./search/index-writer.ts";
 import { termsOfRow } from "./search-terms.ts";
 
 function refuseRequeue(row: JobTable): never {
   if (row.status === "cancelled") throw new Failure("job_cancelled", `The job ${row.id} was cancelled and its core is gone.`);
-  if (row.core_blob === null) throw new Failure("core_lost", `The core of job ${row.id} has expired.`);
+  const running = row.status === "queued" || row.status === "running";
+  if (!running && row.core_blob === null) throw new Failure("core_lost", `The core of job ${row.id} has expired.`);
   throw new Failure("job_running", `The job ${row.id} is ${row.status}.`);
+}
+
+/** The core, or for a job of logs alone one of them, is still there. */
+async function hasUpload(transaction: Transaction<Schema>, id: string): Promise<boolean> {
+  const kept = await transaction.selectFrom("jobs").select(["core_blob", "core_sha256"]).where("id", "=", id).executeTakeFirst();
+  if (kept === undefined || kept.core_blob !== null || kept.core_sha256 !== "") return kept?.core_blob != null;
+  return (await transaction.selectFrom("attachments").select("blob").where("job_id", "=", id).limit(1).executeTakeFirst()) !== undefined;
 }
 
 export function control(database: Database): Pick<JobStore, "cancel" | "delete" | "requeue"> {
@@ -64,8 +73,7 @@ export function control(database: Database): Pick<JobStore, "cancel" | "delete" 
 
     requeue: async (projectId, id, options = null) => {
       const queued = await database.query.transaction().execute(async (transaction) => {
-        const kept = await transaction.selectFrom("jobs").select("core_blob").where("id", "=", id).executeTakeFirst();
-        if (kept === undefined || kept.core_blob === null) return null;
+        if (!(await hasUpload(transaction, id))) return null;
         return change(
           transaction,
           { id, projectId, status: ["succeeded", "failed", "awaiting_binaries"] },

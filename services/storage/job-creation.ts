@@ -35,14 +35,14 @@ function newRow(job: NewJob): JobTable {
     options: JSON.stringify(job.options),
     waits_until: job.waitsUntil,
     core_blob: job.coreBlob,
-    core_filename: clean(core.filename),
-    core_size: core.size,
-    core_sha256: core.sha256,
-    pid: core.pid,
-    signal: core.signal,
-    core_executable: clean(core.executable_name),
-    executable: core.executable_name === null ? null : indexable(baseName(core.executable_name)),
-    command_line: core.command_line === null ? null : JSON.stringify(core.command_line),
+    core_filename: clean(core?.filename ?? null),
+    core_size: core?.size ?? 0,
+    core_sha256: core?.sha256 ?? "",
+    pid: core?.pid ?? null,
+    signal: core?.signal ?? null,
+    core_executable: clean(core?.executable_name ?? null),
+    executable: core?.executable_name == null ? null : indexable(baseName(core.executable_name)),
+    command_line: core?.command_line == null ? null : JSON.stringify(core.command_line),
     labels: JSON.stringify(job.labels),
     missing_binaries: JSON.stringify(job.missingBinaries),
     error: null,
@@ -67,7 +67,7 @@ async function addBelongings(transaction: Transaction<Schema>, job: NewJob): Pro
       .values({ job_id: job.id, position, filename: clean(filename), size, sha256, blob })
       .execute();
   }
-  await keepBlobs(transaction, [job.coreBlob, ...job.attachments.map((attachment) => attachment.blob)]);
+  await keepBlobs(transaction, [...(job.coreBlob === null ? [] : [job.coreBlob]), ...job.attachments.map((attachment) => attachment.blob)]);
 }
 
 export function creation(database: Database): Pick<JobStore, "create" | "byIdempotencyKey"> {

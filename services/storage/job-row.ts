@@ -10,15 +10,18 @@ export function toJob(row: JobTable): Job {
   const missingBinaries: MissingBinary[] = JSON.parse(row.missing_binaries);
   const labels: Labels = JSON.parse(row.labels);
   const error: JobError | null = JSON.parse(row.error ?? "null");
-  const core: CoreSummary = {
-    filename: row.core_filename,
-    size: row.core_size,
-    sha256: row.core_sha256,
-    executable_name: row.core_executable,
-    pid: row.pid,
-    signal: row.signal,
-    command_line: commandLine,
-  };
+  const core: CoreSummary | null =
+    row.core_sha256 === ""
+      ? null
+      : {
+          filename: row.core_filename,
+          size: row.core_size,
+          sha256: row.core_sha256,
+          executable_name: row.core_executable,
+          pid: row.pid,
+          signal: row.signal,
+          command_line: commandLine,
+        };
   const self = `/v1/jobs/${row.id}`;
   return {
     id: row.id,

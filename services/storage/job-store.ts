@@ -43,8 +43,9 @@ export interface NewJob {
   readonly options: JobOptions;
   /** RFC 3339: when a parked job starts without what it waits for; null for one that is not parked. */
   readonly waitsUntil: string | null;
-  readonly core: CoreSummary;
-  readonly coreBlob: BlobKey;
+  /** Null, both of them, for a job of logs alone. */
+  readonly core: CoreSummary | null;
+  readonly coreBlob: BlobKey | null;
   readonly labels: Labels;
   readonly missingBinaries: readonly MissingBinary[];
   readonly binaries: readonly NewBinary[];
@@ -59,7 +60,7 @@ export interface StoredJob {
   readonly job: Job;
   readonly projectId: string;
   readonly whenMissing: WhenMissing;
-  /** Null once the core was deleted or has expired. */
+  /** Null once the core was deleted or has expired, and for a job that came without one (`job.core` is null). */
   readonly coreBlob: BlobKey | null;
 }
 

@@ -28,6 +28,7 @@ export interface JobTable {
   core_blob: string | null;
   core_filename: string | null;
   core_size: number;
+  /** Empty for a job that came without a core, of logs alone. */
   core_sha256: string;
   pid: number | null;
   signal: number | null;

@@ -7,7 +7,7 @@ import { threadName, threadState } from "./threads.ts";
 
 const processName = ({ process }: Report): string => {
   const path = process.executable ?? process.command_line?.[0] ?? null;
-  const name = path === null ? "A process of unknown name" : safeCut(lastPart(path), 120);
+  const name = path === null ? "A process" : safeCut(lastPart(path), 120);
   return process.pid === null ? name : `${name} (pid ${process.pid})`;
 };
 
@@ -56,6 +56,7 @@ function* places(thread: Thread, pc: string | null): Generator<string> {
 
 function pythonLine(report: Report): string {
   const { python } = report;
+  if (python === null && report.warnings.some((warning) => warning.code === "no_core")) return "told by the attached logs alone: no core was sent";
   if (python === null) return `no CPython found: ${safeCut(report.python_missing_reason ?? "the reason is not known", 500)}`;
   const build = [
     python.build.debug === true ? "debug build" : "",

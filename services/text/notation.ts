@@ -34,34 +34,107 @@ export function traceback(frames: Frames, signal: string | null): readonly strin
   return signal === null ? lines : [...lines, `${signal}: ${faults[signal] ?? "killed by this signal"}`];
 }
 
+/** What faulthandler cuts names, stacks and lists of threads to. */
+const most = { characters: 500, frames: 100, threads: 100 };
+
+/** `_Py_DumpASCII`: printable ASCII as it is, the rest escaped by its number. */
+function ascii(text: string): string {
+  const points = Array.from(text.slice(0, 2 * most.characters + 2));
+  const shown = points.slice(0, most.characters).map((character) => {
+    const point = character.codePointAt(0) ?? 0;
+    if (point >= 0x20 && point <= 0x7e) return character;
+    const hex = point.toString(16);
+    return point <= 0xff ? `\\x${hex.padStart(2, "0")}` : point <= 0xffff ? `\\u${hex.padStart(4, "0")}` : `\\U${hex.padStart(8, "0")}`;
+  });
+  return points.length > most.characters ? `${shown.join("")}...` : shown.join("");
+}
+
+/** Of the interpreter that died; the newest form where the report is of logs alone. */
+interface Dialect {
+  readonly collecting: boolean;
+  readonly extensionModules: boolean;
+  readonly hyphen: boolean;
+  readonly threadNames: boolean;
+  readonly runtimeState: boolean;
+}
+
+function dialectOf({ python }: Report): Dialect {
+  const [major = 3, minor = 99] = (python?.version ?? "").split(".").filter(Boolean).map(Number);
+  const since = (first: number) => major > 3 || (major === 3 && minor >= first);
+  return { collecting: since(10), extensionModules: since(10), hyphen: since(13), threadNames: since(14), runtimeState: since(8) };
+}
+
 /** `unsigned long` of the crashed machine, with all its digits, as faulthandler prints it. */
 function threadId(thread: Thread): string {
   const digits = thread.python_thread_id?.slice(2) ?? (thread.lwp ?? 0).toString(16);
   return `0x${digits.padStart(16, "0")}`;
 }
 
-function dumpThread(thread: Thread, current: boolean): readonly string[] {
-  const title = `${current ? "Current thread" : "Thread"} ${threadId(thread)} (most recent call first):`;
-  if (thread.python_frames.length === 0) return [title, "  <no Python frame>"];
+/** As the kernel keeps it, 15 bytes at most: from 3.14 on Python tells it the names of its threads. */
+function kernelName(thread: Thread, { process }: Report): string | null {
+  const name = thread.lwp !== null && thread.lwp === process.pid ? process.name : thread.name;
+  if (name === null || name === "") return null;
+  const bytes = Buffer.from(name).subarray(0, 15);
+  return ascii(new TextDecoder("utf-8").decode(bytes, { stream: true }));
+}
+
+const frameLine = ({ file, line, function: name }: PythonFrame) =>
+  `  File ${file === null ? "???" : `"${ascii(file)}"`}, line ${line ?? "???"} in ${ascii(name)}`;
+
+/** A fold's own turns are not kept, so they are written again as often as they were: up to the limit. */
+function frameLines(frames: Frames): readonly string[] {
+  const lines: string[] = [];
+  for (const frame of frames) {
+    if (lines.length > most.frames) break;
+    if (frame.kind === "python") lines.push(frameLine(frame));
+    else if (frame.count > 1) {
+      const cycle = lines.slice(-frame.cycle);
+      for (let turn = 0; turn < frame.count && lines.length <= most.frames; turn += 1) lines.push(...cycle);
+    } else return [...lines.slice(0, most.frames), "  ..."];
+  }
+  return lines.length > most.frames ? [...lines.slice(0, most.frames), "  ..."] : lines;
+}
+
+function dumpThread(thread: Thread, current: boolean, report: Report, dialect: Dialect): readonly string[] {
+  const name = dialect.threadNames ? kernelName(thread, report) : null;
+  const lines = thread.python_frames.length === 0 ? ["  <no Python frame>"] : frameLines(thread.python_frames);
+  const collecting = current && dialect.collecting && (report.python?.gc.collecting === true || (report.python === null && thread.state === "collecting"));
   return [
-    title,
-    ...thread.python_frames.map((frame) =>
-      frame.kind === "folded" ? "  ..." : `  File "${fileOf(frame)}", line ${frame.line ?? "???"} in ${safeCut(frame.function, 500)}`,
-    ),
+    `${current ? "Current thread" : "Thread"} ${threadId(thread)}${name === null ? "" : ` [${name}]`} (most recent call first):`,
+    ...(collecting ? ["  Garbage-collecting"] : []),
+    ...lines,
   ];
 }
 
-/** faulthandler stops after 100 threads as well. */
-const threadsDumped = 100;
-
-/** The current thread first, the others after it. */
-export function faulthandlerDump(report: Report): readonly string[] {
-  const threads = report.threads.filter((thread) => thread.python_frames.length > 0 || thread.python_thread_id !== null);
+/** The first line, and the empty one behind it. */
+function heading(report: Report, { hyphen, runtimeState }: Dialect): readonly string[] {
+  const found = report.diagnoses.find((each) => each.code === "fatal_error");
+  const message = found?.evidence["message"];
+  if (typeof message === "string") {
+    const { function: by, frame } = found?.evidence ?? {};
+    const raiser = typeof by === "string" && (frame === null || (typeof frame === "string" && frame.startsWith("_Py_FatalError"))) ? `${by}: ` : "";
+    const state = runtimeState ? [`Python runtime state: ${report.python?.finalizing === true ? "finalizing" : "initialized"}`] : [];
+    return [`Fatal Python error: ${raiser}${safeCut(message, 2_000)}`, ...state, ""];
+  }
   const fault = faults[report.process.signal?.name ?? ""];
-  const lines = fault === undefined ? [] : [`Fatal Python error: ${fault}`, ""];
-  threads.slice(0, threadsDumped).forEach((thread, index) => {
+  if (fault === undefined) return [];
+  return [`Fatal Python error: ${hyphen ? fault : fault.replace("-", " ")}`, ""];
+}
+
+/** In the interpreter's own order, newest first; those whose place is not known come before. */
+export function faulthandlerDump(report: Report): readonly string[] {
+  const dialect = dialectOf(report);
+  const threads = report.threads
+    .filter((thread) => thread.python_frames.length > 0 || thread.python_thread_id !== null)
+    .toSorted((one, other) => (one.python_index ?? -1) - (other.python_index ?? -1));
+  const lines = [...heading(report, dialect)];
+  threads.slice(0, most.threads).forEach((thread, index) => {
     if (index > 0) lines.push("");
-    lines.push(...dumpThread(thread, index === 0));
+    lines.push(...dumpThread(thread, thread.crashed, report, dialect));
   });
-  return threads.length > threadsDumped ? [...lines, "..."] : lines;
+  if (threads.length > most.threads) lines.push("", "...");
+  const extensions = report.python?.extension_modules.filter((each) => each.third_party) ?? [];
+  if (dialect.extensionModules && extensions.length > 0)
+    lines.push("", `Extension modules: ${extensions.map((each) => ascii(each.name)).join(", ")} (total: ${extensions.length})`);
+  return lines;
 }

@@ -5,6 +5,7 @@
  * was suspended, what is missing, the modules, the interpreter's own notations, and the machine's view at the end.
  */
 import type { Module, Report, Suspended } from "../contract/report.ts";
+import { attachmentLines } from "./attachments.ts";
 import { lastPart, stackLines } from "./frames.ts";
 import { headline } from "./headline.ts";
 import { labelled, pageWidth, section, wrap } from "./layout.ts";
@@ -101,6 +102,7 @@ export function renderText(report: Report): string {
     ...threads(report),
     ...titled("Findings", findings(report)),
     ...titled("Suspended work", suspended),
+    ...titled("Attached logs", attachmentLines(report)),
     ...titled("Missing binaries", missing(report)),
     ...titled("Warnings", warnings),
     ...titled("Modules", modules(report)),

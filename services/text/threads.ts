@@ -16,7 +16,7 @@ const states: Readonly<Record<string, string>> = {
 };
 
 export const threadName = (thread: Thread): string => {
-  const lwp = thread.lwp === null ? "of unknown LWP" : String(thread.lwp);
+  const lwp = thread.lwp === null ? (thread.python_thread_id ?? "of unknown LWP") : String(thread.lwp);
   return thread.name === null ? lwp : `${lwp} "${safeCut(thread.name, 80)}"`;
 };
 

@@ -13,7 +13,7 @@ import { nativeKeys } from "./native-keys.ts";
 import { pythonKeys } from "./python-keys.ts";
 
 /** Raised when the rules change: stored reports then get new signatures, and the old hashes lead to their groups. */
-export const signatureVersion = 1;
+export const signatureVersion = 2;
 
 const diagnosed = (report: Report, code: string): Diagnosis | null => report.diagnoses.find((diagnosis) => diagnosis.code === code) ?? null;
 
@@ -49,6 +49,12 @@ function isPartial(thread: Thread): boolean {
   return frames.length <= 1 || frames.some((frame) => frame.trust === "scan");
 }
 
+/** With the names that every version and a log of faulthandler tell: `total`, not `Cart.total`. */
+const unqualified = (thread: Thread): Thread => ({
+  ...thread,
+  python_frames: thread.python_frames.map((frame) => (frame.kind === "python" ? { ...frame, qualname: null } : frame)),
+});
+
 /** Null where nothing died, or where nothing at all is known of the thread that did. */
 export function signatureOf(report: Report): Signature | null {
   const crashed: Thread | undefined = report.threads.find((thread) => thread.crashed);
@@ -64,7 +70,7 @@ export function signatureOf(report: Report): Signature | null {
     hash: hashOf(kind, [...nativePart, "", ...pythonPart]),
     title: titleOf(kind, nativePart, pythonPart, python.recursion),
     version: signatureVersion,
-    broad_hash: hashOf(signalName(report), ["", ...pythonPart]),
+    broad_hash: hashOf(signalName(report), ["", ...keysOf(pythonKeys(report, unqualified(crashed), kind === "stack overflow").frames)]),
     partial: !python.recursion && nativePart.length === 0 && isPartial(crashed),
     frames: [{ key: kind, kept: true, why: "the class of the crash" }, ...native, ...python.frames],
   };

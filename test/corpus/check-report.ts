@@ -1,6 +1,7 @@
 /** Holds a report against what its program must show; returns what is wrong, in words. */
 import { readFileSync } from "node:fs";
 import type { PythonFrame, Report, Thread } from "../../services/contract/report.ts";
+import { faulthandlerDump } from "../../services/text/notation.ts";
 import { type DumpedFrame, type DumpedThread, parseDump } from "./faulthandler.ts";
 import type { Core } from "./make-core.ts";
 import type { CorpusEntry } from "./manifest.ts";
@@ -95,6 +96,41 @@ function checkThreads(entry: CorpusEntry, report: Report): string[] {
   });
 }
 
+/** What faulthandler wrote, up to the C stack that 3.14 and later add. */
+function dumpIn(stderr: string): string | null {
+  const start = stderr.indexOf("Fatal Python error: ");
+  if (start < 0) return null;
+  const [dump = ""] = stderr.slice(start).split("\nCurrent thread's C stack trace");
+  const extensions = /^Extension modules: .*$/m.exec(stderr.slice(start))?.[0] ?? null;
+  // The shell that ran it has the last word.
+  const plain = dump
+    .replace(/\n*Extension modules: [^]*$/, "")
+    .replace(/\n[^\n]*\(core dumped\)\n*$/, "")
+    .trimEnd();
+  return extensions === null ? plain : `${plain}\n\n${extensions}`;
+}
+
+/** The report's own notation is the dump, byte for byte. */
+function checkNotation(report: Report, stderr: string): string[] {
+  const dump = dumpIn(stderr);
+  // Of a thread that several interpreters share, faulthandler tells one.
+  if (dump === null || (report.python?.interpreters ?? 1) > 1) return [];
+  const written = faulthandlerDump(report);
+  const wanted = dump.split("\n");
+  const at = wanted.findIndex((line, index) => line !== written[index]);
+  if (at < 0 && written.length === wanted.length) return [];
+  return [
+    `line ${at < 0 ? wanted.length : at} of faulthandler's notation is ${written[at < 0 ? wanted.length : at] ?? "absent"}, not ${wanted[at] ?? "absent"}`,
+  ];
+}
+
+/** The log that was attached is recognised and agrees. */
+function checkAttachment(report: Report, stderr: string): string[] {
+  if (dumpIn(stderr) === null || report.attachments.length === 0) return [];
+  const [summary] = report.attachments;
+  return summary?.kind === "faulthandler" && summary.agreement === "same" ? [] : [`the attached log: ${JSON.stringify(summary)}`];
+}
+
 export function checkReport(entry: CorpusEntry, report: Report, core: Core, source: string): string[] {
   const crashed = report.threads[0];
   if (crashed === undefined) return ["the report has no thread"];
@@ -114,6 +150,7 @@ export function checkReport(entry: CorpusEntry, report: Report, core: Core, sour
   if (entry.exception?.message !== undefined && crashed.exception?.message !== entry.exception.message) {
     problems.push(`exception's message is ${crashed.exception?.message ?? null}`);
   }
+  problems.push(...checkNotation(report, core.stderr), ...checkAttachment(report, core.stderr));
   if (entry.diagnosis !== undefined && report.diagnoses[0]?.code !== entry.diagnosis) problems.push(`diagnosis is ${report.diagnoses[0]?.code ?? null}`);
   const given = report.diagnoses.map((each) => each.code);
   problems.push(...(entry.never ?? []).filter((code) => given.includes(code)).map((code) => `diagnosis ${code} is given`));

@@ -35,7 +35,8 @@ const allowed: Record<string, readonly string[]> = {
   "services/sandbox": ["services/contract"],
   "services/storage": ["services/contract", "services/log"],
   "services/queue": ["services/contract", "services/log", "services/storage"],
-  "services/intake": ["services/contract", "services/log", "services/sandbox", "services/storage"],
+  "services/logs": [],
+  "services/intake": ["services/contract", "services/log", "services/logs", "services/sandbox", "services/storage"],
   "services/text": ["services/contract"],
   "services/triage": ["services/contract", "services/log", "services/storage"],
   "services/api": [
@@ -70,6 +71,7 @@ const allowed: Record<string, readonly string[]> = {
     "services/log",
     "services/storage",
     "services/intake",
+    "services/logs",
     "services/text",
     "services/triage",
     "services/queue",

@@ -49,8 +49,8 @@ async function post(head: string, body: Buffer): Promise<unknown> {
   const full = Object.assign(store, boundless);
   await using receiver = await startReceiver(async ({ request }) => {
     await using result = await receiveUpload({ request, blobs: full, limits, filename: null });
-    await result.core.writer.commit("cores/kept");
-    return result.core.writer.size;
+    await result.core?.writer.commit("cores/kept");
+    return result.core?.writer.size;
   });
   const socket = await send(receiver.port, head, body);
   const outcome = await receiver.nextOutcome();

@@ -28,10 +28,10 @@ async function upload(limits: Partial<Limits> = {}, wrap?: (store: BlobStore) =>
   receiver = await startReceiver(
     async (received) => {
       await using result = await receiveUpload({ ...received, filename });
-      await result.core.writer.commit("cores/received");
+      await result.core?.writer.commit("cores/received");
       const { core: own, binaries, attachments, labels, whenMissing, options, idempotencyKey } = result;
       return {
-        core: { filename: own.filename, size: own.writer.size, pid: own.facts.pid, name: own.nameLabels.executable_name },
+        core: own === null ? null : { filename: own.filename, size: own.writer.size, pid: own.facts.pid, name: own.nameLabels.executable_name },
         binaries: binaries.map((each) => [each.filename, each.facts.buildId, each.writer.size]),
         attachments: attachments.map((each) => [each.filename, each.writer.size]),
         labels,

@@ -1,4 +1,5 @@
 /** The main job on real parts: each crash program, uploaded over HTTP, comes back as what faulthandler and the manifest say. */
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checkReport } from "../corpus/check-report.ts";
@@ -30,7 +31,9 @@ describe("an uploaded core", () => {
       it(`of ${entry.program} on ${major}.${minor}.${micro} comes back right`, async () => {
         const source = join(programsFolder, entry.program);
         await using core = await makeCore(interpreter, source, { gcore: entry.gcore === true, environment: entry.environment ?? {} });
-        const { report } = await analyse(stack.url, { core: core.path, binaries: await mappedFiles(core.path, interpreter.root) });
+        const attachments = [{ name: "stderr.log", path: join(core.folder, "stderr.log") }];
+        await writeFile(join(core.folder, "stderr.log"), core.stderr);
+        const { report } = await analyse(stack.url, { core: core.path, attachments, binaries: await mappedFiles(core.path, interpreter.root) });
         expect(checkReport(entry, report, core, source)).toEqual([]);
       });
     }

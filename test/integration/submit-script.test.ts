@@ -246,7 +246,7 @@ describe("the kernel's handler", () => {
     createReadStream(core.path).pipe(child.stdin);
     const [status] = await once(child, "close");
     expect(status).toBe(0);
-    await until(async () => (await jobs()).some((job) => job.core.filename === "coredump---url_http___x_y.4194304"));
+    await until(async () => (await jobs()).some((job) => job.core?.filename === "coredump---url_http___x_y.4194304"));
     await until(async () => (await readdir(spool)).every((name) => !name.startsWith("coredump-")));
   });
 

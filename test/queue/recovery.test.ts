@@ -10,7 +10,7 @@ import type { RedisConnections } from "../../services/queue/connection.ts";
 import { recover, startRecovery } from "../../services/queue/recovery.ts";
 import { type Database, openDatabase } from "../../services/storage/database.ts";
 import { type JobStore, createJobStore } from "../../services/storage/job-store.ts";
-import { newJob, newReport } from "../storage/sample.ts";
+import { newCore, newJob, newReport } from "../storage/sample.ts";
 import { type PrivateRedis, startPrivateRedis } from "../support/private-redis.ts";
 import { type Processor, connect, eventually, silent, startConsumer } from "./parts.ts";
 
@@ -55,7 +55,7 @@ describe("recovery", () => {
     const ids: string[] = [];
     for (let count = 0; count < 5; count += 1) {
       const { job } = await jobs.create(newJob());
-      await queue.add(job.id, job.core.size);
+      await queue.add(job.id, job.core?.size ?? 0);
       ids.push(job.id);
     }
     const cancelled = ids.pop() ?? "";
@@ -131,7 +131,7 @@ describe("recovery", () => {
 
   test("brings a large job that has waited long to the front", async () => {
     const large = newJob();
-    await jobs.create({ ...large, core: { ...large.core, size: 2 ** 40 } });
+    await jobs.create({ ...large, core: { ...newCore(large.id), size: 2 ** 40 } });
     await database.query.updateTable("jobs").set({ created_at: "2026-01-01T00:00:00.000Z" }).where("id", "=", large.id).execute();
     await queue.add(large.id, 2 ** 40);
     const small: string[] = [];

@@ -67,6 +67,7 @@ export async function openAnalyst(): Promise<Analyst> {
         gdb,
         limits,
         workDir,
+        attachments: () => Promise.resolve([]),
       };
       try {
         const { report } = await runPipeline(

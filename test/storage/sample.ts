@@ -1,12 +1,23 @@
 /** Jobs, binaries and reports as the stores take them, with only what a test names. */
 import { createHash } from "node:crypto";
 import { v7 } from "uuid";
+import type { CoreSummary } from "../../services/contract/job.ts";
 import { noOptions } from "../../services/contract/job-options.ts";
 import type { PythonFrame, Report, Thread } from "../../services/contract/report.ts";
 import type { NewBinary } from "../../services/storage/binary-store.ts";
 import type { NewJob } from "../../services/storage/job-store.ts";
 
 export const digest = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+export const newCore = (id: string = v7()): CoreSummary => ({
+  filename: "core.4711",
+  size: 123_456,
+  sha256: digest(id),
+  executable_name: "python3.11",
+  pid: 4711,
+  signal: 11,
+  command_line: ["python3.11", "crash.py"],
+});
 
 export function newJob(some: Partial<NewJob> = {}): NewJob {
   const id = some.id ?? v7();
@@ -18,15 +29,7 @@ export function newJob(some: Partial<NewJob> = {}): NewJob {
     whenMissing: "analyze",
     options: noOptions,
     waitsUntil: null,
-    core: {
-      filename: "core.4711",
-      size: 123_456,
-      sha256: digest(id),
-      executable_name: "python3.11",
-      pid: 4711,
-      signal: 11,
-      command_line: ["python3.11", "crash.py"],
-    },
+    core: newCore(id),
     coreBlob: `cores/${id}`,
     labels: {},
     missingBinaries: [],
@@ -82,6 +85,7 @@ export function thread(some: Partial<Thread> = {}): Thread {
     name: "MainThread",
     crashed: true,
     python_thread_id: null,
+    python_index: null,
     interpreter_id: 0,
     gil: "holder",
     waits_for: null,
@@ -105,6 +109,7 @@ export function newReport(jobId: string, some: Partial<Report> = {}): Report {
     timings_ms: { debug: 1.5 },
     process: {
       executable: "/usr/bin/python3.11",
+      name: "python3.11",
       command_line: ["python3.11", "crash.py"],
       pid: 4711,
       uid: 0,
@@ -129,6 +134,7 @@ export function newReport(jobId: string, some: Partial<Report> = {}): Report {
     python_missing_reason: null,
     threads: [thread()],
     suspended: [],
+    attachments: [],
     modules: [],
     diagnoses: [{ code: "null_dereference", title: "NULL was dereferenced", detail: "At 0x0.", confidence: "certain", lwp: 4711, evidence: {}, links: [] }],
     signature: { hash: "deadbeef", title: "SIGSEGV in string_at", version: 1, broad_hash: "deadbeef", partial: false, frames: [] },

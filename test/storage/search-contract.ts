@@ -6,7 +6,7 @@ import { indexEarlier } from "../../services/storage/search/index-earlier.ts";
 import { countJobsByStatus } from "../../services/storage/job-counts.ts";
 import { createGroupStore } from "../../services/storage/group-store.ts";
 import { type JobFilters, createJobStore } from "../../services/storage/job-store.ts";
-import { newJob, newReport, pythonFrame, thread } from "./sample.ts";
+import { newCore, newJob, newReport, pythonFrame, thread } from "./sample.ts";
 
 interface Model {
   readonly id: string;
@@ -38,7 +38,7 @@ export function searchContract(openEmpty: () => Promise<Database>): void {
         newJob({
           id,
           labels: release === null ? {} : { release, host: `web${at}` },
-          core: { ...newJob().core, executable_name: executable, signal: 6 + (at % 2) },
+          core: { ...newCore(), executable_name: executable, signal: 6 + (at % 2) },
         }),
       );
       const functions = [`f${at % 5}`, `Common.handle_${at % 4}`];

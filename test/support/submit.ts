@@ -35,8 +35,10 @@ export class RefusedUpload extends Error {
 }
 
 export interface Submission {
-  readonly core: string;
+  /** Null: logs alone. */
+  readonly core: string | null;
   readonly binaries?: readonly (string | NamedFile)[];
+  readonly attachments?: readonly NamedFile[];
   readonly labels?: Readonly<Record<string, string>>;
 }
 
@@ -65,10 +67,11 @@ async function post(service: Service, path: string, form: FormBody): Promise<{ r
   }
 }
 
-export async function submit(service: Service, { core, binaries = [], labels }: Submission): Promise<Job> {
+export async function submit(service: Service, { core, binaries = [], attachments = [], labels }: Submission): Promise<Job> {
   const parts = binaries.map((binary) => (typeof binary === "string" ? { path: binary, name: basename(binary) } : binary));
   const form = await formBody(labels === undefined ? {} : { labels: JSON.stringify(labels) }, [
-    { field: "core", path: core, filename: basename(core) },
+    ...(core === null ? [] : [{ field: "core", path: core, filename: basename(core) }]),
+    ...attachments.map(({ path, name }) => ({ field: "attachment", path, filename: name })),
     ...parts.map(({ path, name }) => ({ field: "binary", path, filename: name })),
   ]);
   const { status, body } = await post(service, "/v1/jobs", form);

@@ -38,6 +38,7 @@ export const thread = (lwp: number, some: Partial<Thread> = {}): Thread => ({
   name: null,
   crashed: false,
   python_thread_id: `0x7f98a4${lwp.toString(16).padStart(6, "0")}`,
+  python_index: null,
   interpreter_id: 0,
   gil: "released",
   waits_for: null,
@@ -71,6 +72,7 @@ export const report = (some: Partial<Report> = {}): Report => ({
   timings_ms: {},
   process: {
     executable: "/usr/bin/python3.11",
+    name: "python3.11",
     command_line: ["python3.11", "/srv/app/main.py", "--fast"],
     pid: 4711,
     uid: 1000,
@@ -103,6 +105,7 @@ export const report = (some: Partial<Report> = {}): Report => ({
   python_missing_reason: null,
   threads: [],
   suspended: [],
+  attachments: [],
   modules: [],
   diagnoses: [],
   signature: null,

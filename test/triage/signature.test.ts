@@ -19,7 +19,7 @@ describe("a signature", () => {
 
   test("is the class, the exported functions of others' modules, and the user's innermost Python functions", () => {
     expect(kept(plain)).toEqual(["SIGSEGV", "libstock!stock_load", "stock.load", "run.main", "run.<module>"]);
-    expect(signatureOf(plain)).toMatchObject({ title: "SIGSEGV in libstock!stock_load, called by stock.load", version: 1, partial: false });
+    expect(signatureOf(plain)).toMatchObject({ title: "SIGSEGV in libstock!stock_load, called by stock.load", version: 2, partial: false });
   });
 
   test("says of every frame why it was kept or not", () => {

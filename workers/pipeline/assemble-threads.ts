@@ -19,7 +19,12 @@ interface Parts {
   readonly lwp: number | null;
   readonly native: HelperNativeThread | null;
   /** Several when subinterpreters share the thread. */
-  readonly python: readonly HelperPythonThread[];
+  readonly python: readonly ListedThread[];
+}
+
+/** With its place in the list of threads. */
+interface ListedThread extends HelperPythonThread {
+  readonly index: number;
 }
 
 const anchorOf = (thread: HelperPythonThread): bigint | null => {
@@ -47,7 +52,7 @@ function adopt(lwps: readonly (number | null)[], python: readonly HelperPythonTh
 
 function collect({ core, python, native, mostThreads }: ThreadInput, warnings: Warning[]): Parts[] {
   const lwps = [...new Set([...core.threads.map((thread) => thread.lwp), ...(native?.threads ?? []).flatMap((thread) => thread.lwp ?? [])])];
-  const pythonThreads = adopt(lwps, python?.threads ?? [], warnings);
+  const pythonThreads = adopt(lwps, python?.threads ?? [], warnings).map((thread, index): ListedThread => ({ ...thread, index }));
   const nativeByLwp = new Map((native?.threads ?? []).map((thread) => [thread.lwp, thread]));
   const pythonByLwp = Map.groupBy(pythonThreads, (thread) => thread.lwp);
   const known: Parts[] = lwps.map((lwp) => ({ lwp, native: nativeByLwp.get(lwp) ?? null, python: (pythonByLwp.get(lwp) ?? []).toSorted(innermostFirst) }));
@@ -97,6 +102,7 @@ function toThread(
     name: python.find((thread) => thread.name !== null)?.name ?? null,
     crashed,
     python_thread_id: first?.python_thread_id ?? null,
+    python_index: first?.index ?? null,
     interpreter_id: first?.interpreter_id ?? null,
     gil: gilState(holdsGil, state),
     state,

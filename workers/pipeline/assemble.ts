@@ -8,6 +8,8 @@ import { type CrashSite, crashSite } from "./crash-site.ts";
 import { diagnose } from "./diagnose.ts";
 import type { Gathered } from "./gather.ts";
 import type { NativeAnswer } from "./helper-answer.ts";
+import type { AttachedLog } from "./logs/attached-logs.ts";
+import { judgeLogs } from "./logs/judge-logs.ts";
 import { withKnownCode } from "./known-code.ts";
 
 export interface AssembleInput {
@@ -18,6 +20,8 @@ export interface AssembleInput {
   readonly debugged: Debugged;
   readonly mostThreads: number;
   readonly timings_ms: Readonly<Record<string, number>>;
+  /** The attachments, read. */
+  readonly logs?: readonly AttachedLog[];
 }
 
 const reportSchema = 1;
@@ -29,6 +33,7 @@ function toSignal({ code_number: _code, sender_uid: _uid, ...signal }: CoreSigna
 function processInfo(core: CoreFacts, { signal, pc }: CrashSite): ProcessInfo {
   return {
     executable: core.executable,
+    name: core.name,
     command_line: core.commandLine === null ? null : [...core.commandLine],
     pid: core.pid,
     uid: core.uid,
@@ -74,6 +79,7 @@ export function assemble(input: AssembleInput): Report {
   const modules = modulesOf(gathered, native);
   const decoded = native === null ? null : withKnownCode(native, (address) => bytesAreKnown(core, gathered.choices, address));
   const site = crashSite(core, decoded, python, warnings);
+  const judged = judgeLogs(input.logs ?? [], { pid: core.pid, alive: core.processAlive, site, threads, interpreters: python?.python?.interpreters ?? 1 });
   return {
     schema: reportSchema,
     job_id: input.jobId,
@@ -86,8 +92,9 @@ export function assemble(input: AssembleInput): Report {
     python_missing_reason: whyNoPython(debugged),
     threads,
     suspended: python?.suspended ?? [],
+    attachments: [...judged.summaries],
     modules,
-    diagnoses: diagnose({ core, site, threads, modules, python, native }),
+    diagnoses: diagnose({ core, site, threads, modules, python, native, logs: judged.memory }),
     // Filled once the frames have the names that their files export (run-pipeline.ts).
     signature: null,
     registers: { ...site.registers },

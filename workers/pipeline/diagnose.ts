@@ -13,6 +13,7 @@ import { gcCrash } from "./diagnose/gc-crash.ts";
 import { abortMessage, fatalError, languageAbort } from "./diagnose/fatal.ts";
 import { dataExecuted, truncatedFile, writeToReadOnly } from "./diagnose/forbidden-access.ts";
 import { binaryMismatch, truncatedCore } from "./diagnose/input.ts";
+import { crashInLog, damageInLog } from "./diagnose/logged.ts";
 import { divisionByZero, illegalInstruction } from "./diagnose/instruction.ts";
 import { abortedItself, raisedByProcess, sentByProcess } from "./diagnose/signal.ts";
 import { stackOverflow } from "./diagnose/stack-overflow.ts";
@@ -20,6 +21,7 @@ import { stackOverflow } from "./diagnose/stack-overflow.ts";
 /** In the order in which they are told. */
 const findings: readonly Finding[] = [
   stackOverflow,
+  crashInLog,
   debugBlocks,
   gcCrash,
   fatalError,
@@ -41,6 +43,7 @@ const findings: readonly Finding[] = [
   abortedItself,
   raisedByProcess,
   deadlockBeside,
+  damageInLog,
   binaryMismatch,
   truncatedCore,
 ];

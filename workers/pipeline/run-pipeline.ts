@@ -7,6 +7,7 @@ import type { Report, Warning } from "../../services/contract/report.ts";
 import type { NeedsStore } from "../../services/intake/needs/find-binaries.ts";
 import type { BinaryStore } from "../../services/storage/binary-store.ts";
 import type { BlobKey, BlobStore } from "../../services/storage/blob-store.ts";
+import type { JobStore } from "../../services/storage/job-store.ts";
 import type { GdbSession, OpenGdbOptions } from "../gdb/debugger.ts";
 import type { UpstreamJob } from "./ask-upstream.ts";
 import { assemble } from "./assemble.ts";
@@ -16,8 +17,11 @@ import { withExportedNames } from "./exported-names.ts";
 import { gather } from "./gather.ts";
 import { inspect } from "./inspect.ts";
 import { makeJobFolder } from "./job-folder.ts";
+import { attachedLogs } from "./logs/attached-logs.ts";
+import { reportOfLogs } from "./logs/report-of-logs.ts";
 
 export interface PipelineParts {
+  readonly attachments: JobStore["attachments"];
   readonly blobs: Pick<BlobStore, "localFile">;
   readonly binaries: NeedsStore & Pick<BinaryStore, "ofJob">;
   /** Brings what upstream servers have of what the job misses; tells what went wrong. */
@@ -32,7 +36,8 @@ export interface PipelineParts {
 export interface PipelineJob {
   readonly id: string;
   readonly projectId: string;
-  readonly coreBlob: BlobKey;
+  /** Null for a job of logs alone. */
+  readonly coreBlob: BlobKey | null;
   /** Another worker may have had this job, and its folder may still be there. */
   readonly run: number;
   readonly options: JobOptions;
@@ -51,7 +56,7 @@ export async function runPipeline(parts: PipelineParts, job: PipelineJob, onProg
   using deadline = startDeadline(parts.limits.job_seconds, cancelled);
   const { signal } = deadline;
   const timings: Record<string, number> = {};
-  const stage = async <T>(name: JobStage, percent: number, work: () => Promise<T>): Promise<T> => {
+  const stage: Stage = async (name, percent, work) => {
     throwIfAborted(signal);
     await onProgress(name, percent);
     const started = performance.now();
@@ -61,12 +66,14 @@ export async function runPipeline(parts: PipelineParts, job: PipelineJob, onProg
       timings[name] = Math.round(performance.now() - started);
     }
   };
+  if (job.coreBlob === null) return await analyseLogs(parts, job, stage, timings);
+  const { coreBlob } = job;
   await using folder = await makeJobFolder(parts.workDir, `${job.id}-${job.run}`);
-  const core = await stage("inspect", 5, () => inspect(parts.blobs, job.coreBlob));
+  const core = await stage("inspect", 5, () => inspect(parts.blobs, coreBlob));
   const { limits } = parts;
   const gathered = await stage("gather", 15, async () => {
     const told = (await parts.askUpstream?.({ id: job.id, projectId: job.projectId, facts: core, signal })) ?? [];
-    const { id: jobId, projectId, coreBlob, options } = job;
+    const { id: jobId, projectId, options } = job;
     const all = await gather({ ...parts, jobId, projectId, coreBlob, options, facts: core, folder: folder.path, limits, signal });
     return { ...all, warnings: [...all.warnings, ...told] };
   });
@@ -75,11 +82,22 @@ export async function runPipeline(parts: PipelineParts, job: PipelineJob, onProg
     debug({ folder: folder.path, machine: manifest.machine, gdb: parts.gdb, core: manifest.core, executable, limits, signal, openGdb: parts.openGdb }),
   );
   const report = await stage("assemble", 90, async () => {
-    const assembled = assemble({ jobId: job.id, createdAt: new Date(), core, gathered, debugged, mostThreads: limits.threads, timings_ms: timings });
+    const logs = await attachedLogs(parts, job.id);
+    const assembled = assemble({ jobId: job.id, createdAt: new Date(), core, gathered, debugged, mostThreads: limits.threads, timings_ms: timings, logs });
     const named = { ...assembled, threads: await withExportedNames(assembled.threads, manifest, folder.path) };
     return { ...named, signature: signatureOf(named) };
   });
   return { report: { ...report, timings_ms: { ...report.timings_ms, ...timings } }, missingBinaries: gathered.missing };
+}
+
+type Stage = <T>(name: JobStage, percent: number, work: () => Promise<T>) => Promise<T>;
+
+/** No core: gdb and the helpers have nothing to do. */
+async function analyseLogs(parts: PipelineParts, job: PipelineJob, stage: Stage, timings: Readonly<Record<string, number>>): Promise<PipelineResult> {
+  const logs = await stage("inspect", 5, () => attachedLogs(parts, job.id));
+  const report = await stage("assemble", 50, async () => reportOfLogs({ jobId: job.id, createdAt: new Date(), logs }));
+  if (report === null) throw new Failure("core_lost", "the logs that the job came with are no longer stored");
+  return { report: { ...report, timings_ms: { ...timings } }, missingBinaries: [] };
 }
 
 interface Deadline extends Disposable {

@@ -50,6 +50,7 @@ export function jobBundleRoute(app: App, { jobs, reports, binaries, blobs, limit
       const stored = await jobs.get(project, id);
       if (stored === null) throw noSuchJob(id);
       const { coreBlob, job } = stored;
+      if (job.core === null) throw new Failure("core_lost", `Job ${id} came without a core: there is nothing to open in a debugger.`);
       if (coreBlob === null || !(await blobs.has(coreBlob))) throw new Failure("core_lost", `The core of job ${id} is no longer stored.`);
       const facts = await inspected(blobs, coreBlob, inspectCoreFile);
       const found = await findBinaries(binaries, project, facts, await binaries.ofJob(id));

@@ -44,7 +44,7 @@ export function jobChangesRoutes(app: App, { jobs, queue, changes, sweepBlobs }:
       const { options } = request.query;
       const job = await jobs.requeue(request.caller.project, id, options === undefined ? null : parseOptions(options));
       if (job === null) throw noSuchJob(id);
-      const handed = await queue.add(id, job.core.size);
+      const handed = await queue.add(id, job.core?.size ?? 0);
       await changes.announce(id);
       request.log.info({ job_id: id, queue: handed }, "job_reanalyzed");
       reply.code(202).header("location", job.links.self);

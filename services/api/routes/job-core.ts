@@ -37,6 +37,7 @@ export function jobCoreRoute(app: App, { jobs, blobs }: Dependencies): void {
     if (stored === null) throw noSuchJob(id);
     const { coreBlob, job } = stored;
     const size = coreBlob === null ? null : await blobs.size(coreBlob);
+    if (job.core === null) throw new Failure("core_lost", `Job ${id} came without a core.`);
     if (coreBlob === null || size === null) throw new Failure("core_lost", `The core of job ${id} is no longer stored.`);
     const etag = `"${job.core.sha256}"`;
     reply.header("etag", etag).header("accept-ranges", "bytes");

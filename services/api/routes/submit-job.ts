@@ -28,7 +28,11 @@ const hint = "Send curl -F core=@core …, or the raw core with curl -H 'Content
 const file = (description: string) => Type.Unsafe<Uint8Array>({ type: "string", contentMediaType: raw, description });
 
 const Form = Type.Object({
-  core: file("The core; exactly one. As it is, or as gzip, zstd, lz4, xz, or inside an apport crash report."),
+  core: Type.Optional(
+    file(
+      "The core; exactly one. As it is, or as gzip, zstd, lz4, xz, or inside an apport crash report. It may be left out where an attachment holds a dump of faulthandler or a report of valgrind or AddressSanitizer: the report is then made of that alone.",
+    ),
+  ),
   binary: Type.Optional(Type.Array(file("The interpreter, shared libraries, extension modules, separate debug files; any number."))),
   attachment: Type.Optional(Type.Array(file("Text logs, such as the standard error with a faulthandler dump; any number."))),
   labels: Type.Optional(Type.String({ description: "A JSON object of strings.", examples: ['{"host":"web1","release":"2026.11"}'] })),

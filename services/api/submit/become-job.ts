@@ -15,11 +15,12 @@ export async function becomeJob(
 ): Promise<Job> {
   const { queue, changes } = dependencies;
   const { job, created } = await keepUpload(dependencies, project, upload);
-  metrics.uploadBytes.inc({ kind: "core" }, upload.core.writer.size);
+  const coreBytes = upload.core?.writer.size ?? 0;
+  metrics.uploadBytes.inc({ kind: "core" }, coreBytes);
   for (const { writer } of upload.binaries) metrics.uploadBytes.inc({ kind: "binary" }, writer.size);
   for (const { writer } of upload.attachments) metrics.uploadBytes.inc({ kind: "attachment" }, writer.size);
-  const queued = created && job.status === "queued" ? await queue.add(job.id, job.core.size) : null;
+  const queued = created && job.status === "queued" ? await queue.add(job.id, coreBytes) : null;
   await changes.announce(job.id);
-  log.info({ job_id: job.id, created, queue: queued, core_bytes: job.core.size, binaries: upload.binaries.length }, "job_submitted");
+  log.info({ job_id: job.id, created, queue: queued, core_bytes: coreBytes, binaries: upload.binaries.length }, "job_submitted");
   return job;
 }

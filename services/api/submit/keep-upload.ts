@@ -38,8 +38,9 @@ function summary({ writer, filename, nameLabels, facts }: ReceivedCore): CoreSum
 }
 
 /** What the file name tells of the crashed machine, where the user did not say it. */
-function labelsOf({ labels, core: { nameLabels } }: ReceivedUpload): Labels {
-  return nameLabels.hostname === null ? labels : { host: nameLabels.hostname, ...labels };
+function labelsOf({ labels, core }: ReceivedUpload): Labels {
+  const host = core?.nameLabels.hostname ?? null;
+  return host === null ? labels : { host, ...labels };
 }
 
 const after = (seconds: number) => new Date(Date.now() + seconds * 1_000).toISOString();
@@ -72,13 +73,16 @@ async function keepAll(keepers: Keepers, project: string, upload: ReceivedUpload
   const id = uuid();
   const committed: BlobKey[] = [];
   try {
-    const coreBlob = `cores/${id}`;
-    await upload.core.writer.commit(coreBlob);
-    committed.push(coreBlob);
+    const { core } = upload;
+    const coreBlob = core === null ? null : `cores/${id}`;
+    if (core !== null && coreBlob !== null) {
+      await core.writer.commit(coreBlob);
+      committed.push(coreBlob);
+    }
     const kept = await commitBinaries(binaries, project, upload.binaries, committed);
     const attachments = await commitAttachments(upload, id, committed);
 
-    const { missing } = await findBinaries(binaries, project, upload.core.facts, kept);
+    const missing = core === null ? [] : (await findBinaries(binaries, project, core.facts, kept)).missing;
     const parked = upload.whenMissing === "wait" && missing.some(isAwaited);
 
     return await jobs.create({
@@ -89,7 +93,7 @@ async function keepAll(keepers: Keepers, project: string, upload: ReceivedUpload
       whenMissing: upload.whenMissing,
       options: upload.options,
       waitsUntil: parked ? after(limits.awaiting_binaries_seconds) : null,
-      core: summary(upload.core),
+      core: core === null ? null : summary(core),
       coreBlob,
       labels: labelsOf(upload),
       missingBinaries: missing,

@@ -40,7 +40,7 @@ async function missingNow({ binaries, blobs }: ParkingParts, parked: ParkedJob):
 async function start({ jobs, queue, changes }: ParkingParts, parked: ParkedJob, missing: readonly MissingBinary[]): Promise<boolean> {
   const job = await jobs.unpark(parked.job.id, missing);
   if (job === null) return false;
-  await queue.add(job.id, job.core.size);
+  await queue.add(job.id, job.core?.size ?? 0);
   await changes.announce(job.id);
   return true;
 }

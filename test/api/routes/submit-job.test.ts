@@ -52,6 +52,22 @@ test("the raw core with ?filename= becomes a job", async () => {
   expect(answer.json().core).toMatchObject({ filename: "core.python3.815", executable_name: "python3", pid: 815 });
 });
 
+test("a log that tells a crash is a job without a core, and can be analysed again", async () => {
+  const dump = 'Fatal Python error: Segmentation fault\n\nCurrent thread 0x00007f0000000001 (most recent call first):\n  File "a.py", line 1 in f\n';
+  const answer = await post(await form([["attachment", Buffer.from(`starting\n${dump}`), "stderr.log"]]));
+  expect(answer.statusCode, answer.body).toBe(202);
+  const job = answer.json();
+  expect(job).toMatchObject({ status: "queued", core: null, missing_binaries: [] });
+  const started = await api.parts.jobs.start(job.id);
+  expect(started?.coreBlob).toBeNull();
+  await api.parts.jobs.fail(job.id, started?.run ?? 0, { code: "helper_failed", stage: "debug", detail: "", hint: "" });
+  expect((await api.ask({ method: "POST", url: `/v1/jobs/${job.id}/reanalyze` })).statusCode).toBe(202);
+  for (const path of ["core", "bundle"]) {
+    const refused = await api.ask({ method: "GET", url: `/v1/jobs/${job.id}/${path}` });
+    expect([refused.statusCode, refused.json().code, refused.json().detail]).toEqual([410, "core_lost", expect.stringContaining("without a core")]);
+  }
+});
+
 test("the same Idempotency-Key gives the same job, another one another job", async () => {
   const ask = async (key: string) => (await post({ headers: { ...raw, "idempotency-key": key }, payload: tinyCore() })).json().id;
   const first = await ask("upload-1");
@@ -100,6 +116,12 @@ test("options come by name, in a form or beside a raw core, and the job tells al
 
 test.each([
   ["no core", [["labels", "{}"]], 422, "core_missing"],
+  [
+    "a log that tells of no crash, and no core",
+    [["attachment", Buffer.from("Traceback (most recent call last):\nValueError: Thread 0x1\n")]],
+    422,
+    "core_missing",
+  ],
   [
     "two cores",
     [

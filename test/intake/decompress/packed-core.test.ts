@@ -30,8 +30,9 @@ afterEach(() => receiver[Symbol.asyncDispose]());
 async function start(limits: Partial<Limits> = {}): Promise<void> {
   receiver = await startReceiver(async (received) => {
     await using result = await receiveUpload({ ...received, filename: "core" });
-    await result.core.writer.commit("cores/received");
-    return { size: result.core.writer.size, sha256: result.core.writer.sha256, sent: result.core.sentSha256, pid: result.core.facts.pid };
+    const { core } = result;
+    await core?.writer.commit("cores/received");
+    return { size: core?.writer.size, sha256: core?.writer.sha256, sent: core?.sentSha256, pid: core?.facts.pid };
   }, limits);
 }
 

@@ -56,6 +56,7 @@ async function run(uploads: readonly StoredBinary[], some: Partial<PipelineParts
     gdb: "gdb",
     limits: readConfig({}).limits,
     workDir,
+    attachments: () => Promise.resolve([]),
     ...some,
   };
   const job = { id: "0193515a-7c1e-7000-8000-000000000001", projectId: "default", coreBlob: core.path, run: 1, options: noOptions };

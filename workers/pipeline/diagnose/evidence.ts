@@ -3,6 +3,7 @@ import type { Diagnosis, Module, Thread } from "../../../services/contract/repor
 import type { CoreFacts } from "../../../services/intake/core/core-facts.ts";
 import type { CrashSite } from "../crash-site.ts";
 import type { NativeAnswer, PythonAnswer } from "../helper-answer.ts";
+import type { JudgedReport } from "../logs/judged-report.ts";
 
 export interface Evidence {
   readonly core: CoreFacts;
@@ -12,6 +13,8 @@ export interface Evidence {
   readonly modules: readonly Module[];
   readonly python: PythonAnswer | null;
   readonly native: NativeAnswer | null;
+  /** What memory checkers said in the attachments. */
+  readonly logs?: readonly JudgedReport[];
 }
 
 /** Null: nothing to say. */
