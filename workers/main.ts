@@ -4,6 +4,7 @@
  * It says at once what the machine lacks, and takes no job then. It ends on SIGTERM, SIGINT, or when the process that
  * watches it is gone; a running job goes back to the queue first.
  */
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { v7 as newId } from "uuid";
 import { type Config, readConfig } from "../services/config/environment.ts";
@@ -65,6 +66,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     openGdb: (options) => openGdb({ ...options, helpers }),
     gdb: config.gdb,
     limits,
+    atOnce: availableParallelism() > 1,
     workDir,
   };
   const settings = { concurrency: 1 };

@@ -1,6 +1,7 @@
-"""The MI commands, ``-inquest-python MANIFEST OUT`` and ``-inquest-native MANIFEST OUT`` (gdb 12+).
+"""The MI commands, ``-inquest-python MANIFEST OUT``, ``-inquest-native MANIFEST OUT`` and ``-inquest-confirm VERSION TABLE`` (gdb 12+).
 
-Each writes its answer as JSON to OUT and returns one field, ``json``: ASCII, short. Only one, because gdb flattens values to
+The third says whether DWARF bears out the table that a ``-inquest-python`` without DWARF has used: ``{"confirmed": true, false or null}``,
+null where there is no DWARF to ask. Each of the others writes its answer as JSON to OUT and returns one field, ``json``: ASCII, short. Only one, because gdb flattens values to
 strings, cuts them at a NUL and dies of deep nesting. An expected failure is a ``gdb.GdbError`` with the text ``CODE: what``;
 any other exception is told by its type and place alone, for its message may hold the inferior's memory.
 """
@@ -94,6 +95,32 @@ def _length(value: object) -> int:
     return len(value) if isinstance(value, list) else 0
 
 
+def confirm(arguments: List[str]) -> Dict[str, object]:
+    """What ``-inquest-confirm`` does."""
+    from inquest.layout import from_gdb
+
+    try:
+        version, table = arguments
+        major, minor, micro = map(int, version.split("."))
+    except ValueError:
+        raise gdb.GdbError("usage: MAJOR.MINOR.MICRO TABLE")
+    try:
+        confirmed = from_gdb.confirms((major, minor, micro), table)
+    except (gdb.GdbError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise gdb.GdbError("helper_failed: %s at %s" % (type(error).__name__, _place(error)))
+    return {"json": json.dumps({"confirmed": confirmed})}
+
+
+class _ConfirmCommand(gdb.MICommand):
+    def __init__(self) -> None:
+        super().__init__("-inquest-confirm")
+
+    def invoke(self, arguments: List[str]) -> Dict[str, object]:
+        return confirm(arguments)
+
+
 class _InquestCommand(gdb.MICommand):
     def __init__(self, name: str, helper: Callable[[dict], Answer]) -> None:
         super().__init__(name)
@@ -104,6 +131,7 @@ class _InquestCommand(gdb.MICommand):
 
 
 def register() -> None:
-    """Makes both commands known to gdb."""
+    """Makes the commands known to gdb."""
     _InquestCommand("-inquest-python", _python)
     _InquestCommand("-inquest-native", _native)
+    _ConfirmCommand()

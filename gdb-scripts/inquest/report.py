@@ -20,6 +20,7 @@ from .frames.describe import LocalsAllowance, describe_chain
 from .frames.image import Image
 from .gc_state import gc_state
 from .known_types import learn_type_names
+from .layout import tables
 from .layout.model import LayoutMissing
 from .memory import BudgetExceeded, MemoryFault, Reader
 from .objects.values import Values
@@ -141,7 +142,7 @@ class _Process:
         gils: List[Any] = []
         with self.answer.section("system_calls"):
             gils = gil_ranges(self.image, self.runtime, self._symbol)
-        self.answer.facts["runtime"] = {"how": self.runtime.how, "address": _hex(self.runtime.address)}
+        self.answer.facts["runtime"] = {"how": self.runtime.how, "address": _hex(self.runtime.address), "table": tables.name_of_table(self.runtime.layouts)}
         python = self._python()
         context = Context(self.core, self.manifest, self.image, self.runtime, self.states, self.chains, self.holders, self._symbol, python["flags"]["malloc"], self.answer.facts.get("signal_frames", []))
         self.answer.facts.update(facts_of_the_interpreter(context, self.answer.section))

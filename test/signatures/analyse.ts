@@ -66,6 +66,7 @@ export async function openAnalyst(): Promise<Analyst> {
         openGdb: (options: Parameters<typeof openGdb>[0]) => openGdb({ ...options, helpers }),
         gdb,
         limits,
+        atOnce: false,
         workDir,
         attachments: () => Promise.resolve([]),
       };

@@ -59,6 +59,16 @@ export async function runInquest(session: MiSession, name: HelperName, manifest:
   }
 }
 
+/** Runs `-inquest-confirm`; both words come from an answer that was read from a core, so they are held to a plain form first. */
+export async function confirmLayout(session: MiSession, version: string, table: string, limitMs: number): Promise<boolean | null> {
+  if (!/^\d+\.\d+\.\d+$/.test(version) || !/^[\w.-]+$/.test(table)) throw new Failure("debugger_command", "a layout's version or name is not plain");
+  const { results } = await session.request(`-inquest-confirm ${version} ${table}`, limitMs);
+  if (results["json"] === '{"confirmed": true}') return true;
+  if (results["json"] === '{"confirmed": false}') return false;
+  if (results["json"] === '{"confirmed": null}') return null;
+  throw new Failure("debugger_protocol", "-inquest-confirm answered without its field");
+}
+
 /** What gdb says about files, by code. Null: said elsewhere in the report, or of no use to its reader. */
 const knownWarnings: readonly (readonly [RegExp, string | null])[] = [
   [/\.reg-xstate/, null],

@@ -57,4 +57,6 @@ export interface GdbSession extends AsyncDisposable {
   loadCore(files: CoreFiles): Promise<LoadedCore>;
   /** Runs `-inquest-NAME MANIFEST OUT` and reads OUT back. The defaults are `/job/manifest.json` and `/job/out/NAME.json`. */
   runHelper(name: HelperName, manifest?: string, out?: string): Promise<HelperRun>;
+  /** Whether the loaded DWARF bears out the table of structs that the Python helper has used elsewhere; null where there is no DWARF of an interpreter. */
+  confirmLayout(version: string, table: string): Promise<boolean | null>;
 }

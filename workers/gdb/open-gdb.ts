@@ -7,7 +7,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Failure } from "../../services/contract/failure.ts";
 import type { CoreFiles, GdbSession, HelperName, HelperRun, LoadedCore, OpenGdbOptions, Rung } from "./debugger.ts";
-import { gdbVersion, loadCore, loadExecutable, runInquest, sourceHelpers } from "./commands.ts";
+import { confirmLayout, gdbVersion, loadCore, loadExecutable, runInquest, sourceHelpers } from "./commands.ts";
 import { gdbArguments } from "./gdb-arguments.ts";
 import { readAnswer } from "./read-answer.ts";
 import { helperScripts } from "./helper-scripts.ts";
@@ -92,6 +92,10 @@ class SandboxedGdb implements GdbSession {
     const summary = await runInquest(this.#session, name, manifest, out, this.#left());
     const answer = await readAnswer(this.#jobDir, out);
     return { summary, answer, duration_ms: performance.now() - started };
+  }
+
+  confirmLayout(version: string, table: string): Promise<boolean | null> {
+    return confirmLayout(this.#session, version, table, this.#left());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

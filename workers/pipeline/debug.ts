@@ -2,7 +2,8 @@
  * Debug: one fresh gdb after the other, down a ladder, until both helpers have answered.
  *
  * gdb dying or hanging on what users send is a normal event. Each rung shows it less: all of it, then no DWARF, then no
- * file at all (gdb only runs the Python helper, which reads the core by itself). What an earlier rung has answered is
+ * file at all (gdb only runs the Python helper, which reads the core by itself). Where there is a second processor, that last one
+ * runs beside the first from the start (python-beside.ts). What an earlier rung has answered is
  * kept, and what was given up is told in `warnings`. Only faults of the machine (no gdb, no sandbox), a cancelled job and
  * a deadline with nothing in hand end the stage with a failure.
  */
@@ -13,6 +14,7 @@ import type { Limits } from "../../services/contract/limits.ts";
 import type { Warning } from "../../services/contract/report.ts";
 import type { GdbSession, HelperName, OpenGdbOptions, Rung } from "../gdb/debugger.ts";
 import { NativeAnswer, PythonAnswer } from "./helper-answer.ts";
+import { borneOut, type PythonBeside, startPythonBeside } from "./python-beside.ts";
 
 export interface DebugInput {
   readonly folder: string;
@@ -23,6 +25,8 @@ export interface DebugInput {
   readonly limits: Pick<Limits, "debug_seconds" | "debug_memory_bytes">;
   readonly signal: AbortSignal;
   readonly openGdb: (options: OpenGdbOptions) => Promise<GdbSession>;
+  /** Whether the Python helper runs at the same time, in a gdb of its own. */
+  readonly atOnce: boolean;
 }
 
 export interface Debugged {
@@ -72,9 +76,11 @@ class Ladder {
   readonly warnings: Warning[] = [];
   readonly timings: Record<string, number> = {};
   readonly #input: DebugInput;
+  readonly #beside: PythonBeside | null;
 
-  constructor(input: DebugInput) {
+  constructor(input: DebugInput, beside: PythonBeside | null) {
     this.#input = input;
+    this.#beside = beside;
   }
 
   /** What this rung is still wanted for. */
@@ -95,6 +101,7 @@ class Ladder {
       } catch (error) {
         if (!(error instanceof Failure) || !givesUpRung.has(error.code)) throw error;
         this.#giveUp(rung, error);
+        await this.takeUnconfirmed();
       } finally {
         this.timings[`gdb_${rung}`] = Math.round(performance.now() - started);
       }
@@ -108,10 +115,25 @@ class Ladder {
     let opened = true;
     if (rung !== "python-only")
       opened = await this.#tolerate(rung, async () => void this.warnings.push(...(await session.loadCore({ core, executable })).warnings));
-    for (const name of wanted) {
+    // Beside, the Python half is on its way: this gdb begins with the other one.
+    const order = this.#beside === null ? wanted : wanted.toReversed();
+    for (const name of order) {
       if (name === "native" && !opened) continue;
+      if (name === "python" && (await this.#tolerate(rung, () => this.#takeBeside(session))) && this.python !== null) continue;
       await this.#tolerate(rung, () => this.#ask(session, name));
     }
+  }
+
+  async #takeBeside(session: GdbSession | null): Promise<void> {
+    const answer = (await this.#beside?.answer()) ?? null;
+    if (answer === null || this.#beside === null) return;
+    this.python = session === null || session.rung === "python-only" ? answer : await borneOut(answer, session);
+    if (this.python !== null && this.#beside.duration_ms !== null) this.timings["helper_python"] = Math.round(this.#beside.duration_ms);
+  }
+
+  /** After the gdb with the files has died, what was read beside stands as it is. */
+  async takeUnconfirmed(): Promise<void> {
+    if (this.python === null) await this.#takeBeside(null);
   }
 
   async #ask(session: GdbSession, name: HelperName): Promise<void> {
@@ -139,11 +161,14 @@ class Ladder {
 }
 
 export async function debug(input: DebugInput): Promise<Debugged> {
-  const ladder = new Ladder(input);
+  const { folder, machine, gdb: program, limits, signal, openGdb, atOnce } = input;
+  await using beside = atOnce ? startPythonBeside(() => openGdb({ jobDir: folder, rung: "python-only", limits, signal, gdb: program, machine })) : null;
+  const ladder = new Ladder(input, beside);
   try {
     await ladder.climbDown();
   } catch (error) {
     const late = error instanceof Failure && error.code === "deadline_exceeded";
+    if (late) await ladder.takeUnconfirmed();
     if (!late || (ladder.python === null && ladder.native === null)) throw error;
     ladder.warnings.push({ code: error.code, detail: `${error.message}; what had been read until then is told` });
   }

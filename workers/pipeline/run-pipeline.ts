@@ -29,6 +29,8 @@ export interface PipelineParts {
   readonly openGdb: (options: OpenGdbOptions) => Promise<GdbSession>;
   readonly gdb: string;
   readonly limits: Pick<Limits, "job_seconds" | "debug_seconds" | "debug_memory_bytes" | "frames_per_thread" | "threads">;
+  /** Whether two gdbs may run for one job at the same time. */
+  readonly atOnce: boolean;
   /** Where job folders are made. */
   readonly workDir: string;
 }
@@ -79,7 +81,17 @@ export async function runPipeline(parts: PipelineParts, job: PipelineJob, onProg
   });
   const { manifest, executable } = gathered;
   const debugged = await stage("debug", 30, () =>
-    debug({ folder: folder.path, machine: manifest.machine, gdb: parts.gdb, core: manifest.core, executable, limits, signal, openGdb: parts.openGdb }),
+    debug({
+      folder: folder.path,
+      machine: manifest.machine,
+      gdb: parts.gdb,
+      core: manifest.core,
+      executable,
+      limits,
+      signal,
+      openGdb: parts.openGdb,
+      atOnce: parts.atOnce,
+    }),
   );
   const report = await stage("assemble", 90, async () => {
     const logs = await attachedLogs(parts, job.id);

@@ -146,3 +146,10 @@ def layouts_from_gdb(hint: Sequence[int] = ()) -> Optional[Layouts]:
         if confirmed is not None:
             return replace(confirmed, version=version)
     return read_all(version)
+
+
+def confirms(version: Tuple[int, int, int], table: str) -> Optional[bool]:
+    """Whether ``layouts_from_gdb`` would take the table of this name for that version; None where gdb has no DWARF of an interpreter."""
+    if struct_layout("PyThreadState") is None:
+        return None
+    return any(tables.name_of_table(found) == table and _confirmed(found) is not None for found in _best_table(version))

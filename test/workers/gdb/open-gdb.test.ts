@@ -1,8 +1,11 @@
+import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { Compile } from "typebox/compile";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Failure } from "../../../services/contract/failure.ts";
@@ -11,6 +14,8 @@ import { openGdb } from "../../../workers/gdb/open-gdb.ts";
 import { type HelperNativeFrame, type Manifest, NativeAnswer } from "../../../workers/pipeline/helper-answer.ts";
 import { type Core, type Interpreter, interpreterAt, makeCore, programsFolder } from "../../corpus/make-core.ts";
 import { makeJobFolder } from "./job-folder.ts";
+
+const execute = promisify(execFile);
 
 let core: Core;
 let manifest: Manifest;
@@ -207,6 +212,27 @@ test("takes an executable whose path would mean something to gdb", async () => {
   await using gdb = await openGdb(options({ jobDir }));
   await gdb.loadCore({ core: manifest.core, executable: `/job${odd.slice(jobDir.length)}` });
   expect((await gdb.runHelper("native")).answer).toMatchObject({ threads: { length: 4 } });
+});
+
+test("has no word on a table of structs where there is no DWARF of an interpreter, and takes only plain words", async () => {
+  await using gdb = await openGdb(options());
+  expect(await gdb.confirmLayout("3.11.2", "3.11")).toBeNull();
+  await expect(gdb.confirmLayout("3.11.2", "3.11 x\n-gdb-exit")).rejects.toMatchObject({ code: "debugger_command" });
+  await expect(gdb.confirmLayout("3.11", "3.11")).rejects.toMatchObject({ code: "debugger_command" });
+});
+
+test("compares a table of structs with the DWARF that gdb has", async () => {
+  const jobDir = join(scratch, "structs");
+  await makeJobFolder(jobDir, core.path);
+  const ask = `import sysconfig; print(*map(sysconfig.get_path, ("include", "platinclude")), "%d.%d.%d" % __import__("sys").version_info[:3])`;
+  const [include = "", also = "", version = ""] = (await execute("/usr/bin/python3", ["-c", ask])).stdout.trim().split(" ");
+  const tool = fileURLToPath(new URL("../../../gdb-scripts/tools/compile_headers.py", import.meta.url));
+  await execute("/usr/bin/python3", [tool, "--include", include, "--also", also, join(jobDir, "sysroot/structs.o")]);
+  await using gdb = await openGdb(options({ jobDir }));
+  await gdb.loadCore({ core: manifest.core, executable: "/job/sysroot/structs.o" });
+  const [minor = ""] = /^\d+\.\d+/.exec(version) ?? [];
+  expect([await gdb.confirmLayout(version, minor), await gdb.confirmLayout(version, `${minor}-debug`)]).toEqual([true, false]);
+  expect(await gdb.confirmLayout("3.8.1", "3.8")).toBe(false);
 });
 
 test.each(["/job/out/../manifest.json", "/tmp/x.json", "/job/out/a/b.json"])("writes no answer to %s", async (out) => {

@@ -19,11 +19,11 @@ const pythonAnswer: PythonAnswer = {
 };
 const nativeAnswer: NativeAnswer = { gdb: "13.1", threads: [], registers: {}, disassembly: [], modules: [], warnings: [], facts: {}, timings_ms: {} };
 
-type Step = "open" | "load" | HelperName;
+type Step = "open" | "load" | "confirm" | HelperName;
 type Failures = Partial<Record<`${Rung} ${Step}`, FailureCode>>;
 
 /** Runs the ladder; `calls` tells what it did, in order. */
-async function climb(failing: Failures, answers: Partial<Record<HelperName, unknown>> = {}) {
+async function climb(failing: Failures, answers: Partial<Record<HelperName, unknown>> = {}, atOnce = false, confirmed: boolean | null = null) {
   const calls: string[] = [];
   const open = new Set<Rung>();
   const step = async (rung: Rung, name: Step) => {
@@ -46,6 +46,11 @@ async function climb(failing: Failures, answers: Partial<Record<HelperName, unkn
         await step(rung, name);
         return { summary: {}, answer: name in answers ? answers[name] : name === "python" ? pythonAnswer : nativeAnswer, duration_ms: 1 };
       },
+      confirmLayout: async (version, table) => {
+        await step(rung, "confirm");
+        calls.push(`${version} ${table}`);
+        return confirmed;
+      },
       [Symbol.asyncDispose]: () => {
         open.delete(rung);
         return Promise.resolve();
@@ -54,7 +59,7 @@ async function climb(failing: Failures, answers: Partial<Record<HelperName, unkn
   };
   const signal = new AbortController().signal;
   const limits = { debug_seconds: 1, debug_memory_bytes: 1 };
-  const result = debug({ folder: "/x", machine: "x86_64", gdb: "gdb", core: "/job/core", executable: null, limits, signal, openGdb });
+  const result = debug({ folder: "/x", machine: "x86_64", gdb: "gdb", core: "/job/core", executable: null, limits, signal, openGdb, atOnce });
   const settled = await result.then(
     (value) => ({ value, error: null }),
     (error: unknown) => ({ value: null, error }),
@@ -143,4 +148,79 @@ describe("the ladder", () => {
       expect([...(await climb(failing)).open]).toEqual([]);
     },
   );
+});
+
+describe("the Python helper in a gdb of its own", () => {
+  const read = (source: "table" | "debug_offsets", table: string | null): PythonAnswer => ({
+    ...pythonAnswer,
+    layout_source: source,
+    python: {
+      version: "3.11.7",
+      implementation: "CPython",
+      build: { debug: false, free_threaded: false, jit: false },
+      layout_source: source,
+      debug_info: "none",
+      flags: { dev_mode: null, faulthandler: null, tracemalloc: null, malloc: null },
+      gil_holder_lwp: null,
+      gc: { collecting: null, enabled: null, counts: [], thresholds: [] },
+      finalizing: null,
+      interpreters: 1,
+      modules_imported: [],
+      extension_modules: [],
+    },
+    facts: { runtime: { how: "a symbol", address: "0x1", table } },
+  });
+  const beside = (python: PythonAnswer, confirmed: boolean | null, failing: Failures = {}) => climb(failing, { python }, true, confirmed);
+  const inFirst = (calls: readonly string[]) => calls.filter((call) => call.startsWith("dwarf") || /^\d/.test(call));
+
+  test("answers beside the unwinding, and is believed when the layouts are the interpreter's own", async () => {
+    const { calls, value, codes, open } = await beside(read("debug_offsets", null), null);
+    expect(inFirst(calls)).toEqual(["dwarf open", "dwarf load", "dwarf native"]);
+    expect(calls.filter((call) => call.endsWith("python"))).toEqual(["python-only python"]);
+    expect(value).toMatchObject({ python: { layout_source: "debug_offsets" }, native: nativeAnswer, gdb: "13.1" });
+    expect(codes).toEqual([]);
+    expect([...open]).toEqual([]);
+  });
+
+  test("is believed in what a table told when DWARF bears the table out, and told as DWARF's word", async () => {
+    const { calls, value } = await beside(read("table", "3.11"), true);
+    expect(inFirst(calls)).toEqual(["dwarf open", "dwarf load", "dwarf native", "dwarf confirm", "3.11.7 3.11"]);
+    expect(value).toMatchObject({ python: { layout_source: "dwarf", python: { layout_source: "dwarf" } }, native: nativeAnswer });
+  });
+
+  test("is believed in what a table told when there is no DWARF to ask", async () => {
+    const { calls, value } = await beside(read("table", "3.11"), null);
+    expect(calls).not.toContain("dwarf python");
+    expect(value).toMatchObject({ python: { layout_source: "table" } });
+  });
+
+  test.each([
+    ["DWARF says otherwise than its table", read("table", "3.11"), false],
+    ["its layout is no table of ours as it stands", read("table", null), true],
+    ["it found no Python", pythonAnswer, true],
+  ] as const)("is asked again where the files are when %s", async (_, answer, confirmed) => {
+    const { calls, value } = await beside(answer, confirmed);
+    expect(calls.filter((call) => call.endsWith("python"))).toEqual(["python-only python", "dwarf python"]);
+    expect(value).toMatchObject({ python: answer, native: nativeAnswer });
+  });
+
+  test("costs nothing when its gdb dies: the other one is asked as if it were alone", async () => {
+    const { calls, value, codes } = await beside(read("table", "3.11"), true, { "python-only python": "debugger_died" });
+    expect(calls).toContain("dwarf python");
+    expect(value).toMatchObject({ python: { layout_source: "table" }, native: nativeAnswer });
+    expect(codes).toEqual([]);
+  });
+
+  test("stands by itself when the gdb with the files dies", async () => {
+    const { calls, value, codes } = await beside(read("table", "3.11"), true, { "dwarf load": "debugger_died", "readnever load": "debugger_died" });
+    expect(calls.filter((call) => call.endsWith("python"))).toEqual(["python-only python"]);
+    expect(value).toMatchObject({ python: { layout_source: "table" }, native: null });
+    expect(codes).toEqual(["debugger_died", "debugger_died"]);
+  });
+
+  test("is told when the job's time is up while the other gdb works", async () => {
+    const { value, codes } = await beside(read("debug_offsets", null), null, { "dwarf native": "deadline_exceeded" });
+    expect(value).toMatchObject({ python: { layout_source: "debug_offsets" }, native: null });
+    expect(codes).toEqual(["deadline_exceeded"]);
+  });
 });

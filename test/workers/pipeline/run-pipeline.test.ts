@@ -55,6 +55,7 @@ async function run(uploads: readonly StoredBinary[], some: Partial<PipelineParts
     openGdb,
     gdb: "gdb",
     limits: readConfig({}).limits,
+    atOnce: true,
     workDir,
     attachments: () => Promise.resolve([]),
     ...some,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Dict, List, Tuple
+from typing import Dict, List, Optional, Tuple
 
 from ..model import Layouts, from_json
 
@@ -48,6 +48,11 @@ def load_named(name: str) -> Layouts:
     if found is None:
         found = _loaded[name] = from_json(_document(name), "table")
     return found
+
+
+def name_of_table(layouts: Layouts) -> Optional[str]:
+    """Which table these are the structs of; None for a layout of another origin, or one that was changed since."""
+    return next((name for name, table in _loaded.items() if table.structs is layouts.structs), None)
 
 
 def _document(name: str, depth: int = 0) -> Dict:
