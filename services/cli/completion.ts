@@ -38,7 +38,9 @@ const fishText = (text: string) => `'${text.replaceAll("\\", "\\\\").replaceAll(
 function fish(): string {
   const lines = names.flatMap((name) => [
     `complete -c inquest -n __fish_use_subcommand -f -a ${name} -d ${fishText(commands[name]?.text ?? "")}`,
-    ...(secondWords[name] === undefined ? [] : [`complete -c inquest -n '__fish_seen_subcommand_from ${name}' -a '${secondWords[name]}'`]),
+    ...(secondWords[name] === undefined
+      ? []
+      : [`complete -c inquest -n '__fish_seen_subcommand_from ${name}' ${name === "completion" ? "-f " : ""}-a '${secondWords[name]}'`]),
     ...Object.entries({ ...commands[name]?.options, ...commonOptions }).map(
       ([option, { type, text }]) =>
         `complete -c inquest -n '__fish_seen_subcommand_from ${name}' -l ${option}${type === "string" ? " -r" : ""} -d ${fishText(text)}`,

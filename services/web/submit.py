@@ -44,6 +44,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import traceback
 import uuid
 import zlib
 from contextlib import closing
@@ -1252,6 +1253,12 @@ def spool_core(source, handle, limit, seconds):
 def handle(words):
     """`--handle %P %e %s %t`: what the process called itself may hold anything, spaces and dashes included."""
     os.umask(0o077)
+    for descriptor in (1, 2):  # the kernel opens neither
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    sys.stdout, sys.stderr = sys.stdout or open(os.devnull, "w"), sys.stderr or open(os.devnull, "w")
     settings = read_settings(os.path.dirname(os.path.abspath(__file__)))
     if settings is None or len(words) < 4:
         return USAGE
@@ -1308,7 +1315,8 @@ def handle(words):
                 if not send_spooled(settings, other, os.open("/", os.O_RDONLY | os.O_DIRECTORY), settings["labels"], name):
                     break
     except Exception as error:
-        note(spool, "%s: %s" % (what, error.__class__.__name__))
+        at = [line for _, line in traceback.walk_tb(error.__traceback__)][-1]
+        note(spool, "%s: %s in line %d" % (what, error.__class__.__name__, at))
     os._exit(OK)
 
 

@@ -1,14 +1,16 @@
 /** A bundle, unpacked as a user would, opened with its own script in this machine's gdb. */
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Core, interpreterAt, makeCore, programsFolder } from "../corpus/make-core.ts";
 import { mappedFiles } from "../support/mapped-files.ts";
 import { startStack, type Stack } from "../support/stack.ts";
 import { analyse } from "../support/submit.ts";
+import { onTerminal } from "../support/terminal.ts";
 
 const execute = promisify(execFile);
 let stack: Stack;
@@ -44,6 +46,27 @@ test("opens the view of the analysis in a local gdb, native and Python", { timeo
   const python = JSON.parse(await readFile(join(opened, "out/python.json"), "utf8"));
   const ours = crashed?.python_frames.flatMap((frame) => ("function" in frame ? [frame.function] : []));
   expect(python.threads[0].frames.map((frame: { function: string }) => frame.function)).toEqual(ours);
+});
+
+test("`inquest open` starts the local gdb in it, on the user's terminal, and leaves nothing behind", { timeout: 120_000 }, async () => {
+  const { job } = await analyse(stack.url, { core: core.path, binaries: await mappedFiles(core.path, null) });
+  const launcher = fileURLToPath(new URL("../../services/cli/inquest.mjs", import.meta.url));
+  const temporary = join(folder, "temporary");
+  await mkdir(temporary);
+  const { screen, status } = await onTerminal(
+    `${process.execPath} ${launcher} open ${job.id}`,
+    [
+      { after: /\(gdb\) /, type: "print $_siginfo.si_signo\n" },
+      { after: /\(gdb\) /, type: "inquest-python\n" },
+      { after: /\(gdb\) /, type: "quit\n" },
+    ],
+    { PATH: process.env["PATH"] ?? "", HOME: folder, TMPDIR: temporary, TERM: "dumb", INQUEST_URL: stack.url },
+  );
+  expect(status, screen).toBe(0);
+  expect(screen).toContain("died of SIGSEGV");
+  expect(screen).toContain("$1 = 11");
+  expect(screen).toMatch(/\\"threads\\": 1/);
+  expect(await readdir(temporary)).toEqual([]);
 });
 
 test("is 404 for a job that is not there", async () => {

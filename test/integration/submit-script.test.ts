@@ -233,6 +233,9 @@ describe("the kernel's handler", () => {
     const { prefix, spool, pattern } = places();
     return ["--prefix", prefix, "--spool", spool, "--core-pattern-file", pattern, "--keep-free", "1M", ...more];
   };
+  /** Only standard input is open. */
+  const asKernel = (handler: string, args: readonly string[]) =>
+    spawn("sh", ["-c", 'exec "$0" "$@" >&- 2>&-', handler, ...args], { stdio: ["pipe", "ignore", "ignore"] });
   const until = async (holds: () => Promise<boolean>) => {
     while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 100));
   };
@@ -242,7 +245,7 @@ describe("the kernel's handler", () => {
     await writeFile(pattern, "core.%p\n");
     expect(await send(own.path, ["--install-handler", ...words()])).toMatchObject({ status: 0 });
     expect(await readFile(pattern, "utf8")).toBe(`|${prefix}/submit.py --handle %P %e %s %t\n`);
-    const child = spawn(join(prefix, "submit.py"), ["--handle", "4194304", "--url=http://x y", "11", "1700000000"], { stdio: ["pipe", "ignore", "ignore"] });
+    const child = asKernel(join(prefix, "submit.py"), ["--handle", "4194304", "--url=http://x y", "11", "1700000000"]);
     createReadStream(core.path).pipe(child.stdin);
     const [status] = await once(child, "close");
     expect(status).toBe(0);
@@ -253,7 +256,7 @@ describe("the kernel's handler", () => {
   it("keeps to its limits: a core that is too large is cut off, not waited for", async () => {
     const { prefix, spool } = places();
     expect(await send(own.path, ["--install-handler", ...words(["--max-core", "2M"])])).toMatchObject({ status: 0 });
-    const child = spawn(join(prefix, "submit.py"), ["--handle", "4194304", "big", "11", "1700000000"], { stdio: ["pipe", "ignore", "ignore"] });
+    const child = asKernel(join(prefix, "submit.py"), ["--handle", "4194304", "big", "11", "1700000000"]);
     child.stdin.on("error", () => undefined);
     const timer = setInterval(() => child.stdin.write(Buffer.alloc(1 << 16, 1)), 1);
     await once(child, "exit");
