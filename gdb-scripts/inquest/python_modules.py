@@ -56,7 +56,7 @@ def modules_being_imported(image: Image, modules: int, chains: Iterable[Chain]) 
     """Outermost first: what the import system's own frames say, then modules whose spec is still initializing."""
     out: List[str] = []
     for chain in chains:
-        for name in reversed(_importing(image, chain)):
+        for name in reversed(importing(image, chain)):
             if name not in out:
                 out.append(name)
     if image.version[0] >= 3 and modules:
@@ -66,7 +66,7 @@ def modules_being_imported(image: Image, modules: int, chains: Iterable[Chain]) 
     return out
 
 
-def _importing(image: Image, chain: Chain) -> List[str]:
+def importing(image: Image, chain: Chain) -> List[str]:
     """Innermost first: ``name`` of each ``importlib._bootstrap._find_and_load``; in 2.7 the file names of ``<module>`` frames."""
     out: List[str] = []
     for frame in chain.frames[:10_000]:

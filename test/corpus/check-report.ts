@@ -154,5 +154,6 @@ export function checkReport(entry: CorpusEntry, report: Report, core: Core, sour
   if (entry.diagnosis !== undefined && report.diagnoses[0]?.code !== entry.diagnosis) problems.push(`diagnosis is ${report.diagnoses[0]?.code ?? null}`);
   const given = report.diagnoses.map((each) => each.code);
   problems.push(...(entry.never ?? []).filter((code) => given.includes(code)).map((code) => `diagnosis ${code} is given`));
+  problems.push(...(entry.also ?? []).filter((code) => !given.includes(code)).map((code) => `diagnosis ${code} is missing`));
   return problems;
 }

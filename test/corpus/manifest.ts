@@ -28,6 +28,8 @@ export interface CorpusEntry {
   readonly diagnosis?: string;
   /** Codes that the report must not have. */
   readonly never?: readonly string[];
+  /** Codes that it must have, whatever comes first. */
+  readonly also?: readonly string[];
   /** Cored from outside once the program has printed `ready`. */
   readonly gcore?: true;
   /** For the interpreter, on top of what every program gets. */
@@ -37,6 +39,8 @@ export interface CorpusEntry {
   /** `stack` is only the innermost part. */
   readonly innermostOnly?: true;
 }
+
+const inTheMiddle = ["crash_in_signal_handler", "crash_during_import", "crash_during_finalization"];
 
 export const corpus: readonly CorpusEntry[] = [
   {
@@ -49,6 +53,7 @@ export const corpus: readonly CorpusEntry[] = [
       main: { settings: /^\{.*'host': 'web1'.*\}$/ },
     },
     diagnosis: "null_dereference",
+    never: inTheMiddle,
   },
   { program: "c_calls_back.py", signal: "SIGSEGV", stack: ["key", "compare", "run", "<module>"] },
   {
@@ -71,7 +76,12 @@ export const corpus: readonly CorpusEntry[] = [
   },
   { program: "generators.py", signal: "SIGSEGV", stack: ["innermost", "outer", "<genexpr>", "run", "<module>"] },
   { program: "coroutines.py", from: [3, 6], signal: "SIGSEGV", stack: ["deepest", "between", "numbers", "main"], innermostOnly: true },
-  { program: "kinds_of_code.py", signal: "SIGSEGV", stack: ["crash", "<lambda>", "Body", "<module>", "run", "<module>"] },
+  {
+    program: "kinds_of_code.py",
+    signal: "SIGSEGV",
+    stack: ["crash", "<lambda>", "Body", "<module>", "run", "<module>"],
+    never: inTheMiddle,
+  },
   {
     program: "names_outside_latin.py",
     from: [3, 6],
@@ -90,9 +100,17 @@ export const corpus: readonly CorpusEntry[] = [
   },
   { program: "deep_recursion.py", to: [3, 13], signal: "SIGSEGV", stack: ["descend"], innermostOnly: true, diagnosis: "stack_overflow" },
   { program: "python_recursion.py", signal: "SIGSEGV", stack: ["descend"], innermostOnly: true, heavy: true, diagnosis: "null_dereference" },
-  { program: "in_destructor.py", signal: "SIGSEGV", stack: ["__del__", "release", "<module>"] },
-  { program: "at_exit.py", signal: "SIGSEGV", stack: ["leave"], innermostOnly: true, locals: { leave: { reason: "'done'" } } },
-  { program: "during_import.py", signal: "SIGSEGV", stack: ["initialise", "<module>"], innermostOnly: true },
+  { program: "in_destructor.py", signal: "SIGSEGV", stack: ["__del__", "release", "<module>"], never: inTheMiddle },
+  {
+    program: "at_exit.py",
+    signal: "SIGSEGV",
+    stack: ["leave"],
+    innermostOnly: true,
+    locals: { leave: { reason: "'done'" } },
+    also: ["crash_during_finalization"],
+  },
+  { program: "during_import.py", signal: "SIGSEGV", stack: ["initialise", "<module>"], innermostOnly: true, also: ["crash_during_import"] },
+  { program: "in_handler.py", signal: "SIGSEGV", stack: ["on_usr1", "work", "<module>"], also: ["crash_in_signal_handler"], never: inTheMiddle.slice(1) },
   { program: "zipped.py", signal: "SIGSEGV", stack: ["crash", "run", "<module>"], locals: { crash: { value: "3" } } },
   {
     program: "closures.py",

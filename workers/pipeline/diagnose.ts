@@ -6,6 +6,7 @@
  */
 import type { Diagnosis } from "../../services/contract/report.ts";
 import { filledPointer, nullDereference, pastMapping, wildPointer } from "./diagnose/bad-pointer.ts";
+import { crashDuringFinalization, crashDuringImport, crashInSignalHandler } from "./diagnose/crash-context.ts";
 import { debugBlocks } from "./diagnose/debug-blocks.ts";
 import { abandonedLock, deadlock, deadlockBeside, gilWait } from "./diagnose/deadlock.ts";
 import type { Finding } from "./diagnose/evidence.ts";
@@ -44,6 +45,9 @@ const findings: readonly Finding[] = [
   raisedByProcess,
   deadlockBeside,
   damageInLog,
+  crashInSignalHandler,
+  crashDuringFinalization,
+  crashDuringImport,
   binaryMismatch,
   truncatedCore,
 ];

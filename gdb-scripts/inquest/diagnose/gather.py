@@ -10,6 +10,7 @@ from ..frames.image import Image
 from ..runtime import Runtime
 from ..threads import ThreadState
 from .abort_message import abort_message
+from .crash_context import crash_context
 from .debug_blocks import damaged_blocks
 from .gc_crash import gc_crash
 from .limits import recursion_limit
@@ -48,6 +49,7 @@ _OF_THE_INTERPRETER: Tuple[Tuple[str, Fact], ...] = (
     ("debug_blocks", damaged_blocks),
     ("waits", waits),
     ("gc_crash", gc_crash),
+    ("crash_context", crash_context),
 )
 
 
