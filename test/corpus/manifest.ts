@@ -207,6 +207,8 @@ export const corpus: readonly CorpusEntry[] = [
     environment: { PYTHONMALLOC: "debug" },
     diagnosis: "memory_debug_violation",
   },
+  // Its diagnosis needs DWARF or, up to 3.8, the message: see test/workers/pipeline/diagnose-debug-blocks.test.ts.
+  { program: "wrong_api.py", from: [3, 6], signal: "SIGABRT", stack: ["mix", "<module>"], environment: { PYTHONMALLOC: "debug" }, heavy: true },
   { program: "gc_trashed_item.py", signal: "SIGSEGV", stack: ["tidy", "<module>"], diagnosis: "gc_corruption" },
   { program: "gc_trashed_container.py", signal: "SIGSEGV", stack: ["tidy", "<module>"], diagnosis: "gc_corruption", heavy: true },
   { program: "gc_trashed_links.py", signal: "SIGSEGV", stack: ["tidy", "<module>"], diagnosis: "gc_corruption" },

@@ -12,7 +12,10 @@ from fake_memory import FakeMemory
 
 from inquest.diagnose.abort_message import abort_message
 from inquest.diagnose.debug_blocks import Guards, check_block, damaged_blocks
+from inquest.frames.image import Image
+from inquest.layout import tables
 from inquest.memory import Reader
+from inquest.objects.values import Values
 
 
 def block(memory: FakeMemory, size: int, *, api: bytes = b"o", fill: int = 0xFD, serial: int = 7) -> int:
@@ -84,11 +87,17 @@ class Blocks(unittest.TestCase):
         self.memory.write(damaged + 24, b"A")
         stack = self.memory.allocate(1024)
         self.memory.write(stack + 40, struct.pack("<Q", damaged))
-        core = SimpleNamespace(pointer_size=8, registers=lambda _: {"rax": 5}, sp=lambda _: stack)
-        image = SimpleNamespace(reader=self.reader, version=(3, 12))
+        core = SimpleNamespace(pointer_size=8, byte_order="little", segments=[], registers=lambda _: {"rax": 5}, sp=lambda _: stack)
+        layouts = tables.load((3, 12))
+        image = Image(self.reader, layouts, Values(self.reader, layouts))
 
         def told(malloc: Optional[str]) -> Any:
-            return damaged_blocks(SimpleNamespace(core=core, image=image, crashed_lwp=1, malloc=malloc, signal_frames=[]))
+            runtime = SimpleNamespace(address=None, interpreters=[])
+            return damaged_blocks(
+                SimpleNamespace(
+                    core=core, image=image, crashed_lwp=1, malloc=malloc, signal_frames=[], states=[], chains={}, runtime=runtime, symbol=lambda name: None
+                )
+            )
 
         self.assertEqual([each["address"] for each in told("pymalloc_debug")["damaged"]], [hex(damaged)])
         self.assertIsNone(told("pymalloc"))

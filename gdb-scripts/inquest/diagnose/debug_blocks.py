@@ -1,4 +1,6 @@
-"""Blocks of CPython's debug allocator that are damaged, among those that the crashed thread's registers and stack point to.
+"""Blocks of CPython's debug allocator: the damaged ones among those that the crashed thread had at hand, and the sound ones near the top.
+
+At hand are: what its registers and its stack point to, the objects in its Python frames, and the blocks round the faulting address.
 
 With the hooks on (``PYTHONMALLOC=debug``, ``-X dev``, a debug build) every block stands between guard bytes (Objects/obmalloc.c):
 
@@ -13,14 +15,21 @@ With the hooks on (``PYTHONMALLOC=debug``, ``-X dev``, a debug build) every bloc
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
+from ..frames.code import read_code
+from ..frames.local_variables import slots
+from ..heap.block_owner import BlockOwners
+from ..layout.model import LayoutMissing
 from ..memory import MemoryFault, Reader
 
 _STACK_BYTES = 16 << 10
 _MOST_POINTERS = 4_096
 _MOST_BLOCKS = 8
 _LARGEST = 1 << 34
+_MOST_WHOLE = 24
+_NEAR = 4_096
+_MOST_LOCALS = 400
 _APIS = {ord("r"): "PyMem_Raw", ord("m"): "PyMem", ord("o"): "PyObject"}
 # Of the guard before a block so many bytes must stand for it to be taken for one.
 _LEAST_GUARD = 4
@@ -37,6 +46,12 @@ class Guards:
 
 def check_block(reader: Reader, guards: Guards, address: int) -> Optional[Dict[str, Any]]:
     """What is wrong with the block at ``address``; None when it is whole, or when nothing says that it is one."""
+    told = read_block(reader, guards, address)
+    return told if told is not None and told["damage"] is not None else None
+
+
+def read_block(reader: Reader, guards: Guards, address: int) -> Optional[Dict[str, Any]]:
+    """The block at ``address``, with ``damage`` (null: it is whole); None when nothing says that there is one."""
     word = guards.word
     try:
         head = reader.read(address - 2 * word, 2 * word)
@@ -74,6 +89,8 @@ def check_block(reader: Reader, guards: Guards, address: int) -> Optional[Dict[s
         told["damage"] = "leading"
     elif whole_head and whole_tail and api not in _APIS:
         told["damage"] = "api"
+    elif whole_head and whole_tail:
+        told["damage"] = None
     else:
         return None
     return told
@@ -97,28 +114,98 @@ def candidates(core: Any, reader: Reader, registers: Iterable[int], sp: Optional
 
 
 def damaged_blocks(context: Any) -> Optional[Dict[str, Any]]:
-    """``{"checked": n, "damaged": [...]}`` of the crashed thread; None when the hooks are off or nothing tells."""
+    """``{"checked": n, "damaged": [...], "whole": [...], "contexts": {...}}`` of the crashed thread; None when the hooks are off or nothing tells.
+
+    ``whole``: the first sound blocks, innermost first. ``contexts``: the address of the hooks' state for each API, where it is known.
+    """
     core, image, lwp = context.core, context.image, context.crashed_lwp
     certain = hooks_on(context)
     if lwp is None or certain is False:
         return None
     reader: Reader = image.reader
     guards = Guards(image.version, reader.pointer_size)
-    seen, damaged, checked = set(), [], 0
+    seen, damaged, whole = set(), [], []
+    for address in _at_hand(context, reader, guards):
+        if address in seen:
+            continue
+        seen.add(address)
+        found = read_block(reader, guards, address)
+        if found is None:
+            continue
+        if found["damage"] is None:
+            if certain and len(whole) < _MOST_WHOLE:
+                whole.append(found)
+        elif len(damaged) < _MOST_BLOCKS and (certain or _proves_itself(found)):
+            damaged.append(found)
+    owners = BlockOwners(context)
+    for block in damaged[:2]:
+        block["owner"] = owners.owner(int(block["address"], 16))
+    return {"checked": len(seen), "damaged": damaged, "whole": whole, "contexts": hook_contexts(context)}
+
+
+def _at_hand(context: Any, reader: Reader, guards: Guards) -> Iterator[int]:
+    core, lwp = context.core, context.crashed_lwp
     places = [(core.registers(lwp).values(), core.sp(lwp))]
     for frame in context.signal_frames:
         registers = {name: int(value, 16) for name, value in frame["registers"].items()}
         places.append((registers.values(), registers.get("rsp", registers.get("sp"))))
     for registers, sp in places:
-        for address in candidates(core, reader, registers, sp):
-            if address in seen or len(damaged) >= _MOST_BLOCKS:
+        yield from candidates(core, reader, registers, sp)
+    for frame in context.signal_frames:
+        address = (frame.get("fault") or {}).get("address")
+        if address is not None:
+            yield from around(reader, guards, int(address, 16))
+    yield from _of_locals(context)
+
+
+def around(reader: Reader, guards: Guards, address: int) -> Iterator[int]:
+    """Blocks that begin in the 4 KiB before an address: it may lie in one, or right behind."""
+    word = guards.word
+    start = (address - _NEAR) // word * word
+    for at in range(start, address + word, word):
+        try:
+            raw = reader.read(at, word)
+        except MemoryFault:
+            continue
+        if max(raw.count(byte) for byte in _FORBIDDEN) >= _LEAST_GUARD and raw[0] in _APIS:
+            yield at + word
+
+
+def _of_locals(context: Any) -> Iterator[int]:
+    """Where the blocks of the objects in the crashed thread's Python frames may begin, and of their items."""
+    image, core = context.image, context.core
+    word = image.reader.pointer_size
+    head = image.layouts.size("PyGC_Head") if image.layouts.has("PyGC_Head") else 2 * word
+    left = _MOST_LOCALS
+    for state in context.states:
+        chain = context.chains.get(state.address)
+        if state.lwp != context.crashed_lwp or chain is None:
+            continue
+        for frame in chain.frames[:64]:
+            try:
+                for _, value in slots(image, frame, read_code(image, frame.code)):
+                    left -= 1
+                    if left < 0:
+                        return
+                    yield from (value, value - head, value - head - 2 * word, value - head - word)
+                    yield from (pointer for pointer in image.reader.pointers(value, 8) if pointer % word == 0 and pointer > 65_536)
+            except (MemoryFault, LayoutMissing):
                 continue
-            seen.add(address)
-            checked += 1
-            found = check_block(reader, guards, address)
-            if found is not None and (certain or _proves_itself(found)):
-                damaged.append(found)
-    return {"checked": checked, "damaged": damaged}
+
+
+def hook_contexts(context: Any) -> Dict[str, str]:
+    """API letter to the address of its ``debug_alloc_api_t``, which the hooks get as ``ctx``: its first byte is the letter."""
+    image, runtime = context.image, context.runtime
+    found: Dict[str, str] = {}
+    for letter, name in (("r", "raw"), ("m", "mem"), ("o", "obj")):
+        field = "allocators.debug." + name
+        if runtime.address and image.layouts.has("_PyRuntimeState", field):
+            found[letter] = "0x%x" % (runtime.address + image.layouts.offset("_PyRuntimeState", field))
+    start = None if found else context.symbol("_PyMem_Debug")
+    if start is not None and image.layouts.has("debug_alloc_api_t"):
+        for index, letter in enumerate("rmo"):
+            found[letter] = "0x%x" % (start + index * image.layouts.size("debug_alloc_api_t"))
+    return found
 
 
 def _proves_itself(block: Dict[str, Any]) -> bool:
@@ -128,5 +215,14 @@ def _proves_itself(block: Dict[str, Any]) -> bool:
 
 
 def hooks_on(context: Any) -> Optional[bool]:
-    """None when the interpreter does not tell."""
-    return None if context.malloc is None else context.malloc.endswith("_debug")
+    """None when the interpreter does not tell. Where its configuration is silent, the static table of the object domain may (3.6 to 3.11)."""
+    if context.malloc is not None:
+        return bool(context.malloc.endswith("_debug"))
+    table = context.symbol("_PyObject")
+    hooks = hook_contexts(context).get("o")
+    if table is None or hooks is None:
+        return None
+    try:
+        return context.image.reader.pointer(table) == int(hooks, 16)
+    except MemoryFault:
+        return None

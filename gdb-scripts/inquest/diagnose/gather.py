@@ -13,6 +13,7 @@ from .abort_message import abort_message
 from .crash_context import crash_context
 from .debug_blocks import damaged_blocks
 from .gc_crash import gc_crash
+from .heap_check import heap_check
 from .limits import recursion_limit
 from .signal_frame import signal_frames
 from ..waits.describe import waits
@@ -50,6 +51,7 @@ _OF_THE_INTERPRETER: Tuple[Tuple[str, Fact], ...] = (
     ("waits", waits),
     ("gc_crash", gc_crash),
     ("crash_context", crash_context),
+    ("heap_check", heap_check),
 )
 
 

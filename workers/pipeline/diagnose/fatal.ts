@@ -5,7 +5,7 @@ import { Nullable } from "../../../services/contract/common.ts";
 import type { NativeFrame } from "../../../services/contract/report.ts";
 import type { Finding } from "./evidence.ts";
 
-const FatalError = Type.Object({ message: Type.String(), function: Nullable(Type.String()), found: Type.Enum(["arguments", "registers"]) });
+export const FatalError = Type.Object({ message: Type.String(), function: Nullable(Type.String()), found: Type.Enum(["arguments", "registers"]) });
 const AbortMessage = Type.Object({ text: Type.String(), address: Type.String(), found: Type.Enum(["symbol", "page"]) });
 
 const fatalFunctions = /^(_?Py_FatalError(Func|Format)?|_Py_FatalError_TstateNULL|fatal_error)(\.|$)/;

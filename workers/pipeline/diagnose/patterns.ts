@@ -21,6 +21,8 @@ export const patterns: readonly Pattern[] = [
   { byte: 0x5a, state: "freed", by: "jemalloc's junk filling", python: false },
   { byte: 0xa5, state: "uninitialised", by: "jemalloc's junk filling", python: false },
   { byte: 0xbe, state: "uninitialised", by: "AddressSanitizer's malloc", python: false },
+  { byte: 0x55, state: "freed", by: "AddressSanitizer's free (max_free_fill_size)", python: false },
+  { byte: 0xab, state: "uninitialised", by: "the debug allocator of gperftools", python: false },
   { byte: 0xdf, state: "freed", by: "mimalloc's debug build", python: false },
   { byte: 0xd0, state: "uninitialised", by: "mimalloc's debug build", python: false },
 ];

@@ -1,0 +1,68 @@
+/** Which check of the debug hooks ended the process, and its block: from the frames' arguments where they are told, and from the message. */
+import { Value } from "typebox/value";
+import type { NativeFrame } from "../../../services/contract/report.ts";
+import { plainName } from "../plumbing.ts";
+import type { Block, DebugBlocks } from "./debug-blocks.ts";
+import type { Static } from "typebox";
+import type { Evidence } from "./evidence.ts";
+import { FatalError } from "./fatal.ts";
+
+export interface FailedCheck {
+  readonly function: string | null;
+  readonly block: Block | null;
+  /** The letters of the API that the block is of and the one that it was given to; null when they agree or are not known. */
+  readonly allocated: string | null;
+  readonly verified: string | null;
+  /** Both letters were read, not guessed. */
+  readonly certain: boolean;
+}
+
+const checks = /^(_PyMem_Debug\w*|_PyObject_Debug(DumpAddress|CheckAddress|CheckAddressApi|Free|Realloc))$/;
+const badId = /bad ID: Allocated using API '(.)', verified using API '(.)'/;
+
+const argument = (frames: readonly NativeFrame[], ...names: readonly string[]) =>
+  frames.flatMap((frame) =>
+    frame.arguments.filter(({ name }) => names.includes(name)).flatMap(({ value }) => /^(?:\([^)]*\) )?(0x[0-9a-f]+)/.exec(value)?.[1] ?? []),
+  )[0] ?? null;
+
+export function failedCheck({ site, threads, native }: Evidence, blocks: Static<typeof DebugBlocks> | null): FailedCheck | null {
+  const frames = threads.find((thread) => thread.crashed)?.native_frames.filter((frame): frame is NativeFrame => frame.kind === "native") ?? [];
+  const near = frames.slice(0, 40).filter((frame) => frame.function !== null && checks.test(plainName(frame.function)));
+  const fatal = native?.facts["fatal_error"];
+  const message = site.signal?.name === "SIGABRT" && Value.Check(FatalError, fatal) ? badId.exec(fatal.message) : null;
+  if (near.length === 0 && message === null) return null;
+  const at = argument(near, "p", "ptr", "q");
+  const known = [...(blocks?.damaged ?? []), ...(blocks?.whole ?? [])];
+  const block = known.find((each) => each.address === at) ?? null;
+  const name = near.at(-1)?.function ?? null;
+  if (message !== null) {
+    const [, allocated = null, verified = null] = message;
+    const alike = (blocks?.whole ?? []).filter((each) => each.api === allocated);
+    return { function: name, block: block ?? (alike.length === 1 ? (alike[0] ?? null) : null), allocated, verified, certain: true };
+  }
+  const context = argument(near, "ctx");
+  const letter = Object.entries(blocks?.contexts ?? {}).find(([, address]) => address === context)?.[0] ?? null;
+  const differs = site.signal?.name === "SIGABRT" && block !== null && block.damage === null && block.api !== null && letter !== null && letter !== block.api;
+  return { function: name, block, allocated: differs ? block.api : null, verified: differs ? letter : null, certain: differs };
+}
+
+/** As `_PyObject_DebugDumpAddress` prints it. */
+export function dumpOf(block: Block, word: number): string[] {
+  const { address, api, size, leading, trailing, forbidden, serial } = block;
+  const tail = `0x${(BigInt(address) + BigInt(size)).toString(16)}`;
+  const bytes = (hex: string) => hex.match(/../g) ?? [];
+  const pads = (what: string, hex: string, place: (at: number) => string) =>
+    bytes(hex).every((byte) => byte === forbidden)
+      ? [`    ${what} are FORBIDDENBYTE, as expected.`]
+      : [
+          `    ${what} are not all FORBIDDENBYTE (0x${forbidden}):`,
+          ...bytes(hex).map((byte, at) => `        at ${place(at)}: 0x${byte}${byte === forbidden ? "" : " *** OUCH"}`),
+        ];
+  return [
+    `Debug memory block at address p=${address}: API '${api ?? "?"}'`,
+    `    ${size} bytes originally requested`,
+    ...pads(`The ${word - 1} pad bytes at p-${word - 1}`, leading, (at) => `p-${word - 1 - at}`),
+    ...pads(`The ${word} pad bytes at tail=${tail}`, trailing, (at) => `tail+${at}`),
+    ...(serial === null ? [] : [`    The block was made by call #${serial} to debug malloc/realloc.`]),
+  ];
+}
