@@ -26,6 +26,8 @@ export interface CorpusEntry {
   readonly crashedThread?: string;
   readonly exception?: { readonly type: string; readonly message?: string };
   readonly diagnosis?: string;
+  /** The diagnosis rests on code or symbols: from the core alone none is told, or the same. */
+  readonly needsBinaries?: true;
   /** Codes that the report must not have. */
   readonly never?: readonly string[];
   /** Codes that it must have, whatever comes first. */
@@ -181,7 +183,7 @@ export const corpus: readonly CorpusEntry[] = [
     diagnosis: "deadlock",
   },
   { program: "wild_address.py", signal: "SIGSEGV", stack: ["look", "<module>"], diagnosis: "wild_pointer" },
-  { program: "not_canonical.py", signal: "SIGSEGV", stack: ["look", "<module>"], diagnosis: "wild_pointer" },
+  { program: "not_canonical.py", signal: "SIGSEGV", stack: ["look", "<module>"], diagnosis: "wild_pointer", needsBinaries: true },
   {
     program: "freed_pattern.py",
     from: [3, 6],
@@ -189,15 +191,16 @@ export const corpus: readonly CorpusEntry[] = [
     stack: ["look", "<module>"],
     environment: { PYTHONMALLOC: "debug" },
     diagnosis: "freed_memory_access",
+    needsBinaries: true,
   },
-  { program: "freed_pattern_by_chance.py", from: [3, 8], signal: "SIGSEGV", stack: ["look", "<module>"], diagnosis: "wild_pointer" },
+  { program: "freed_pattern_by_chance.py", from: [3, 8], signal: "SIGSEGV", stack: ["look", "<module>"], diagnosis: "wild_pointer", needsBinaries: true },
   { program: "read_only.py", signal: "SIGSEGV", stack: ["scribble", "<module>"], diagnosis: "write_to_read_only" },
   { program: "past_end.py", signal: "SIGSEGV", stack: ["fill", "<module>"], diagnosis: "access_past_mapping" },
   { program: "cut_file.py", signal: "SIGBUS", stack: ["read_behind", "<module>"], diagnosis: "bus_error_file_truncated" },
-  { program: "illegal.py", signal: "SIGILL", stack: ["trapped", "<module>"], diagnosis: "illegal_instruction" },
-  { program: "division.py", signal: "SIGFPE", stack: ["divides", "<module>"], diagnosis: "division_by_zero" },
+  { program: "illegal.py", signal: "SIGILL", stack: ["trapped", "<module>"], diagnosis: "illegal_instruction", needsBinaries: true },
+  { program: "division.py", signal: "SIGFPE", stack: ["divides", "<module>"], diagnosis: "division_by_zero", needsBinaries: true },
   { program: "data_called.py", signal: "SIGSEGV", stack: ["call", "<module>"], diagnosis: "data_executed" },
-  { program: "fatal_error.py", from: [3, 6], signal: "SIGABRT", stack: ["give_up", "<module>"], diagnosis: "fatal_error" },
+  { program: "fatal_error.py", from: [3, 6], signal: "SIGABRT", stack: ["give_up", "<module>"], diagnosis: "fatal_error", needsBinaries: true },
   { program: "double_free.py", signal: "SIGABRT", stack: ["free_twice", "<module>"], diagnosis: "abort_message" },
   {
     program: "debug_overrun.py",
