@@ -4,7 +4,7 @@
  * SQLite in WAL mode is embedded; PostgreSQL serves several machines. The same schema, migrations and queries run on
  * both, through Kysely. Stores are built on a `Database` and on nothing else.
  */
-import { Kysely, sql } from "kysely";
+import { type CompiledQuery, Kysely, sql } from "kysely";
 import { Failure } from "../contract/failure.ts";
 import { migrate } from "./migrate.ts";
 import { CodedPostgresDialect, openPostgresPool } from "./postgres-dialect.ts";
@@ -24,10 +24,15 @@ async function dialectOf(url: string): Promise<Pick<Database, "kind"> & { dialec
   throw new Failure("configuration_invalid", "The database URL begins with neither sqlite: nor postgres://.");
 }
 
+export interface DatabaseOptions {
+  /** Told of each statement after it ran. */
+  readonly observe?: (query: CompiledQuery) => void;
+}
+
 /** Opens `sqlite:PATH` or `postgres://…` and brings its schema up to date. Several processes may do so at once. */
-export async function openDatabase(url: string): Promise<Database> {
+export async function openDatabase(url: string, { observe }: DatabaseOptions = {}): Promise<Database> {
   const { kind, dialect } = await dialectOf(url);
-  const query = new Kysely<Schema>({ dialect });
+  const query = new Kysely<Schema>({ dialect, ...(observe === undefined ? {} : { log: (event) => observe(event.query) }) });
   const close = () => query.destroy();
   try {
     await migrate(query, kind);

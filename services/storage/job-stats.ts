@@ -6,12 +6,13 @@
  */
 import { Failure } from "../contract/failure.ts";
 import type { Database } from "./database.ts";
-import { groupsOfSignatures } from "./group-filter.ts";
+import { movedSignatures } from "./group-filter.ts";
 import type { JobFilters } from "./job-store.ts";
 import { countJobs, wholePlan } from "./search/counting.ts";
 import { termsOfIds } from "./search/dictionary.ts";
 import { manyValues } from "./search/many-values.ts";
-import { labelKind, type Term } from "./search-terms.ts";
+import { type CountedRow, folded, largest } from "./search/tally.ts";
+import { labelKind } from "./search-terms.ts";
 import { parseSpans, type Spans } from "./time-spans.ts";
 
 export interface StatsQuery {
@@ -57,12 +58,6 @@ const single: ReadonlyMap<string, string> = new Map([
 const multiple: readonly string[] = ["diagnosis", "extension", "function", "file"];
 export const statsFields: readonly string[] = [...single.keys(), ...multiple, "label.NAME"];
 
-interface Row {
-  readonly values: readonly (string | null)[];
-  count: number;
-  readonly spans: Map<number, number>;
-}
-
 function columnOf(field: string): string | null {
   return /^label\../.test(field) ? labelKind(field.slice("label.".length)) : (single.get(field) ?? null);
 }
@@ -83,7 +78,7 @@ function checkFields(by: readonly string[]): void {
 const bySpan = (spans: ReadonlyMap<number, number>, of: Spans): SpanCount[] =>
   [...spans].toSorted(([one], [other]) => one - other).map(([number, count]) => ({ start: of.startOf(number), count }));
 
-function requireFewSpans(rows: readonly Row[], interval: string): void {
+function requireFewSpans(rows: readonly CountedRow[], interval: string): void {
   let [first, last] = [Infinity, -Infinity];
   for (const row of rows) {
     for (const span of row.spans.keys()) {
@@ -101,10 +96,22 @@ function requireFewSpans(rows: readonly Row[], interval: string): void {
     );
 }
 
-function compare(one: Row, other: Row): number {
-  if (one.count !== other.count) return other.count - one.count;
-  const [a, b] = [JSON.stringify(one.values), JSON.stringify(other.values)];
-  return a < b ? -1 : a > b ? 1 : 0;
+/** Signatures that are in another group, each by the term that stands for the group: that of its founder, or of any that is in it. */
+async function standIns(database: Database, projectId: string, signatures: ReadonlySet<number>): Promise<Map<number, number>> {
+  const moved = await movedSignatures(database, projectId);
+  const groups = new Map<string, number>();
+  const result = new Map<number, number>();
+  if (moved.size === 0) return result;
+  const terms = await termsOfIds(database.query, [...signatures]);
+  for (const [id, { value }] of terms) if (!moved.has(value)) groups.set(value, id);
+  for (const [id, { value }] of terms) {
+    const group = moved.get(value);
+    if (group === undefined) continue;
+    const known = groups.get(group);
+    if (known === undefined) groups.set(group, id);
+    else result.set(id, known);
+  }
+  return result;
 }
 
 async function titlesOf(database: Database, projectId: string, groups: readonly string[]): Promise<Map<string, string>> {
@@ -124,38 +131,32 @@ export async function jobStats(database: Database, projectId: string, filters: J
     spanOf: spans === null ? null : (milliseconds) => spans.numberOf(milliseconds),
   });
   const order = many === null ? columns : [many, ...columns];
-  const used = new Set(tally.combinations.flatMap(({ key }) => key.slice(0, order.length)).filter((id) => id !== 0));
-  const terms = await termsOfIds(database.query, [...used]);
-  const signatures = by.includes("signature") ? [...terms.values()].filter(({ kind }) => kind === "signature").map(({ value }) => value) : [];
-  const groups = signatures.length === 0 ? new Map<string, string>() : await groupsOfSignatures(database, projectId, signatures);
-  const valueOf = (term: Term | undefined) => (term === undefined ? null : term.kind === "signature" ? (groups.get(term.value) ?? term.value) : term.value);
+  const signatureAt = order.indexOf("signature");
+  const signatures = new Set(signatureAt === -1 ? [] : tally.rows.map(({ key }) => key[signatureAt] ?? 0));
+  const others = await standIns(database, projectId, signatures);
+  const rows = others.size === 0 ? tally.rows : folded(tally.rows, (key) => key.map((id, index) => (index === signatureAt ? (others.get(id) ?? id) : id)));
+  if (interval !== null) requireFewSpans(rows, interval);
+  const { shown, others: left } = largest(rows, limit);
+  const terms = await termsOfIds(database.query, [...new Set(shown.flatMap(({ key }) => key))]);
+  const groups = signatureAt === -1 ? new Map<string, string>() : await movedSignatures(database, projectId);
+  const valueOf = (id: number) => {
+    const term = terms.get(id);
+    if (term === undefined) return null;
+    return term.kind === "signature" ? (groups.get(term.value) ?? term.value) : term.value;
+  };
   const places = by.map((field) => order.indexOf(field));
-
-  const rows = new Map<string, Row>();
-  for (const { key, count } of tally.combinations) {
-    const values = places.map((place) => valueOf(terms.get(key[place] ?? 0)));
-    const name = JSON.stringify(values);
-    const row = rows.get(name) ?? { values, count: 0, spans: new Map<number, number>() };
-    rows.set(name, row);
-    row.count += count;
-    const span = spans === null ? undefined : key[order.length];
-    if (span !== undefined) row.spans.set(span, (row.spans.get(span) ?? 0) + count);
-  }
-  const sorted = [...rows.values()].toSorted(compare);
-  if (interval !== null) requireFewSpans(sorted, interval);
-  const [shown, others] = [sorted.slice(0, limit), sorted.slice(limit)];
+  const valuesOf = ({ key }: CountedRow) => places.map((place) => valueOf(key[place] ?? 0));
   const rest = new Map<number, number>();
-  for (const { spans: own } of others) for (const [span, count] of own) rest.set(span, (rest.get(span) ?? 0) + count);
+  for (const { spans: own } of left) for (const [span, count] of own) rest.set(span, (rest.get(span) ?? 0) + count);
   const groupAt = by.indexOf("signature");
-  const titles = await titlesOf(database, projectId, groupAt === -1 ? [] : shown.flatMap(({ values }) => values[groupAt] ?? []));
+  const titles =
+    groupAt === -1 ? new Map<string, string>() : await titlesOf(database, projectId, [...new Set(shown.flatMap((row) => valuesOf(row)[groupAt] ?? []))]);
   return {
     total: tally.total,
-    rows: shown.map((row) => ({
-      values: row.values,
-      title: groupAt === -1 ? null : (titles.get(row.values[groupAt] ?? "") ?? null),
-      count: row.count,
-      spans: spans === null ? null : bySpan(row.spans, spans),
-    })),
-    other: { rows: others.length, count: others.reduce((sum, { count }) => sum + count, 0), spans: spans === null ? null : bySpan(rest, spans) },
+    rows: shown.map((row) => {
+      const values = valuesOf(row);
+      return { values, title: titles.get(values[groupAt] ?? "") ?? null, count: row.count, spans: spans === null ? null : bySpan(row.spans, spans) };
+    }),
+    other: { rows: left.length, count: left.reduce((sum, { count }) => sum + count, 0), spans: spans === null ? null : bySpan(rest, spans) },
   };
 }

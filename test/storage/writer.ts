@@ -1,9 +1,10 @@
-/** A process that opens the database and creates jobs one after the other, telling each id once it is committed.   usage: writer.ts URL COUNT */
+/** A process that opens the database and creates jobs one after the other, telling each id once it is committed.   usage: writer.ts URL COUNT [PAUSE_MS] */
+import { setTimeout as sleep } from "node:timers/promises";
 import { openDatabase } from "../../services/storage/database.ts";
 import { createJobStore } from "../../services/storage/job-store.ts";
 import { newJob, newReport } from "./sample.ts";
 
-const [url = "", count = "0"] = process.argv.slice(2);
+const [url = "", count = "0", pause = "0"] = process.argv.slice(2);
 await using database = await openDatabase(url);
 const jobs = createJobStore(database);
 for (let written = 0; written < Number(count); written += 1) {
@@ -11,4 +12,5 @@ for (let written = 0; written < Number(count); written += 1) {
   await jobs.start(job.id);
   await jobs.finish(job.id, 1, { report: newReport(job.id), missingBinaries: [] });
   process.stdout.write(`${job.id}\n`);
+  if (pause !== "0") await sleep(Number(pause));
 }

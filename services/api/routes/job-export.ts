@@ -1,11 +1,13 @@
-/** `GET /v1/jobs/export`: all jobs that the filters find, one JSON document a line, at constant memory. */
+/** `GET /v1/jobs/export`: all jobs that the filters find, one JSON document or one CSV row a line, at constant memory. */
 import { Readable } from "node:stream";
 import { Type } from "typebox";
+import { Failure } from "../../contract/failure.ts";
 import type { Job } from "../../contract/job.ts";
 import type { App } from "../app-type.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { answers } from "../schema/answers.ts";
 import { jobFiltersOf, JobQuery, moreJobParameters } from "../schema/job-query.ts";
+import { jobCsvHead, jobCsvRow } from "../../text/job-csv.ts";
 import { untilGone } from "../waiting.ts";
 
 /** The report goes in as the text it is stored as; null when the job has none. */
@@ -16,8 +18,12 @@ function line(job: Job, report: string | null | undefined): string {
 
 export function jobExportRoute(app: App, { jobs, reports }: Dependencies, closing: AbortSignal): void {
   const include = Type.Enum(["report"], { description: "Adds the member `report`: the whole report, or null." });
+  const format = Type.Enum(["ndjson", "csv"], {
+    default: "ndjson",
+    description: "`csv` has a head line; texts that a spreadsheet would run begin with an apostrophe.",
+  });
   const query = Type.Object(
-    { ...JobQuery.properties, include: Type.Optional(include) },
+    { ...JobQuery.properties, include: Type.Optional(include), format: Type.Optional(format) },
     { patternProperties: JobQuery.patternProperties, additionalProperties: false },
   );
   app.get(
@@ -30,22 +36,28 @@ export function jobExportRoute(app: App, { jobs, reports }: Dependencies, closin
         description: "The filters of the list; newest first.",
         tags: ["jobs"],
         querystring: query,
-        response: answers({ 200: { description: "A job a line.", content: { "application/x-ndjson": { schema: Type.String() } } } }, "invalid_parameter"),
+        response: answers(
+          { 200: { description: "A job a line.", content: { "application/x-ndjson": { schema: Type.String() }, "text/csv": { schema: Type.String() } } } },
+          "invalid_parameter",
+        ),
       },
     },
     async (request, reply) => {
       const { project } = request.caller;
       const withReports = request.query.include === "report";
+      const csv = request.query.format === "csv";
+      if (csv && withReports) throw new Failure("invalid_parameter", "include=report does not go into format=csv; leave one of them out.");
       const found = jobs.iterate(project, jobFiltersOf(request.query));
       const present = untilGone(reply, closing);
       async function* lines(): AsyncGenerator<string> {
         using here = present;
+        if (csv) yield jobCsvHead;
         for await (const job of found) {
           if (here.signal.aborted) return;
-          yield line(job, withReports ? await reports.text(job.id) : undefined);
+          yield csv ? jobCsvRow(job) : line(job, withReports ? await reports.text(job.id) : undefined);
         }
       }
-      return reply.type("application/x-ndjson; charset=utf-8").send(Readable.from(lines()));
+      return reply.type(csv ? "text/csv; charset=utf-8; header=present" : "application/x-ndjson; charset=utf-8").send(Readable.from(lines()));
     },
   );
 }

@@ -68,11 +68,28 @@ export async function termsBeginning(query: Reader, projectId: string, kind: str
   return rows.map((row) => row.id);
 }
 
+const mostRemembered = 200_000;
+/** By connection: an id means the same for ever. */
+const remembered = new WeakMap<Database["query"], Map<number, Term>>();
+
 export async function termsOfIds(query: Reader, ids: readonly number[]): Promise<Map<number, Term>> {
+  const memory = remembered.get(query) ?? new Map<number, Term>();
+  // A transaction may be rolled back, and its new terms with it.
+  if (!query.isTransaction) remembered.set(query, memory);
   const found = new Map<number, Term>();
-  for (const some of slices(ids)) {
+  const unknown: number[] = [];
+  for (const id of ids) {
+    const term = memory.get(id);
+    if (term === undefined) unknown.push(id);
+    else found.set(id, term);
+  }
+  if (memory.size + unknown.length > mostRemembered) memory.clear();
+  for (const some of slices(unknown)) {
     const rows = await query.selectFrom("search_terms").select(["id", "kind", "value"]).where("id", "in", some).execute();
-    for (const { id, kind, value } of rows) found.set(id, { kind, value });
+    for (const { id, kind, value } of rows) {
+      found.set(id, { kind, value });
+      memory.set(id, { kind, value });
+    }
   }
   return found;
 }

@@ -1,0 +1,141 @@
+/**
+ * Every statement that the API and the stores send, held against SQLite's query planner: none reads a whole
+ * table that grows with the jobs. The list of statements is made by driving all of them, not by hand.
+ */
+import { DatabaseSync } from "node:sqlite";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { openDatabase } from "../../services/storage/database.ts";
+import { createGroupStore } from "../../services/storage/group-store.ts";
+import { countJobsByStatus } from "../../services/storage/job-counts.ts";
+import { createJobStore } from "../../services/storage/job-store.ts";
+import { createReportStore } from "../../services/storage/report-store.ts";
+import { indexEarlier } from "../../services/storage/search/index-earlier.ts";
+import { sweepBlobs } from "../../services/storage/blob-trash.ts";
+import { openApiUnderTest } from "../api/support/api-under-test.ts";
+import { newJob, newReport } from "./sample.ts";
+
+/** Grow with the jobs. All others grow with the projects, or are read whole by their nature. */
+const big = [
+  "jobs",
+  "job_events",
+  "reports",
+  "attachments",
+  "job_binaries",
+  "counted_jobs",
+  "groups",
+  "signatures",
+  "signature_facets",
+  "signature_keys",
+  "search_terms",
+  "search_postings",
+  "search_columns",
+  "search_jobs",
+  "search_blocks",
+];
+
+const filters = [
+  "",
+  "status=succeeded",
+  "signal=11&signature=deadbeef",
+  "executable=python3.11&python_version=3.11&function=main&file=x&extension=_ctypes&diagnosis=null_dereference&label.a=b&q=main+deref*",
+  "since=2020-01-01T00:00:00Z&until=2100-01-01T00:00:00Z",
+  "label.a=b&since=2020-01-01T00:00:00Z",
+];
+
+test("no statement reads a whole table that grows with the jobs", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "inquest-plans-"));
+  await using cleaning = new AsyncDisposableStack();
+  cleaning.defer(() => rm(folder, { recursive: true, force: true }));
+  const file = join(folder, "jobs.sqlite");
+  const statements = new Set<string>();
+  const database = cleaning.use(await openDatabase(`sqlite:${file}`, { observe: ({ sql }) => statements.add(sql) }));
+  const [jobs, groups, reports] = [createJobStore(database), createGroupStore(database), createReportStore(database)];
+  const api = cleaning.use(await openApiUnderTest({ parts: { database, jobs, groups, reports, countJobs: () => countJobsByStatus(database) } }));
+
+  const made: string[] = [];
+  for (let at = 0; at < 3; at += 1) {
+    const { job } = await jobs.create(newJob({ labels: { a: "b" }, idempotencyKey: `k${at}` }));
+    await jobs.start(job.id);
+    await jobs.setProgress(job.id, 1, "debug", 10);
+    const sample = newReport(job.id);
+    await jobs.finish(job.id, 1, {
+      report: {
+        ...sample,
+        signature:
+          sample.signature === null
+            ? null
+            : {
+                ...sample.signature,
+                hash: `s${at}`,
+                frames: [
+                  { key: "a", kept: true, why: "" },
+                  { key: `b`, kept: true, why: "" },
+                ],
+              },
+      },
+      missingBinaries: [],
+    });
+    made.push(job.id);
+  }
+  const id = made[0] ?? "";
+  for (const filter of filters) {
+    const withOut = (...names: string[]) =>
+      filter
+        .split("&")
+        .filter((part) => !names.some((name) => part.startsWith(name)))
+        .join("&");
+    const page = await api.ask({ url: `/v1/jobs?limit=1&${filter}` });
+    const { next_cursor: cursor } = page.json();
+    if (cursor !== null) await api.ask({ url: `/v1/jobs?limit=1&${filter}&cursor=${cursor}` });
+    await api.ask({ url: `/v1/jobs/export?include=report&${filter}` });
+    await api.ask({ url: `/v1/jobs/export?format=csv&${filter}` });
+    for (const by of ["status,signal", "signature,label.a", "diagnosis,executable", "function", "python_version"])
+      await api.ask({ url: `/v1/stats?by=${by}&interval=1d&${filter}` });
+    for (const sort of ["count", "last_seen", "first_seen"]) {
+      for (const more of ["", "&status=open", "&new_since=2020-01-01T00:00:00Z"]) {
+        const groupPage = await api.ask({ url: `/v1/groups?sort=${sort}&limit=1${more}&${withOut("status")}` });
+        const { next_cursor: next } = groupPage.json();
+        if (next !== null) await api.ask({ url: `/v1/groups?sort=${sort}&limit=1${more}&${withOut("status")}&cursor=${next}` });
+      }
+    }
+  }
+  for (const path of [`/v1/jobs/${id}`, `/v1/jobs/${id}/report`, `/v1/jobs/${id}/events`, "/v1/groups/s0", "/metrics", "/readyz"]) await api.app.inject(path);
+  await groups.edit("default", "s0", { note: "x" }, null);
+  await groups.merge("default", "s0", ["s1"], null);
+  await groups.split("default", "s0", ["s1"], null);
+  await jobs.requeue("default", id);
+  await jobs.start(id);
+  await jobs.giveBack(id, 2, { countAttempt: true });
+  await jobs.abandon(id, { code: "c", stage: "s", detail: "d", hint: "h" });
+  await jobs.requeue("default", id);
+  await jobs.cancel("default", id);
+  await jobs.stopped([id]);
+  for await (const job of jobs.unfinished()) expect(job).toBeDefined();
+  for await (const job of jobs.parked("default")) expect(job).toBeDefined();
+  for await (const job of jobs.parked(null)) expect(job).toBeDefined();
+  await jobs.expire(new Date("2200-01-01T00:00:00Z"));
+  await indexEarlier(database, new AbortController().signal);
+  await jobs.delete("default", made[1] ?? "");
+  await sweepBlobs(database, { remove: () => Promise.resolve(true) });
+
+  const planner = new DatabaseSync(file, { readOnly: true });
+  cleaning.defer(() => planner.close());
+  const wrong: string[] = [];
+  // Seen to be told, too.
+  const slow = 'select * from "jobs" where "labels" = ?';
+  for (const sql of [slow, ...statements]) {
+    if (!/^\s*(select|update|delete|insert|with)/i.test(sql)) continue;
+    // Without values the planner must take any for possible.
+    for (const { detail } of planner.prepare(`explain query plan ${sql}`).all()) {
+      const step = String(detail);
+      const scanned = /^SCAN (\w+)/.exec(step)?.[1];
+      const table = scanned === undefined ? null : (new RegExp(`"(\\w+)" as "${scanned}"`).exec(sql)?.[1] ?? scanned);
+      if (table !== null && big.includes(table)) wrong.push(`${step}: ${sql.slice(0, 400)}`);
+    }
+  }
+  expect(statements.size).toBeGreaterThan(150);
+  expect(wrong).toEqual([`SCAN jobs: ${slow}`]);
+});
