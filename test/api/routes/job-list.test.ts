@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { newJob, newReport } from "../../storage/sample.ts";
+import { newCore, newJob, newReport } from "../../storage/sample.ts";
 import { type ApiUnderTest, openApiUnderTest } from "../support/api-under-test.ts";
 
 let api: ApiUnderTest;
@@ -109,13 +109,13 @@ test("the export can bring the reports, null where there is none", async () => {
 });
 
 test("the export as CSV has a head, a row for each job, and no cell that a spreadsheet would run", async () => {
-  const { job } = await api.parts.jobs.create(newJob({ labels: { host: "csv" }, core: { ...newJob().core, filename: '=cmd|"x",1', executable_name: "a,b" } }));
+  const { job } = await api.parts.jobs.create(newJob({ labels: { host: "csv" }, core: { ...newCore(), filename: '=cmd|"x",1', executable_name: "a,b" } }));
   const answer = await api.ask({ url: "/v1/jobs/export?label.host=csv&format=csv" });
   expect(answer.headers["content-type"]).toBe("text/csv; charset=utf-8; header=present");
   const [head = "", row = "", ...rest] = answer.body.split("\r\n");
   expect(rest).toEqual([""]);
   expect(head.split(",").slice(0, 3)).toEqual(["id", "status", "created_at"]);
-  expect(row).toBe(`${job.id},queued,${job.created_at},,,"a,b",11,4711,,,,0,"'=cmd|""x"",1",123456,${job.core.sha256},"{""host"":""csv""}"`);
+  expect(row).toBe(`${job.id},queued,${job.created_at},,,"a,b",11,4711,,,,0,"'=cmd|""x"",1",123456,${job.core?.sha256},"{""host"":""csv""}"`);
   expect((await api.ask({ url: "/v1/jobs/export?format=csv&include=report" })).json()).toMatchObject({ code: "invalid_parameter" });
   await api.parts.jobs.delete("default", job.id);
 });
