@@ -3,6 +3,7 @@ import { hasEnded } from "../client/client.ts";
 import type { Job } from "../contract/job.ts";
 import { type Context, exitCode } from "./context.ts";
 import { shown, type Terminal } from "./terminal.ts";
+import { eachPage } from "./pages.ts";
 import { filters } from "./usage.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -52,34 +53,36 @@ export async function watch(context: Context): Promise<number> {
   return hasEnded(job) && job.status !== "succeeded" ? exitCode.failed : exitCode.done;
 }
 
-const mostOfPage = 200;
-
-export async function list({ client, terminal, json, text, texts }: Context): Promise<number> {
-  const wanted = Number(text("limit") ?? 50);
-  if (!Number.isInteger(wanted) || wanted < 1) throw new UsageError("--limit is a whole number from 1");
-  const query: Record<string, string> = {};
-  for (const name of filters) {
-    const value = text(name.replaceAll("_", "-"));
-    if (value !== null) query[name] = value;
+/** Again, with what came since. */
+export async function reanalyze(context: Context): Promise<number> {
+  const { client, terminal, json, flag } = context;
+  const job = await client.reanalyzeJob(jobWord(context));
+  if (flag("no-wait")) {
+    terminal.out(json ? `${JSON.stringify(job)}\n` : `${job.id}\n`);
+    return exitCode.done;
   }
-  for (const [name, value] of Object.entries(labelsOf(texts("label")))) query[`label.${name}`] = value;
-  let left = wanted;
-  for (let cursor: string | null = null; left > 0; ) {
-    const page = await client.listJobs({ ...query, limit: String(Math.min(left, mostOfPage)), ...(cursor === null ? {} : { cursor }) });
-    for (const job of page.items) terminal.out(json ? `${JSON.stringify(job)}\n` : `${summary(terminal, job)}\n`);
-    left -= page.items.length;
-    cursor = page.next_cursor;
-    if (cursor === null) break;
+  return tellEnd(
+    context,
+    await client.awaitJob(job.id, ({ status: each, progress: { stage, percent } }) => terminal.progress(`${each}  ${stage}  ${percent} %`)),
+  );
+}
+
+export async function remove({ client, terminal, json, words }: Context): Promise<number> {
+  if (words.length === 0) throw new UsageError("give JOBs, their ids");
+  for (const id of words) {
+    await client.deleteJob(id);
+    terminal.out(json ? `${JSON.stringify({ job: id, deleted: true })}\n` : `${id} deleted\n`);
   }
   return exitCode.done;
 }
 
-export function labelsOf(words: readonly string[]): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    words.map((word): [string, string] => {
-      const [, name, value] = /^([^=]+)=(.*)$/s.exec(word) ?? [];
-      if (name === undefined || value === undefined) throw new UsageError(`${word} is not NAME=VALUE`);
-      return [name, value];
-    }),
+export async function list(context: Context): Promise<number> {
+  const { client, terminal, json } = context;
+  await eachPage(
+    context,
+    filters,
+    (query) => client.listJobs(query),
+    (job) => terminal.out(json ? `${JSON.stringify(job)}\n` : `${summary(terminal, job)}\n`),
   );
+  return exitCode.done;
 }

@@ -7,14 +7,27 @@ import { readUserEnvironment, type UserEnvironment } from "../config/environment
 import { bundle, open } from "./bundle.ts";
 import { completionScript } from "./completion.ts";
 import { type Context, exitCode } from "./context.ts";
-import { list, show, watch } from "./jobs.ts";
+import { group, groups } from "./groups.ts";
+import { list, reanalyze, remove, show, watch } from "./jobs.ts";
 import { binaries, submit } from "./send.ts";
 import { settingsOf } from "./settings.ts";
 import { type Terminal, terminalOf } from "./terminal.ts";
 import { commands, commonOptions, helpText, type OptionText } from "./usage.ts";
 import { UsageError } from "./usage-error.ts";
 
-const running: Readonly<Record<string, (context: Context) => Promise<number>>> = { submit, watch, show, list, binaries, bundle, open };
+const running: Readonly<Record<string, (context: Context) => Promise<number>>> = {
+  submit,
+  watch,
+  show,
+  list,
+  groups,
+  group,
+  reanalyze,
+  delete: remove,
+  binaries,
+  bundle,
+  open,
+};
 
 function parsed(name: string, words: readonly string[]) {
   const options: Record<string, { type: OptionText["type"]; multiple?: true }> = {};

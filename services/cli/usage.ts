@@ -34,9 +34,21 @@ export const filters = [
   "file",
   "extension",
   "diagnosis",
+  "q",
   "since",
   "until",
 ] as const;
+
+const filterNames: Readonly<Record<string, string>> = {
+  q: "text: words of functions, files and messages",
+  since: "or a later time",
+  until: "or an earlier time",
+};
+
+const filterOptions = (what: string): Record<string, OptionText> => ({
+  ...Object.fromEntries(filters.map((name) => [name.replaceAll("_", "-"), told("VALUE", `${what} ${filterNames[name] ?? name.replaceAll("_", " ")}`)])),
+  label: many("NAME=VALUE", `${what} label; repeatable`),
+});
 
 export const commands: Readonly<Record<string, CommandText>> = {
   submit: {
@@ -55,11 +67,39 @@ export const commands: Readonly<Record<string, CommandText>> = {
     words: "",
     text: "jobs, newest first",
     options: {
-      ...Object.fromEntries(filters.map((name) => [name.replaceAll("_", "-"), told("VALUE", `only jobs with this ${name.replaceAll("_", " ")}`)])),
-      label: many("NAME=VALUE", "only jobs with this label; repeatable"),
+      ...filterOptions("only jobs with this"),
       limit: told("COUNT", "at most so many (50)"),
     },
   },
+  groups: {
+    words: "",
+    text: "crashes that are alike, by the filters of their jobs",
+    options: {
+      ...filterOptions("groups with such jobs:"),
+      status: told("VALUE", "only groups in this state: open, resolved, regressed, ignored"),
+      sort: told("last_seen|first_seen|count", "the latest or largest first (last_seen)"),
+      "new-since": told("TIME", "only groups first seen then or later"),
+      limit: told("COUNT", "at most so many (50)"),
+    },
+  },
+  group: {
+    words: "HASH",
+    text: "what is known of a group; with options, change it first",
+    options: {
+      status: told("open|resolved|ignored", "the state to put it in"),
+      "resolved-in": told("RELEASE", "with --status resolved: the release that has the remedy"),
+      note: told("TEXT", "a note of yours"),
+      "issue-url": told("URL", "where it is worked on"),
+      merge: many("HASH", "the group that comes to this one; repeatable"),
+      split: many("HASH", "the signature that leaves for a group of its own; repeatable"),
+    },
+  },
+  reanalyze: {
+    words: "JOB",
+    text: "run the analysis again, with what was sent since; wait and print the report",
+    options: { "no-wait": flag("print the job and go") },
+  },
+  delete: { words: "JOB…", text: "delete jobs, with their cores and reports", options: {} },
   binaries: { words: "push DIR…", text: "store the binaries below folders that the service lacks", options: {} },
   bundle: {
     words: "JOB",

@@ -2,18 +2,21 @@
 import { type Static, type TSchema, Type } from "typebox";
 import { Binary, NamelessFile } from "../contract/binary.ts";
 import { BuildId, Nullable } from "../contract/common.ts";
+import { Group, GroupSummary } from "../contract/group.ts";
 import { Job } from "../contract/job.ts";
 import { Limits } from "../contract/limits.ts";
 import { Report } from "../contract/report.ts";
 
 export const JobPage = Type.Object({ items: Type.Array(Job), next_cursor: Nullable(Type.String()) });
 export type JobPage = Static<typeof JobPage>;
+export const GroupPage = Type.Object({ items: Type.Array(GroupSummary), next_cursor: Nullable(Type.String()) });
+export type GroupPage = Static<typeof GroupPage>;
 export const BinaryList = Type.Object({ items: Type.Array(Binary) });
 export const MissingBinaries = Type.Object({ missing: Type.Array(BuildId), missing_files: Type.Array(NamelessFile) });
 export const Health = Type.Object({ status: Type.Literal("ok"), version: Type.String() });
 
 export interface Call<T extends TSchema | null = TSchema | null> {
-  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly path: string;
   readonly status: number;
   /** The media type of the answer; null when it has no body. */
@@ -43,6 +46,11 @@ export const calls = {
   deleteJob: other("DELETE", "/v1/jobs/{id}", 204, null),
   addBinaries: json("POST", "/v1/binaries", 201, BinaryList),
   missingBinaries: json("POST", "/v1/binaries/missing", 200, MissingBinaries),
+  listGroups: json("GET", "/v1/groups", 200, GroupPage),
+  getGroup: json("GET", "/v1/groups/{hash}", 200, Group),
+  changeGroup: json("PATCH", "/v1/groups/{hash}", 200, Group),
+  mergeGroups: json("POST", "/v1/groups/{hash}/merge", 200, Group),
+  splitGroup: json("POST", "/v1/groups/{hash}/split", 200, Group),
   limits: json("GET", "/v1/limits", 200, Limits),
   health: json("GET", "/healthz", 200, Health),
 } as const satisfies Record<string, Call>;

@@ -3,11 +3,12 @@ import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Static, TSchema } from "typebox";
 import type { Binary, BinaryKind, NamelessFile } from "../contract/binary.ts";
+import type { Group, GroupChange } from "../contract/group.ts";
 import type { Labels } from "../contract/common.ts";
 import type { Job, WhenMissing } from "../contract/job.ts";
 import type { Limits } from "../contract/limits.ts";
 import type { Report } from "../contract/report.ts";
-import { type Call, calls, type Health, type JobPage } from "./calls.ts";
+import { type Call, calls, type GroupPage, type Health, type JobPage } from "./calls.ts";
 import { FileChanged, type FormBody, formBody } from "./form-body.ts";
 import { refusalOf, Unreachable } from "./client-error.ts";
 import { type ServerEvent, serverEvents } from "./event-lines.ts";
@@ -33,7 +34,7 @@ export interface JobUpload {
   readonly onProgress?: (sent: number, total: number) => void;
 }
 
-/** `status`, `signal`, …, `label.NAME`, `limit`, `cursor`. */
+/** `status`, `signal`, …, `label.NAME`, `limit`, `cursor`; of groups also `sort` and `new_since`. */
 export type JobFilters = Readonly<Record<string, string>>;
 
 export interface Client {
@@ -54,6 +55,13 @@ export interface Client {
   missingBinaries(buildIds: readonly string[], kinds?: readonly BinaryKind[]): Promise<readonly string[]>;
   /** The same for files without a build-id. */
   missingFiles(files: readonly NamelessFile[]): Promise<readonly NamelessFile[]>;
+  listGroups(filters?: JobFilters): Promise<GroupPage>;
+  getGroup(hash: string): Promise<Group>;
+  changeGroup(hash: string, change: GroupChange): Promise<Group>;
+  /** The others come to this one. */
+  mergeGroups(hash: string, others: readonly string[]): Promise<Group>;
+  /** The signatures leave, each for a group of its own. */
+  splitGroup(hash: string, signatures: readonly string[]): Promise<Group>;
   limits(): Promise<Limits>;
   health(): Promise<Static<typeof Health>>;
 }
@@ -177,6 +185,11 @@ export function createClient({ url, token = null, retries = 4 }: ClientOptions):
       return (await document(calls.missingBinaries, { json })).missing;
     },
     missingFiles: async (files) => (await document(calls.missingBinaries, { json: { build_ids: [], files } })).missing_files,
+    listGroups: (query = {}) => document(calls.listGroups, { query }),
+    getGroup: (hash) => document(calls.getGroup, { parameters: { hash } }),
+    changeGroup: (hash, json) => document(calls.changeGroup, { parameters: { hash }, json }),
+    mergeGroups: (hash, groups) => document(calls.mergeGroups, { parameters: { hash }, json: { groups } }),
+    splitGroup: (hash, signatures) => document(calls.splitGroup, { parameters: { hash }, json: { signatures } }),
     limits: () => document(calls.limits),
     health: () => document(calls.health),
   };

@@ -1,16 +1,20 @@
 /** The `inquest` command as a user runs it, against a real API. No worker: jobs stay queued. */
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { terminalOf } from "../../services/cli/terminal.ts";
 import { commands } from "../../services/cli/usage.ts";
 import { type ApiUnderTest, openApiUnderTest } from "../api/support/api-under-test.ts";
+import { signature } from "../storage/group-contract.ts";
+import { newJob, newReport } from "../storage/sample.ts";
 import { tinyCore } from "../api/support/tiny-core.ts";
 
+const execute = promisify(execFile);
 const launcher = fileURLToPath(new URL("../../services/cli/inquest.mjs", import.meta.url));
 
 let api: ApiUnderTest;
@@ -79,6 +83,50 @@ test("binaries push sends each binary once", async () => {
   await once(child, "close");
   expect(await inquest(["binaries", "push", place])).toMatchObject({ status: 0, stderr: "1 binaries, 0 of them known there, 1 sent\n" });
   expect(await inquest(["binaries", "push", place])).toMatchObject({ status: 0, stdout: "", stderr: "1 binaries, 1 of them known there, 0 sent\n" });
+});
+
+test.each([
+  ["list", "/v1/jobs"],
+  ["groups", "/v1/groups"],
+] as const)("%s knows every filter of the API", (name, path) => {
+  const parameters = (api.document.paths[path]?.["get"]?.parameters ?? []).filter(({ in: where }) => where === "query");
+  const expected = parameters.map((parameter) => parameter.name.replace("label.NAME", "label").replaceAll("_", "-")).filter((each) => each !== "cursor");
+  expect(Object.keys(commands[name]?.options ?? {}).toSorted()).toEqual(expected.toSorted());
+});
+
+test("groups are listed, shown and changed", async () => {
+  for (const hash of ["one", "one", "two"]) {
+    const { job } = await api.parts.jobs.create(newJob({ labels: { release: "1.0" } }));
+    const started = await api.parts.jobs.start(job.id);
+    await api.parts.jobs.finish(job.id, started?.run ?? 0, { report: newReport(job.id, { signature: signature(hash) }), missingBinaries: [] });
+  }
+  const { stdout } = await inquest(["groups", "--sort", "count", "--label", "release=1.0"]);
+  expect(stdout).toMatch(/^one +2 .*\ntwo +1 .*\n$/);
+  expect(await inquest(["group", "one", "--status", "resolved", "--resolved-in", "1.1", "--note", "mended"])).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(/resolved in 1\.1(.|\n)*release +1\.0 \(2\)(.|\n)*note +mended/),
+  });
+  const merged = await inquest(["group", "one", "--merge", "two", "--json"]);
+  expect(JSON.parse(merged.stdout)).toMatchObject({ count: 3, status: "resolved" });
+  expect(await inquest(["group", "one", "--status", "regressed"])).toMatchObject({ status: 1 });
+  expect(await inquest(["group", "nothing"])).toMatchObject({ status: 2, stderr: expect.stringContaining("group_not_found") });
+});
+
+test("delete deletes, and reanalyze queues again", async () => {
+  const { stdout: id } = await inquest(["submit", core, "--no-wait"]);
+  const started = await api.parts.jobs.start(id.trim());
+  await api.parts.jobs.finish(id.trim(), started?.run ?? 0, { report: newReport(id.trim()), missingBinaries: [] });
+  expect(await inquest(["reanalyze", id.trim(), "--no-wait", "--json"])).toMatchObject({ status: 0, stdout: expect.stringContaining('"status":"queued"') });
+  expect(await inquest(["delete", id.trim()])).toMatchObject({ status: 0, stdout: `${id.trim()} deleted\n` });
+  expect(await inquest(["show", id.trim()])).toMatchObject({ status: 2 });
+});
+
+test("the package holds what the command needs, and no tests", async () => {
+  const { stdout } = await execute("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { cwd: fileURLToPath(new URL("../..", import.meta.url)) });
+  const [{ files }]: [{ files: { path: string }[] }] = JSON.parse(stdout);
+  const paths = files.map(({ path }) => path);
+  expect(paths).toEqual(expect.arrayContaining(["services/cli/inquest.mjs", "services/web/submit.py", "gdb-scripts/load.py", "docker/setup.sh", "README.md"]));
+  expect(paths.filter((path) => path.startsWith("test/"))).toEqual([]);
 });
 
 test("bundle writes the tar, and nothing when there is no such job", async () => {

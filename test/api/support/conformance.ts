@@ -5,6 +5,7 @@ interface Media {
   readonly schema: Readonly<Record<string, unknown>>;
 }
 interface Operation {
+  readonly parameters?: readonly { readonly in: string; readonly name: string }[];
   readonly responses: Readonly<Record<string, { readonly description: string; readonly content?: Readonly<Record<string, Media>> }>>;
 }
 export interface OpenApi {
