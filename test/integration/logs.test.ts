@@ -54,7 +54,10 @@ describe("a log without its core", () => {
     expect(report.threads[0]?.native_frames[0]).toMatchObject({ function: "use", file: "asan.c", line: 3 });
     const valgrind = await analyse(stack.url, { core: null, attachments: sample("valgrind.txt") });
     expect(valgrind.report.process).toMatchObject({ pid: 8296, signal: { name: "SIGSEGV", address: "0x0" } });
-    expect(valgrind.report.diagnoses).toMatchObject([{ code: "out_of_bounds_access", confidence: "possible" }]);
+    expect(valgrind.report.diagnoses).toMatchObject([
+      { code: "null_dereference", confidence: "likely" },
+      { code: "out_of_bounds_access", confidence: "possible" },
+    ]);
   });
 });
 

@@ -17,8 +17,9 @@ const freeing = /^(Invalid free|Mismatched free|double-free|bad-free|free on add
 const beyond = /^(heap|stack|global|dynamic-stack|container)-(buffer-)?(overflow|underflow)|^(heap|stack)-buffer-underflow|^negative-size-param/;
 
 function placeOf(frames: readonly LoggedFrame[]): string | null {
-  const frame = frames.find((each) => each.function !== null && !allocators.test(each.function)) ?? frames.find((each) => each.function !== null) ?? frames[0];
+  const frame = frames.find((each) => !(each.function !== null && allocators.test(each.function)) && (each.function ?? each.module) !== null) ?? frames[0];
   if (frame === undefined) return null;
+  if (frame.function === null && frame.module !== null) return `code of ${frame.module.replace(/^.*\//, "").slice(0, 200)}`;
   const where = frame.file === null ? (frame.module?.replace(/^.*\//, "") ?? null) : `${frame.file.replace(/^.*\//, "")}:${frame.line ?? "?"}`;
   return `${(frame.function ?? frame.address).slice(0, 200)}${where === null ? "" : ` (${where.slice(0, 200)})`}`;
 }
@@ -105,14 +106,29 @@ function fatalOf({ kind, errors, end }: MemoryReport): MemoryError | null {
   return kind === "asan" || (last.frames[0] !== undefined && last.frames[0].address === end.frames[0]?.address) ? last : null;
 }
 
+const firstPage = 0x1000n;
+
+/** Of the core, what is asked here; a report of logs alone has none of it. */
+interface CrashedCore {
+  readonly crashedLwp: number | null;
+  readonly signal?: { readonly address: string | null } | null;
+}
+
+type Logged = Pick<Parameters<Finding>[0], "logs"> & { readonly core: CrashedCore };
+
+/** The access that the signal came of was to the first page, which a core without siginfo (valgrind's own, one of abort()) does not tell. */
+function nullMeaning({ kind, end, errors }: MemoryReport, core: CrashedCore): Meaning | null {
+  const faulted = kind === "valgrind" ? end?.signal === 11 : errors.at(-1)?.what === "SEGV";
+  if (!faulted || end?.address == null || core.signal?.address != null || BigInt(end.address) >= firstPage) return null;
+  const offset = BigInt(end.address);
+  return { code: "null_dereference", what: `A null pointer was dereferenced${offset === 0n ? "" : `, at offset ${offset}`}` };
+}
+
 /** The crash itself, as the tool saw it. */
-export const crashInLog = ({
-  core,
-  logs,
-}: Pick<Parameters<Finding>[0], "logs"> & { readonly core: { readonly crashedLwp: number | null } }): Diagnosis | null => {
+export const crashInLog = ({ core, logs }: Logged): Diagnosis | null => {
   for (const judged of ours(logs)) {
     const fatal = fatalOf(judged.report);
-    const meaning = fatal === null ? null : meaningOf(fatal);
+    const meaning = fatal === null ? null : (meaningOf(fatal) ?? nullMeaning(judged.report, core));
     if (fatal === null || meaning === null) continue;
     return toDiagnosis(judged, fatal, meaning, judged.agreement === "same" ? "certain" : "likely", core.crashedLwp, "");
   }
@@ -120,10 +136,7 @@ export const crashInLog = ({
 };
 
 /** Damage that was done before the crash: the first bad write, else the first bad read. That it led to the crash is not proven. */
-export const damageInLog = ({
-  core,
-  logs,
-}: Pick<Parameters<Finding>[0], "logs"> & { readonly core: { readonly crashedLwp: number | null } }): Diagnosis | null => {
+export const damageInLog = ({ core, logs }: Logged): Diagnosis | null => {
   for (const judged of ours(logs)) {
     const fatal = fatalOf(judged.report);
     const earlier = judged.report.errors.flatMap((error) => {

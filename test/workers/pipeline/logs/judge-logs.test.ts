@@ -107,7 +107,7 @@ const elsewhere = [{ address: "0x9999", function: "other", file: null, line: nul
 
 function findings(of: MemoryReport, beside: JudgedCore | null = core) {
   const { memory } = judgeLogs([{ filename: "vg.log", size: 1, dumps: [], memory: [of] }], beside);
-  const meant = { core: { crashedLwp: 1 }, logs: memory };
+  const meant = { core: { crashedLwp: 1, signal: beside?.site.signal ?? null }, logs: memory };
   return [crashInLog(meant), damageInLog(meant)].map((each) => (each === null ? null : [each.code, each.confidence]));
 }
 
@@ -123,6 +123,14 @@ describe("a memory checker's log", () => {
       null,
     ]);
     expect(findings(report({ kind: "asan", errors: [error({ what: "double-free", access: null })] }))).toEqual([["invalid_free", "certain"], null]);
+  });
+
+  test("tells the null pointer that a core without siginfo does not", () => {
+    const ofNull = report({ errors: [error({ block: null, address: "0x8" })], end: { signal: 11, address: "0x8", frames } });
+    const valgrinds = { ...core, site: { pc: "0x5000", signal: segfault({ code: null, code_number: null, address: null }) } };
+    expect(findings(ofNull, valgrinds)).toEqual([["null_dereference", "certain"], null]);
+    expect(findings(ofNull)).toEqual([null, null]);
+    expect(findings({ ...ofNull, end: { signal: 11, address: "0x1000", frames } }, valgrinds)).toEqual([null, null]);
   });
 
   test("without a core gives a likely one", () => {
