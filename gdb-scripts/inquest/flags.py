@@ -18,7 +18,7 @@ Symbol = Callable[[str], Optional[int]]
 def flags(image: Image, runtime: Any, interpreter: Any, symbol: Symbol) -> Dict[str, Any]:
     """``python.flags`` of the report. ``symbol(name)`` gives an address or None."""
     return {
-        "dev_mode": _truth(_config(image, interpreter, "dev_mode")),
+        "dev_mode": _truth(config_value(image, interpreter, "dev_mode")),
         "faulthandler": _faulthandler(image, runtime, interpreter, symbol),
         "tracemalloc": _tracemalloc(image, runtime, interpreter, symbol),
         "malloc": _malloc(image, runtime, interpreter),
@@ -40,14 +40,14 @@ def finalizing(image: Image, runtime: Any, interpreter: Any, symbol: Symbol) -> 
             if value is not None:
                 told = bool(told) or value != 0
     if told is None and image.version[0] == 2:
-        initialized = _static_word(image, symbol, "initialized")  # Python/pythonrun.c: cleared as Py_Finalize begins
+        initialized = static_word(image, symbol, "initialized")  # Python/pythonrun.c: cleared as Py_Finalize begins
         return None if initialized is None else initialized == 0
     if told is None:
-        told = _truth(_static_word(image, symbol, "_Py_Finalizing", image.reader.pointer_size))
+        told = _truth(static_word(image, symbol, "_Py_Finalizing", image.reader.pointer_size))
     return told
 
 
-def _config(image: Image, interpreter: Any, name: str) -> Optional[int]:
+def config_value(image: Image, interpreter: Any, name: str) -> Optional[int]:
     """A field of ``PyConfig`` (3.8+) or ``_PyCoreConfig`` (3.7); -1 is "not set"."""
     for prefix in ("config.", "core_config."):
         if image.layouts.has("PyInterpreterState", prefix + name):
@@ -64,7 +64,7 @@ def _truth(value: Optional[int]) -> Optional[bool]:
     return None if value is None else value > 0
 
 
-def _static_word(image: Image, symbol: Symbol, name: str, size: int = 4) -> Optional[int]:
+def static_word(image: Image, symbol: Symbol, name: str, size: int = 4) -> Optional[int]:
     address = symbol(name)
     if not address:
         return None
@@ -80,10 +80,10 @@ def _faulthandler(image: Image, runtime: Any, interpreter: Any, symbol: Symbol) 
         return _truth(image.optional_integer(runtime.address, "_PyRuntimeState", "faulthandler.fatal_error.enabled"))
     if image.version[0] == 2:
         return None
-    static = _static_word(image, symbol, "fatal_error")
+    static = static_word(image, symbol, "fatal_error")
     if static in (0, 1):
         return static == 1
-    if _truth(_config(image, interpreter, "faulthandler")):
+    if _truth(config_value(image, interpreter, "faulthandler")):
         return True
     if interpreter.modules and not lookup(image, interpreter.modules, "faulthandler"):
         return False
@@ -101,8 +101,8 @@ def _tracemalloc(image: Image, runtime: Any, interpreter: Any, symbol: Symbol) -
         if address and image.layouts.has("_Py_tracemalloc_config", "tracing"):
             return _truth(image.optional_integer(address, "_Py_tracemalloc_config", "tracing"))
         if address:
-            return _truth(_static_word(image, lambda _, place=address: place + 4, name))  # an unnamed struct: initialized, tracing, …
-    if _truth(_config(image, interpreter, "tracemalloc")):
+            return _truth(static_word(image, lambda _, place=address: place + 4, name))  # an unnamed struct: initialized, tracing, …
+    if _truth(config_value(image, interpreter, "tracemalloc")):
         return True
     if interpreter.modules and not lookup(image, interpreter.modules, "tracemalloc"):
         return False
@@ -142,7 +142,7 @@ def _named_allocator(image: Image, interpreter: Any) -> Optional[int]:
     try:
         name = image.pointer(interpreter.address, "PyInterpreterState", "core_config.allocator")
         if not name:
-            return 2 if _truth(_config(image, interpreter, "dev_mode")) else 1
+            return 2 if _truth(config_value(image, interpreter, "dev_mode")) else 1
         told = image.reader.cstring(name, 32).decode("ascii", "replace")
     except (MemoryFault, LayoutMissing):
         return None

@@ -26,6 +26,7 @@ from .memory import BudgetExceeded, MemoryFault, Reader
 from .objects.values import Values
 from .python_modules import extension_modules, modules_being_imported
 from .runtime import LayoutsFromGdb, NoPython, Runtime, find_runtime
+from .started import how_started
 from .suspended import suspended_work
 from .system_calls import described_calls, gil_ranges
 from .threads import ThreadState, gil_holders, match_lwps, name_threads, thread_states
@@ -247,7 +248,10 @@ class _Process:
             "interpreters": len(runtime.interpreters),
             "modules_imported": [],
             "extension_modules": [],
+            "run": None,
         }
+        with section("run"):
+            out["run"] = how_started(image, main, self._symbol)
         with section("flags"):
             out["flags"] = flags(image, runtime, main, self._symbol)
             out["finalizing"] = finalizing(image, runtime, main, self._symbol)

@@ -32,6 +32,9 @@ export const Signal = Type.Object({
 });
 export type Signal = Static<typeof Signal>;
 
+export const EnvironmentVariable = Type.Object({ name: Type.String(), value: nullableString });
+export type EnvironmentVariable = Static<typeof EnvironmentVariable>;
+
 export const ProcessInfo = Type.Object({
   executable: nullableString,
   /** The kernel's own name of the main thread: 15 bytes at most. */
@@ -42,11 +45,33 @@ export const ProcessInfo = Type.Object({
   signal: Nullable(Signal),
   crashed_lwp: nullableInteger,
   started_by_gcore: Type.Boolean(),
+  /** As the process was started with it, by name; the values of a few harmless ones. Null when the core does not hold it. */
+  environment: Nullable(Type.Array(EnvironmentVariable)),
 });
 export type ProcessInfo = Static<typeof ProcessInfo>;
 
 export const ExtensionModule = Type.Object({ name: Type.String(), path: nullableString, version: nullableString, third_party: Type.Boolean() });
 export type ExtensionModule = Static<typeof ExtensionModule>;
+
+/** How the interpreter was started, in its own words; as `sys` had it when it died. */
+export const RunInfo = Type.Object({
+  /** `sys.executable`. */
+  executable: nullableString,
+  argv: Nullable(Type.Array(Type.String())),
+  /** `sys.flags` by name; true is 1. */
+  flags: Nullable(Type.Record(Type.String(), Type.Integer())),
+  /** `-X`: `importtime`, `tracemalloc=5`. */
+  x_options: Nullable(Type.Array(Type.String())),
+  /** `-W`, PYTHONWARNINGS and what development mode adds. */
+  warn_options: Nullable(Type.Array(Type.String())),
+  /** As PYTHONHASHSEED set it, 0 for no randomization; null for a random one, or where it is not known. */
+  hash_seed: nullableInteger,
+  unbuffered: nullableBoolean,
+  prefix: nullableString,
+  /** Differs from `prefix` in a virtual environment. */
+  base_prefix: nullableString,
+});
+export type RunInfo = Static<typeof RunInfo>;
 
 export const PythonInfo = Type.Object({
   /** `3.11.7`, with the level where it is no final release: `3.15.0a2`. */
@@ -74,6 +99,7 @@ export const PythonInfo = Type.Object({
   /** Modules whose import had begun and not ended, outermost first; empty when none. */
   modules_imported: Type.Array(Type.String()),
   extension_modules: Type.Array(ExtensionModule),
+  run: Nullable(RunInfo),
 });
 export type PythonInfo = Static<typeof PythonInfo>;
 

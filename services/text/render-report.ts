@@ -10,6 +10,7 @@ import { lastPart, stackLines } from "./frames.ts";
 import { headline } from "./headline.ts";
 import { labelled, pageWidth, section, wrap } from "./layout.ts";
 import { faulthandlerDump, traceback } from "./notation.ts";
+import { runLines } from "./run.ts";
 import { columns, safe, safeCut } from "./safe-text.ts";
 import { crashedThreadLines, otherThreadLines, threadName, threadState } from "./threads.ts";
 
@@ -103,6 +104,7 @@ export function renderText(report: Report): string {
     ...titled("Findings", findings(report)),
     ...titled("Suspended work", suspended),
     ...titled("Attached logs", attachmentLines(report)),
+    ...titled("How it was run", runLines(report)),
     ...titled("Missing binaries", missing(report)),
     ...titled("Warnings", warnings),
     ...titled("Modules", modules(report)),

@@ -32,6 +32,7 @@ PYTHON = {
     "interpreters",
     "modules_imported",
     "extension_modules",
+    "run",
 }
 THREAD = {"lwp", "python_thread_id", "interpreter_id", "name", "holds_gil", "exception", "frames", "truncated"}
 FRAME = set("kind function qualname file line end_line column end_column source_line locals entry status address anchor".split())

@@ -116,6 +116,7 @@ export function newReport(jobId: string, some: Partial<Report> = {}): Report {
       signal: { number: 11, name: "SIGSEGV", code: "SEGV_MAPERR", address: "0x0", description: null, sender_pid: null, pc: null },
       crashed_lwp: 4711,
       started_by_gcore: false,
+      environment: null,
     },
     python: {
       version: "3.11.2",
@@ -130,6 +131,7 @@ export function newReport(jobId: string, some: Partial<Report> = {}): Report {
       interpreters: 1,
       modules_imported: [],
       extension_modules: [{ name: "_ctypes", path: null, version: null, third_party: false }],
+      run: null,
     },
     python_missing_reason: null,
     threads: [thread()],

@@ -123,6 +123,37 @@ describe("the report as text", () => {
     for (const told of ["Ranking.key", "/srv/app/main.py:12", 'MainThread"', "null pointer"]) expect(opening).toContain(told);
   });
 
+  test("tells how it was run as a command line would, and of the environment what is harmless", () => {
+    const base = report();
+    const flags = { optimize: 2, isolated: 1, no_user_site: 1, ignore_environment: 1, dev_mode: 1, dont_write_bytecode: 0 };
+    const run = {
+      executable: "/srv/venv/bin/python",
+      argv: ["/srv/app/main.py", "--fast\u001b[31m"],
+      flags,
+      x_options: ["dev", "tracemalloc=5"],
+      warn_options: ["error"],
+      hash_seed: 0,
+      unbuffered: true,
+      prefix: "/srv/venv",
+      base_prefix: "/usr",
+    };
+    const environment = [
+      { name: "LANG", value: "C.UTF-8" },
+      { name: "SECRET", value: null },
+    ];
+    const text = renderText(report({ process: { ...base.process, environment }, python: base.python === null ? null : { ...base.python, run } }));
+    expect(text).toContain(
+      `How it was run
+──────────────
+options    -OO -I -u -X dev -X tracemalloc=5 -W error
+hash seed  0: hashes are not randomized
+venv       /srv/venv, of the Python in /usr
+sys.argv   /srv/app/main.py --fast\\x1b[31m
+environment  LANG=C.UTF-8 and 1 more, by name in the JSON report
+`,
+    );
+  });
+
   test("folds threads that stand at the same place, and no others", () => {
     const text = renderText(whole);
     expect(text).toContain("10 threads alike: waiting for a lock");

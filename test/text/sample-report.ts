@@ -87,6 +87,7 @@ export const report = (some: Partial<Report> = {}): Report => ({
     },
     crashed_lwp: 4711,
     started_by_gcore: false,
+    environment: null,
   },
   python: {
     version: "3.11.2",
@@ -101,6 +102,7 @@ export const report = (some: Partial<Report> = {}): Report => ({
     interpreters: 1,
     modules_imported: [],
     extension_modules: [],
+    run: null,
   },
   python_missing_reason: null,
   threads: [],

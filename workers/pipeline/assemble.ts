@@ -40,6 +40,7 @@ function processInfo(core: CoreFacts, { signal, pc }: CrashSite): ProcessInfo {
     signal: signal === null ? null : toSignal(signal, pc),
     crashed_lwp: core.crashedLwp,
     started_by_gcore: core.madeBy === "gcore",
+    environment: core.environment === null ? null : core.environment.map(({ name, value }) => ({ name, value })),
   };
 }
 

@@ -3,6 +3,7 @@
  * JSON. Addresses are lower-case hex strings, sizes and file offsets bytes. Everything in it was chosen by whoever made
  * the core: paths and names are for showing and matching, never for opening.
  */
+import type { StartingVariable } from "./environment.ts";
 import type { Signal, Warning } from "../../contract/report.ts";
 
 /** `x86_64`, `i386`, `aarch64`, `arm`, `riscv64`, `ppc64`, `s390x`, …; `em_N` for a machine without a name here. */
@@ -77,6 +78,8 @@ export interface CoreFacts {
   readonly commandLine: readonly string[] | null;
   /** `stack`: the whole argv; `psargs`: the kernel's first 79 bytes, split at blanks; null when there is none. */
   readonly commandLineSource: "stack" | "psargs" | null;
+  /** As the process was started with it; null when the stack does not hold it. */
+  readonly environment: readonly StartingVariable[] | null;
   readonly signal: CoreSignal | null;
   /** LWP of the first NT_PRSTATUS: the thread that the signal ended, by the kernel's and gcore's convention. */
   readonly crashedLwp: number | null;

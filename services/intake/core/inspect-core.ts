@@ -11,7 +11,7 @@ import { ET_CORE, type ElfHeader, machineName, parseElfHeader } from "../elf/elf
 import { hex } from "../elf/fields.ts";
 import { PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE, type ProgramHeader, readProgramHeaders } from "../elf/program-headers.ts";
 import { type AuxiliaryVector, parseAuxiliaryVector } from "./auxiliary-vector.ts";
-import { readCommandLine } from "./command-line.ts";
+import { readStarted } from "./command-line.ts";
 import { codeOnStacks } from "./code-on-stacks.ts";
 import type { CoreFacts, CoreModule, CoreSegment } from "./core-facts.ts";
 import { type CoreMemory, coreMemory } from "./core-memory.ts";
@@ -44,7 +44,7 @@ export async function inspectCore(source: ByteSource): Promise<CoreFacts> {
   const process = processFacts(notes, header);
   const found = await moduleFacts(notes, memory, auxv, loads, process.info?.name || null);
   const executable = found.modules.find((each) => each.kind === "executable")?.path ?? (await textOf(memory, auxv, "AT_EXECFN"));
-  const argv = await readCommandLine(memory, auxv, notes.of(NT_AUXV)[0]);
+  const started = await readStarted(memory, auxv, notes.of(NT_AUXV)[0]);
   const missingBytes = headers.reduce((most, each) => Math.max(most, beyond(each, source.size)), 0);
   const onStacks = await codeOnStacks(notes.of(NT_PRSTATUS), machineName(header), header, found.modules, memory);
   const madeBy = guessMaker(notes, header.shnum > 1, found.modules);
@@ -61,7 +61,8 @@ export async function inspectCore(source: ByteSource): Promise<CoreFacts> {
     name: process.info?.name || null,
     executable,
     executableName: executable?.split("/").at(-1) || process.info?.name || null,
-    ...commandLineFacts(argv, process.info?.psargs ?? ""),
+    ...commandLineFacts(started.commandLine, process.info?.psargs ?? ""),
+    environment: started.environment,
     signal: process.signal,
     crashedLwp: process.threads[0]?.lwp ?? null,
     threads: process.threads,

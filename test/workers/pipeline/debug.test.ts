@@ -167,6 +167,7 @@ describe("the Python helper in a gdb of its own", () => {
       interpreters: 1,
       modules_imported: [],
       extension_modules: [],
+      run: null,
     },
     facts: { runtime: { how: "a symbol", address: "0x1", table } },
   });

@@ -58,6 +58,7 @@ const pythonWith = (malloc: string | null, facts: PythonAnswer["facts"] = {}): P
     interpreters: 1,
     modules_imported: [],
     extension_modules: [],
+    run: null,
   },
   python_missing_reason: null,
   threads: [],

@@ -26,6 +26,7 @@ export const pythonAnswer = ({ malloc = null, version = "3.13.0", gc = {}, info 
     interpreters: 1,
     modules_imported: [],
     extension_modules: [],
+    run: null,
     ...info,
   },
   python_missing_reason: null,

@@ -40,6 +40,7 @@ export const coreFacts = (some: Partial<CoreFacts> = {}): CoreFacts => ({
   executableName: "python3.11",
   commandLine: ["python3", "app.py"],
   commandLineSource: "stack",
+  environment: null,
   signal: segfault(),
   crashedLwp: 4711,
   threads: [{ lwp: 4711, signal: 11 }],

@@ -152,6 +152,7 @@ export function reportOfLogs({ jobId, createdAt, logs }: LogsInput): Report | nu
       signal: signalOf(chosen),
       crashed_lwp: null,
       started_by_gcore: false,
+      environment: null,
     },
     python: null,
     python_missing_reason: "no core was sent; the Python stacks are those that the log tells",
