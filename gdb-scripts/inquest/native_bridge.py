@@ -1,8 +1,8 @@
-"""Gets the unwinder over modules of which no file was uploaded.
+"""Gets the unwinder over modules of which no file was uploaded, or whose file does not tell how its frames are unwound (musl's libc).
 
 Without libc's or libffi's file there is no call frame information for their frames; gdb then guesses from the stack and its guesses lead
 nowhere. But every caller left its return address there, and in the modules that have a file a return address can be told: it lies in an
-executable segment, behind a call instruction. So from a frame without a file a bridge leads to the first such address further out, and
+executable segment, behind a call instruction. So from such a frame a bridge leads to the first such address further out, and
 gdb's own call frame information goes on from there. A stale address of an earlier call may look the same, so a walk that ends badly is
 tried again from the next address. The frames that a bridge passes over are not told; the first frame behind it has trust ``scan``.
 Callee-saved registers are passed on unchanged, which may be wrong. (x86-64 only.)
@@ -19,6 +19,7 @@ from inquest.elf import PT_LOAD
 from inquest.native_modules import ModuleMap
 from inquest.native_skip import FrameId, unsigned
 from inquest.return_addresses import follows_call
+from inquest.unwind_info import tells_frames
 
 _PF_X = 1
 _FAR = 1 << 17
@@ -37,6 +38,7 @@ class Bridges:
         self._chosen: Dict[Key, int] = {}
         self._used: List[Key] = []
         self._call_sites: Dict[int, bool] = {}
+        self._tell_frames: Dict[str, bool] = {}
         self._closed = False
         self._enabled = False
         self._unwinder = _BridgeUnwinder(self)
@@ -52,11 +54,16 @@ class Bridges:
             gdb.frame_unwinders.remove(self._unwinder)
 
     def needed(self, pc: int) -> bool:
-        """Whether ``pc`` lies in a module without a file."""
+        """Whether ``pc`` lies in a module without a file, or without call frame information."""
         if not self._enabled:
             return False
         place = self._modules.at(pc)
-        return place is not None and place.module.elf is None
+        if place is None:
+            return False
+        tells = self._tell_frames.get(place.module.path)
+        if tells is None:
+            tells = self._tell_frames[place.module.path] = tells_frames(place.module.elf, place.module.debug_elf)
+        return not tells
 
     def target(self, pc: int, sp: int) -> Optional[Key]:
         """``(pc, sp)`` of the next frame out that has a file; ``None`` when there is none."""
