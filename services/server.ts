@@ -15,6 +15,8 @@ import { type Config, readConfig } from "./config/environment.ts";
 import { Failure } from "./contract/failure.ts";
 import { UploadFiles } from "./intake/resume/upload-files.ts";
 import { createLogger, type Logger } from "./log/logger.ts";
+import { addressRules } from "./notify/address-rules.ts";
+import { startDeliveries } from "./notify/start-deliveries.ts";
 import { openAnalysisQueue } from "./queue/analysis-queue.ts";
 import { connectRedis } from "./queue/connection.ts";
 import { openJobChanges } from "./queue/job-changes.ts";
@@ -22,12 +24,14 @@ import { startRecovery } from "./queue/recovery.ts";
 import { openWorkerDirectory } from "./queue/worker-presence.ts";
 import { createBinaryStore } from "./storage/binary-store.ts";
 import { sweepBlobs } from "./storage/blob-trash.ts";
+import { createDeliveryStore } from "./storage/delivery-store.ts";
 import { openDatabase } from "./storage/database.ts";
 import { openBlobStore } from "./storage/open-blob-store.ts";
 import { countJobsByStatus } from "./storage/job-counts.ts";
 import { createGroupStore } from "./storage/group-store.ts";
 import { createJobStore } from "./storage/job-store.ts";
 import { createReportStore } from "./storage/report-store.ts";
+import { createWebhookStore } from "./storage/webhook-store.ts";
 import { startRegrouping } from "./triage/regroup.ts";
 
 /** Requests that run when the end is asked for have this long; the supervisor kills after 20 s. */
@@ -81,8 +85,29 @@ async function main(): Promise<void> {
   await using changes = openJobChanges(redis);
   await using recovery = startRecovery({ jobs, queue, changes, attempts: limits.attempts, log: logger });
   const uploads = new UploadFiles(join(config.dataDir, "uploads"), blobs, limits);
-  await using housekeeping = startHousekeeping({ database, jobs, blobs, uploads, log: logger });
+  const deliveries = createDeliveryStore(database);
+  await using housekeeping = startHousekeeping({
+    database,
+    jobs,
+    blobs,
+    uploads,
+    deliveries,
+    deliverySeconds: limits.webhook_log_seconds,
+    log: logger,
+  });
   await using regrouping = startRegrouping({ database, log: logger });
+
+  const addresses = addressRules(config.webhookAllow);
+  await using sending = startDeliveries({
+    redis,
+    deliveries,
+    rules: addresses,
+    attempts: limits.webhook_attempts,
+    timeoutMilliseconds: limits.webhook_seconds * 1_000,
+    publicUrl: config.publicUrl,
+    version: packageFile.version,
+    log: logger,
+  });
 
   const binaries = createBinaryStore(database);
   await using parked = watchParkedJobs({ jobs, binaries, blobs, queue, changes, log: logger });
@@ -102,6 +127,10 @@ async function main(): Promise<void> {
     queue,
     changes,
     workers: openWorkerDirectory(redis),
+    webhooks: createWebhookStore(database),
+    deliveries,
+    addresses,
+    sendDue: () => sending.nudge(),
     countJobs: () => countJobsByStatus(database),
     sweepBlobs: () => sweepBlobs(database, blobs),
   });

@@ -36,6 +36,8 @@ import { operationsRoutes } from "./routes/operations.ts";
 import { problemsRoutes } from "./routes/problems.ts";
 import { resumableUploadRoutes } from "./routes/resumable-upload.ts";
 import { submitJobRoute } from "./routes/submit-job.ts";
+import { webhookDeliveryRoutes } from "./routes/webhook-deliveries.ts";
+import { webhookRoutes } from "./routes/webhooks.ts";
 import { describeApi } from "./schema/openapi.ts";
 
 const MiB = 1024 * 1024;
@@ -106,6 +108,8 @@ export async function buildApp(dependencies: Dependencies): Promise<App> {
   debuginfodRoutes(app, dependencies);
   groupRoutes(app, dependencies);
   groupChangeRoutes(app, dependencies);
+  webhookRoutes(app, dependencies);
+  await app.register(scoped((scope) => webhookDeliveryRoutes(scope, dependencies)));
   operationsRoutes(app, dependencies);
   metricsRoute(app, metrics);
   problemsRoutes(app);

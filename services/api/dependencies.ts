@@ -5,12 +5,15 @@ import type { Logger } from "../log/logger.ts";
 import type { AnalysisQueue } from "../queue/analysis-queue.ts";
 import type { JobChanges } from "../queue/job-changes.ts";
 import type { WorkerDirectory } from "../queue/worker-presence.ts";
+import type { AddressRules } from "../notify/address-rules.ts";
 import type { BinaryStore } from "../storage/binary-store.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 import type { Database } from "../storage/database.ts";
+import type { DeliveryStore } from "../storage/delivery-store.ts";
 import type { GroupStore } from "../storage/group-store.ts";
 import type { JobStore } from "../storage/job-store.ts";
 import type { ReportStore } from "../storage/report-store.ts";
+import type { WebhookStore } from "../storage/webhook-store.ts";
 import type { UploadFiles } from "../intake/resume/upload-files.ts";
 import type { Caller } from "./auth/caller.ts";
 import type { Authenticate } from "./auth/authenticate.ts";
@@ -32,6 +35,12 @@ export interface Dependencies {
   readonly queue: AnalysisQueue;
   readonly changes: JobChanges;
   readonly workers: WorkerDirectory;
+  readonly webhooks: WebhookStore;
+  readonly deliveries: DeliveryStore;
+  /** What webhooks may reach. */
+  readonly addresses: AddressRules;
+  /** Deliveries may be due: look now. */
+  readonly sendDue: () => void;
   readonly countJobs: () => Promise<Readonly<Record<JobStatus, number>>>;
   /** Removes the bytes that no row names any more. */
   readonly sweepBlobs: () => Promise<unknown>;

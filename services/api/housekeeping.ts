@@ -3,6 +3,7 @@ import type { Logger } from "../log/logger.ts";
 import { sweepBlobs } from "../storage/blob-trash.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 import type { Database } from "../storage/database.ts";
+import type { DeliveryStore } from "../storage/delivery-store.ts";
 import { indexEarlier } from "../storage/search/index-earlier.ts";
 import type { JobStore } from "../storage/job-store.ts";
 
@@ -11,12 +12,24 @@ export interface HousekeepingParts {
   readonly jobs: Pick<JobStore, "expire">;
   readonly blobs: Pick<BlobStore, "remove">;
   readonly uploads: { deleteExpired(): Promise<number> };
+  readonly deliveries: Pick<DeliveryStore, "expire">;
+  /** How long deliveries that ended are kept. */
+  readonly deliverySeconds: number;
   readonly log: Pick<Logger, "info" | "warn">;
   readonly everyMilliseconds?: number;
 }
 
 /** Rounds from now until disposed; a round that fails is logged, and the next one comes all the same. */
-export function startHousekeeping({ database, jobs, blobs, uploads, log, everyMilliseconds = 10 * 60_000 }: HousekeepingParts): AsyncDisposable {
+export function startHousekeeping({
+  database,
+  jobs,
+  blobs,
+  uploads,
+  deliveries,
+  deliverySeconds,
+  log,
+  everyMilliseconds = 10 * 60_000,
+}: HousekeepingParts): AsyncDisposable {
   const stop = new AbortController();
   async function round(): Promise<void> {
     try {
@@ -25,7 +38,9 @@ export function startHousekeeping({ database, jobs, blobs, uploads, log, everyMi
       const expired = await jobs.expire(new Date());
       const removed = await sweepBlobs(database, blobs);
       const abandoned = await uploads.deleteExpired();
-      if (expired.cores + expired.reports + expired.jobs + removed + abandoned > 0) log.info({ ...expired, blobs: removed, uploads: abandoned }, "expired");
+      const told = await deliveries.expire(new Date(Date.now() - deliverySeconds * 1_000));
+      const gone = { ...expired, blobs: removed, uploads: abandoned, deliveries: told };
+      if (Object.values(gone).some((count) => count > 0)) log.info(gone, "expired");
     } catch (error) {
       log.warn({ err: error }, "housekeeping_failed");
     }

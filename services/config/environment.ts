@@ -4,6 +4,7 @@
  * Each variable is validated when the process starts; a bad one ends it with a message that names the variable, the
  * value and what would do. Nothing else in the project knows that an environment exists.
  */
+import { isIP } from "node:net";
 import { resolve } from "node:path";
 import { Failure } from "../contract/failure.ts";
 import type { Limits } from "../contract/limits.ts";
@@ -27,6 +28,10 @@ export interface Config {
   readonly gdb: string;
   /** Upstream servers, without a slash at the end. */
   readonly debuginfodUrls: readonly string[];
+  /** Hosts, addresses and blocks that webhooks may reach though they are not public. */
+  readonly webhookAllow: readonly string[];
+  /** Where users reach the API, without a slash at the end; null when links stay relative. */
+  readonly publicUrl: string | null;
   readonly limits: Limits;
 }
 
@@ -88,6 +93,24 @@ function urls(environment: Environment, name: string): string[] {
   return words.map((word) => word.replace(/\/+$/, ""));
 }
 
+const addressBlock = /^(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9a-f]*:[0-9a-f:.]+)(?:\/\d{1,3})?$/i;
+const hostName = /^(?!\d+$)[a-z0-9_]([a-z0-9._-]*[a-z0-9])?$/i;
+
+/** Words between blanks or commas: hosts, addresses, blocks of addresses. */
+function allowed(environment: Environment, name: string): string[] {
+  const words = text(environment, name, "")
+    .split(/[\s,]+/)
+    .filter(Boolean);
+  const fits = (word: string) => {
+    const [address = "", bits] = word.split("/");
+    const form = isIP(address);
+    return addressBlock.test(word) ? form !== 0 && Number(bits ?? 0) <= (form === 4 ? 32 : 128) : hostName.test(word);
+  };
+  const bad = words.find((word) => !fits(word));
+  if (bad !== undefined) throw wrong(name, bad, "a list of hosts, addresses or blocks such as hooks.internal 10.1.0.0/16");
+  return words;
+}
+
 export function readConfig(environment: Environment = process.env): Config {
   const dataDir = resolve(text(environment, "INQUEST_DATA_DIR", "data"));
   const redisUrl = text(environment, "INQUEST_REDIS_URL", "");
@@ -103,6 +126,9 @@ export function readConfig(environment: Environment = process.env): Config {
     logLevel: oneOf(environment, "INQUEST_LOG_LEVEL", "info", ["trace", "debug", "info", "warn", "error", "fatal", "silent"]),
     gdb: text(environment, "INQUEST_GDB", "gdb"),
     debuginfodUrls: urls(environment, "INQUEST_DEBUGINFOD_URLS"),
+    webhookAllow: allowed(environment, "INQUEST_WEBHOOK_ALLOW"),
+    publicUrl:
+      text(environment, "INQUEST_PUBLIC_URL", "") === "" ? null : url(environment, "INQUEST_PUBLIC_URL", "", ["http://", "https://"]).replace(/\/+$/, ""),
     limits: {
       core_bytes: size(environment, "INQUEST_MAX_CORE", 64 * GiB),
       core_inflate_ratio: integer(environment, "INQUEST_MAX_INFLATE_RATIO", 200, 2, 1_000_000),
@@ -130,6 +156,9 @@ export function readConfig(environment: Environment = process.env): Config {
       frames_per_thread: integer(environment, "INQUEST_MAX_FRAMES", 500, 10, 100_000),
       threads: integer(environment, "INQUEST_MAX_THREADS", 4_096, 1, 100_000),
       free_disk_bytes: size(environment, "INQUEST_MIN_FREE_DISK", 256 * MiB),
+      webhook_attempts: integer(environment, "INQUEST_WEBHOOK_ATTEMPTS", 12, 1, 100),
+      webhook_seconds: integer(environment, "INQUEST_WEBHOOK_TIMEOUT_SECONDS", 10, 1, 120),
+      webhook_log_seconds: 30 * 86_400,
       core_retention_seconds: integer(environment, "INQUEST_CORE_RETENTION_SECONDS", 14 * 86_400, 60, 3_650 * 86_400),
       report_retention_seconds: integer(environment, "INQUEST_REPORT_RETENTION_SECONDS", 365 * 86_400, 60, 3_650 * 86_400),
     },

@@ -6,6 +6,7 @@ import { appendEvent } from "./job-events.ts";
 import { toStoredJob } from "./job-row.ts";
 import type { JobStore } from "./job-store.ts";
 import { changeAlone, changeUnindexed } from "./job-transition.ts";
+import { tellAnalysed } from "./outbox.ts";
 import { encodeReport } from "./report-store.ts";
 import type { Schema } from "./schema.ts";
 import { indexJob } from "./search/index-writer.ts";
@@ -74,7 +75,7 @@ export function running(database: Database): Pick<JobStore, "start" | "setProgre
           .values({ job_id: id, ...stored })
           .onConflict((conflict) => conflict.column("job_id").doUpdateSet(stored))
           .execute();
-        await countJob(transaction, row, report);
+        await tellAnalysed(transaction, row, report.diagnoses, await countJob(transaction, row, report));
         await indexJob(transaction, row, [...termsOfRow(row), ...termsOfReport(report)]);
         return true;
       });

@@ -3,6 +3,7 @@ import type { Transaction, UpdateObject } from "kysely";
 import type { JobStatus } from "../contract/job.ts";
 import type { Database } from "./database.ts";
 import { appendEvent } from "./job-events.ts";
+import { tellEnded } from "./outbox.ts";
 import type { JobTable, Schema } from "./schema.ts";
 import { retag } from "./search/index-writer.ts";
 import { statusTerm, statusTerms } from "./search-terms.ts";
@@ -30,6 +31,8 @@ export async function changeUnindexed(transaction: Transaction<Schema>, guard: G
   const row = await update.set(to).returningAll().executeTakeFirst();
   if (row === undefined) return null;
   await appendEvent(transaction, row, "status");
+  // One that succeeded is told with what was found, by who stores its report.
+  if (row.status === "failed" || row.status === "cancelled") await tellEnded(transaction, row);
   return row;
 }
 

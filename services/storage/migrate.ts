@@ -11,6 +11,7 @@ import { extendBinaryStore } from "./migrations/0002-binary-store.ts";
 import { createGroups } from "./migrations/0003-groups.ts";
 import { addJobOptions } from "./migrations/0004-job-options.ts";
 import { createSearchIndex } from "./migrations/0005-search.ts";
+import { createWebhooks } from "./migrations/0006-webhooks.ts";
 import type { Schema } from "./schema.ts";
 
 export type DatabaseKind = "sqlite" | "postgres";
@@ -21,6 +22,7 @@ const migrations: Readonly<Record<string, (query: Kysely<unknown>, kind: Databas
   "0003-groups": createGroups,
   "0004-job-options": addJobOptions,
   "0005-search": createSearchIndex,
+  "0006-webhooks": createWebhooks,
 };
 
 export async function migrate(query: Kysely<Schema>, kind: DatabaseKind): Promise<void> {

@@ -3,6 +3,7 @@ import type { Generated } from "kysely";
 import type { BinaryKind } from "../contract/binary.ts";
 import type { GroupStatus } from "../contract/group.ts";
 import type { JobStage, JobStatus, WhenMissing } from "../contract/job.ts";
+import type { DeliveryStatus } from "../contract/webhook.ts";
 
 export interface JobTable {
   id: string;
@@ -241,6 +242,44 @@ export interface RegroupingTable {
   done: number;
 }
 
+export interface WebhookTable {
+  id: string;
+  project_id: string;
+  url: string;
+  /** Raw key in base64; told to its owner once and to nobody else. */
+  secret: string;
+  /** JSON: the events that are wanted. */
+  events: string;
+  description: string | null;
+  active: number;
+  growing_factor: number;
+  growing_at_least: number;
+  created_at: string;
+  updated_at: string;
+}
+
+/** The outbox while `status` is `pending`, the log afterwards. */
+export interface WebhookDeliveryTable {
+  id: string;
+  webhook_id: string;
+  event: string;
+  /** What is told once has a name here, unique within the webhook. */
+  once: string | null;
+  /** JSON, as it is sent but for the base of its links. */
+  payload: string;
+  status: DeliveryStatus;
+  created_at: string;
+  /** When the next attempt is due; null once it has ended. */
+  due_at: string | null;
+  finished_at: string | null;
+  /** Since it was last asked for: what the pause and the end are counted by. */
+  tries: number;
+  /** In all. */
+  attempts: number;
+  /** JSON: the last attempts, oldest first. */
+  log: string;
+}
+
 export interface Schema {
   jobs: JobTable;
   search_heads: SearchHeadTable;
@@ -262,4 +301,6 @@ export interface Schema {
   counted_jobs: CountedJobTable;
   signature_facets: SignatureFacetTable;
   regrouping: RegroupingTable;
+  webhooks: WebhookTable;
+  webhook_deliveries: WebhookDeliveryTable;
 }

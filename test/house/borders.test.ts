@@ -38,6 +38,7 @@ const allowed: Record<string, readonly string[]> = {
   "services/logs": [],
   "services/intake": ["services/contract", "services/log", "services/logs", "services/sandbox", "services/storage"],
   "services/text": ["services/contract"],
+  "services/notify": ["services/contract", "services/log", "services/storage", "services/queue"],
   "services/triage": ["services/contract", "services/log", "services/storage"],
   "services/api": [
     "services/contract",
@@ -47,6 +48,7 @@ const allowed: Record<string, readonly string[]> = {
     "services/queue",
     "services/intake",
     "services/triage",
+    "services/notify",
     "services/text",
     "services/web",
   ],

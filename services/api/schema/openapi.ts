@@ -8,6 +8,7 @@ import { Job } from "../../contract/job.ts";
 import { Limits } from "../../contract/limits.ts";
 import { Problem } from "../../contract/problem.ts";
 import { Report } from "../../contract/report.ts";
+import { Delivery, DeliveryDetail, Told, Webhook } from "../../contract/webhook.ts";
 import type { App } from "../app-type.ts";
 import { scopesOf } from "../auth/caller.ts";
 
@@ -24,6 +25,7 @@ const tags = [
   { name: "jobs", description: "A core, its analysis and its report." },
   { name: "uploads", description: "Cores over bad links: resumable uploads by the tus protocol." },
   { name: "groups", description: "Crashes that are alike, and what people say of them." },
+  { name: "webhooks", description: "Who is told when jobs end and groups are new, regress or grow." },
   { name: "binaries", description: "Executables, libraries and debug files, by GNU build-id." },
   { name: "debuginfod", description: "debuginfod's own protocol: `DEBUGINFOD_URLS` may name this service." },
   { name: "operations", description: "How the service is." },
@@ -33,7 +35,7 @@ const properties = (schema: unknown): object =>
   typeof schema === "object" && schema !== null && "properties" in schema && typeof schema.properties === "object" ? (schema.properties ?? {}) : {};
 
 export async function describeApi(app: App, version: string): Promise<void> {
-  for (const schema of [Binary, Group, GroupSummary, Job, JobStats, Limits, Problem, Report]) app.addSchema(schema);
+  for (const schema of [Binary, Delivery, DeliveryDetail, Group, GroupSummary, Job, JobStats, Limits, Problem, Report, Told, Webhook]) app.addSchema(schema);
   await app.register(swagger, {
     openapi: {
       openapi: "3.1.0",

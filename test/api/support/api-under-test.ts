@@ -11,6 +11,7 @@ import { readConfig } from "../../../services/config/environment.ts";
 import { UploadFiles } from "../../../services/intake/resume/upload-files.ts";
 import type { Limits } from "../../../services/contract/limits.ts";
 import { createLogger } from "../../../services/log/logger.ts";
+import { addressRules } from "../../../services/notify/address-rules.ts";
 import { openAnalysisQueue } from "../../../services/queue/analysis-queue.ts";
 import { connectRedis } from "../../../services/queue/connection.ts";
 import { openJobChanges } from "../../../services/queue/job-changes.ts";
@@ -18,11 +19,13 @@ import { openWorkerDirectory } from "../../../services/queue/worker-presence.ts"
 import { createBinaryStore } from "../../../services/storage/binary-store.ts";
 import { sweepBlobs } from "../../../services/storage/blob-trash.ts";
 import { openDatabase } from "../../../services/storage/database.ts";
+import { createDeliveryStore } from "../../../services/storage/delivery-store.ts";
 import { openFileBlobStore } from "../../../services/storage/file-blob-store.ts";
 import { countJobsByStatus } from "../../../services/storage/job-counts.ts";
 import { createGroupStore } from "../../../services/storage/group-store.ts";
 import { createJobStore } from "../../../services/storage/job-store.ts";
 import { createReportStore } from "../../../services/storage/report-store.ts";
+import { createWebhookStore } from "../../../services/storage/webhook-store.ts";
 import { type PrivateRedis, startPrivateRedis } from "../../support/private-redis.ts";
 import { deviation, type OpenApi } from "./conformance.ts";
 
@@ -68,6 +71,10 @@ export async function openApiUnderTest(options: ApiOptions = {}): Promise<ApiUnd
     queue: opened.use(await openAnalysisQueue(connections, { attempts: limits.attempts })),
     changes: opened.use(openJobChanges(connections)),
     workers: openWorkerDirectory(connections),
+    webhooks: createWebhookStore(database),
+    deliveries: createDeliveryStore(database),
+    addresses: addressRules([]),
+    sendDue: () => undefined,
     countJobs: () => countJobsByStatus(database),
     sweepBlobs: () => sweepBlobs(database, blobs),
     ...options.parts,

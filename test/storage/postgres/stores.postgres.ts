@@ -6,6 +6,7 @@ import { newJob } from "../sample.ts";
 import { groupContract } from "../group-contract.ts";
 import { searchContract } from "../search-contract.ts";
 import { storeContract } from "../store-contract.ts";
+import { webhookContract } from "../webhook-contract.ts";
 
 let postgres: PrivatePostgres;
 
@@ -20,6 +21,7 @@ describe("on PostgreSQL", () => {
   storeContract(async () => openDatabase(await postgres.createDatabase()));
   searchContract(async () => openDatabase(await postgres.createDatabase()));
   groupContract(async () => openDatabase(await postgres.createDatabase()));
+  webhookContract(async () => openDatabase(await postgres.createDatabase()));
 
   test("migrates once when several processes open a new database together", async () => {
     const url = await postgres.createDatabase();
