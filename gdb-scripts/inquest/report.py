@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional
 
 from . import VERSION
+from .allocations import allocations, open_traces
 from .core_file import open_core
 from .diagnose.gather import Context, facts_of_the_core, facts_of_the_interpreter
 from .exceptions import thread_exception
@@ -145,7 +146,13 @@ class _Process:
             gils = gil_ranges(self.image, self.runtime, self._symbol)
         self.answer.facts["runtime"] = {"how": self.runtime.how, "address": _hex(self.runtime.address), "table": tables.name_of_table(self.runtime.layouts)}
         python = self._python()
-        context = Context(self.core, self.manifest, self.image, self.runtime, self.states, self.chains, self.holders, self._symbol, python["flags"]["malloc"], self.answer.facts.get("signal_frames", []))
+        traces = None
+        with self.answer.section("tracemalloc"):
+            traces = open_traces(self.image, self.runtime, self._symbol, self.core, python["flags"]["tracemalloc"])
+            lwps = self.core.lwps
+            crashed = self.manifest["crashed_lwp"] if self.manifest["crashed_lwp"] is not None else next(iter(lwps), None)
+            python["tracemalloc"] = allocations(traces, self.states, self.chains, crashed) if traces is not None else None
+        context = Context(self.core, self.manifest, self.image, self.runtime, self.states, self.chains, self.holders, self._symbol, python["flags"]["malloc"], self.answer.facts.get("signal_frames", []), traces)
         self.answer.facts.update(facts_of_the_interpreter(context, self.answer.section))
         return {"python": python, "threads": threads, "suspended": suspended, "gils": gils}
 
@@ -242,6 +249,7 @@ class _Process:
             "layout_source": runtime.layout_source,
             "debug_info": self._debug_info(),
             "flags": {"dev_mode": None, "faulthandler": None, "tracemalloc": None, "malloc": None},
+            "tracemalloc": None,
             "gil_holder_lwp": next((state.lwp for state in self.states if self.holders.get(state.address) and state.lwp is not None), None),
             "gc": {"collecting": None, "enabled": None, "counts": [], "thresholds": []},
             "finalizing": None,

@@ -73,6 +73,25 @@ export const RunInfo = Type.Object({
 });
 export type RunInfo = Static<typeof RunInfo>;
 
+/** A line that allocated memory. */
+export const AllocationPlace = Type.Object({ file: Type.String(), line: Type.Integer() });
+export type AllocationPlace = Static<typeof AllocationPlace>;
+
+export const TracedMemory = Type.Object({
+  /** Frames kept of each allocation. */
+  traceback_limit: nullableInteger,
+  traced_bytes: nullableInteger,
+  peak_bytes: nullableInteger,
+  blocks: Type.Integer(),
+  /** False when a limit cut the count of blocks, and with it `top`. */
+  whole: Type.Boolean(),
+  /** The lines that hold most memory. */
+  top: Type.Array(Type.Object({ ...AllocationPlace.properties, bytes: Type.Integer(), count: Type.Integer() })),
+  /** Of the innermost frames of the crashed thread: where their objects were allocated, most recent call first. */
+  objects: Type.Array(Type.Object({ function: Type.String(), name: Type.String(), address: Address, allocated_at: Type.Array(AllocationPlace) })),
+});
+export type TracedMemory = Static<typeof TracedMemory>;
+
 export const PythonInfo = Type.Object({
   /** `3.11.7`, with the level where it is no final release: `3.15.0a2`. */
   version: Type.String(),
@@ -87,6 +106,8 @@ export const PythonInfo = Type.Object({
     /** `pymalloc`, `malloc`, `pymalloc_debug`, `malloc_debug`, `mimalloc`, …, as PYTHONMALLOC names it. */
     malloc: nullableString,
   }),
+  /** What tracemalloc traced; null where it did not. */
+  tracemalloc: Nullable(TracedMemory),
   gil_holder_lwp: nullableInteger,
   gc: Type.Object({
     collecting: nullableBoolean,

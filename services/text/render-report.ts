@@ -12,6 +12,7 @@ import { labelled, pageWidth, section, wrap } from "./layout.ts";
 import { faulthandlerDump, traceback } from "./notation.ts";
 import { runLines } from "./run.ts";
 import { columns, safe, safeCut } from "./safe-text.ts";
+import { tracedMemoryLines } from "./traced-memory.ts";
 import { crashedThreadLines, otherThreadLines, threadName, threadState } from "./threads.ts";
 
 /** A section that has nothing to tell is not there. */
@@ -102,6 +103,7 @@ export function renderText(report: Report): string {
     ...headline(report),
     ...threads(report),
     ...titled("Findings", findings(report)),
+    ...titled("Traced memory", tracedMemoryLines(report)),
     ...titled("Suspended work", suspended),
     ...titled("Attached logs", attachmentLines(report)),
     ...titled("How it was run", runLines(report)),

@@ -95,7 +95,7 @@ class Blocks(unittest.TestCase):
             runtime = SimpleNamespace(address=None, interpreters=[])
             return damaged_blocks(
                 SimpleNamespace(
-                    core=core, image=image, crashed_lwp=1, malloc=malloc, signal_frames=[], states=[], chains={}, runtime=runtime, symbol=lambda name: None
+                    core=core, image=image, crashed_lwp=1, malloc=malloc, signal_frames=[], states=[], chains={}, runtime=runtime, symbol=lambda name: None, traces=None
                 )
             )
 

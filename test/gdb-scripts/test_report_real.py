@@ -26,6 +26,7 @@ PYTHON = {
     "layout_source",
     "debug_info",
     "flags",
+    "tracemalloc",
     "gil_holder_lwp",
     "gc",
     "finalizing",

@@ -125,6 +125,7 @@ export function newReport(jobId: string, some: Partial<Report> = {}): Report {
       layout_source: "table",
       debug_info: "none",
       flags: { dev_mode: false, faulthandler: false, tracemalloc: false, malloc: "pymalloc" },
+      tracemalloc: null,
       gil_holder_lwp: 4711,
       gc: { collecting: false, enabled: true, counts: [], thresholds: [] },
       finalizing: false,

@@ -96,6 +96,7 @@ export const report = (some: Partial<Report> = {}): Report => ({
     layout_source: "table",
     debug_info: "none",
     flags: { dev_mode: false, faulthandler: false, tracemalloc: false, malloc: "pymalloc" },
+    tracemalloc: null,
     gil_holder_lwp: 4711,
     gc: { collecting: false, enabled: true, counts: [], thresholds: [] },
     finalizing: false,

@@ -140,6 +140,10 @@ def damaged_blocks(context: Any) -> Optional[Dict[str, Any]]:
     owners = BlockOwners(context)
     for block in damaged[:2]:
         block["owner"] = owners.owner(int(block["address"], 16))
+    traces = context.traces
+    if traces is not None:
+        for block in [*damaged, *whole]:
+            block["allocated_at"] = traces.lookup(int(block["address"], 16))
     return {"checked": len(seen), "damaged": damaged, "whole": whole, "contexts": hook_contexts(context)}
 
 

@@ -7,6 +7,7 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tup
 
 from ..frames.chain import Chain
 from ..frames.image import Image
+from ..heap.tracemalloc import Traces
 from ..runtime import Runtime
 from ..threads import ThreadState
 from .abort_message import abort_message
@@ -35,6 +36,8 @@ class Context(NamedTuple):
     # By PYTHONMALLOC's name, as in the report's flags.
     malloc: Optional[str]
     signal_frames: List[Dict[str, Any]]
+    # Where tracemalloc was tracing.
+    traces: Optional[Traces] = None
 
     @property
     def crashed_lwp(self) -> Optional[int]:

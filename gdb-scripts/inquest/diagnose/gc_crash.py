@@ -36,7 +36,7 @@ def gc_crash(context: Any) -> Optional[Dict[str, Any]]:
         return None
     lists = gc_lists(image, context.runtime, context.runtime.interpreters, context.symbol)
     told: Dict[str, Any] = {"in_interpreter": _in_interpreter(context, pc), "container": None, "count": None, "visited": None, "slot": None, "register": None}
-    told.update({"broken_link": None, "generation": None, "owners": [], "owner_of": None, "objects_searched": 0})
+    told.update({"broken_link": None, "generation": None, "owners": [], "owner_of": None, "allocated_at": None, "objects_searched": 0})
     by_value = {value: name for name, value in _general(registers) if value}
     sound, damaged = _containers(context, heads, registers, sp)
     found = _visited(image, heads, sound, by_value, words=False)
@@ -75,6 +75,7 @@ def gc_crash(context: Any) -> Optional[Dict[str, Any]]:
         referrers = Referrers(image, context.core, lists)
         told["objects_searched"] = referrers.objects
         told["owner_of"] = "0x%x" % subject
+        told["allocated_at"] = context.traces.of_object(subject) if context.traces is not None else None
         told["owners"] = owner_chain(referrers, context.runtime.interpreters, context.chains, subject)
     return told
 

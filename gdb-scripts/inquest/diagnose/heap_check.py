@@ -23,4 +23,5 @@ def heap_check(context: Any) -> Optional[Dict[str, Any]]:
     owners = BlockOwners(context)
     for block in told["damaged"][:_MOST_OWNERS]:
         block["owner"] = owners.owner(int(block["address"], 16))
+        block["allocated_at"] = context.traces.lookup(int(block["address"], 16)) if context.traces is not None else None
     return told

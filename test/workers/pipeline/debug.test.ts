@@ -161,6 +161,7 @@ describe("the Python helper in a gdb of its own", () => {
       layout_source: source,
       debug_info: "none",
       flags: { dev_mode: null, faulthandler: null, tracemalloc: null, malloc: null },
+      tracemalloc: null,
       gil_holder_lwp: null,
       gc: { collecting: null, enabled: null, counts: [], thresholds: [] },
       finalizing: null,

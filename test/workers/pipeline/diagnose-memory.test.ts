@@ -52,6 +52,7 @@ const pythonWith = (malloc: string | null, facts: PythonAnswer["facts"] = {}): P
     layout_source: "table",
     debug_info: "none",
     flags: { dev_mode: null, faulthandler: null, tracemalloc: null, malloc },
+    tracemalloc: null,
     gil_holder_lwp: null,
     gc: { collecting: null, enabled: null, counts: [], thresholds: [] },
     finalizing: null,

@@ -20,6 +20,7 @@ export const pythonAnswer = ({ malloc = null, version = "3.13.0", gc = {}, info 
     layout_source: "table",
     debug_info: "none",
     flags: { dev_mode: null, faulthandler: null, tracemalloc: null, malloc },
+    tracemalloc: null,
     gil_holder_lwp: null,
     gc: { collecting: null, enabled: null, counts: [], thresholds: [], ...gc },
     finalizing: null,

@@ -5,7 +5,7 @@
 import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
 import { Nullable } from "../../../services/contract/common.ts";
-import type { Diagnosis } from "../../../services/contract/report.ts";
+import { AllocationPlace, type Diagnosis } from "../../../services/contract/report.ts";
 import type { Evidence, Finding } from "./evidence.ts";
 import { dumpOf, failedCheck } from "./failed-check.ts";
 
@@ -22,6 +22,7 @@ export const Block = Type.Object({
   serial: Nullable(Type.Integer()),
   damage: Nullable(Type.Enum(["leading", "trailing", "api"])),
   owner: Type.Optional(Owner),
+  allocated_at: Type.Optional(Nullable(Type.Array(AllocationPlace))),
 });
 export type Block = Static<typeof Block>;
 export const DebugBlocks = Type.Object({
@@ -47,12 +48,18 @@ function ownedBy({ owner }: Block): string {
   return ` ${owner.type === null ? "It is held" : `A ${owner.type} lives in it${held === "" ? "" : ", held"}`}${held === "" ? "" : ` by ${held}`}.`;
 }
 
+/** ` It was allocated at shop.py:12.` */
+function allocated({ allocated_at: places }: Block): string {
+  const [place] = places ?? [];
+  return place === undefined ? "" : ` It was allocated at line ${place.line} of ${place.file}.`;
+}
+
 function violated(block: Block, core: Evidence["core"], evidence: Record<string, unknown>, lwp: number | null): Diagnosis {
   const title = titles[block.damage ?? "api"];
   return {
     code: "memory_debug_violation",
     title: `${title} of ${block.size} bytes at ${block.address}`,
-    detail: `The debug hooks put the byte 0x${block.forbidden.toUpperCase()} on either side of a block. Before this one stand ${block.leading}, behind it ${block.trailing}${block.domain === null ? "" : `; it is of ${block.domain} ('${block.api}')`}.${ownedBy(block)} Whoever owns the block, or its neighbour, wrote past its bounds.`,
+    detail: `The debug hooks put the byte 0x${block.forbidden.toUpperCase()} on either side of a block. Before this one stand ${block.leading}, behind it ${block.trailing}${block.domain === null ? "" : `; it is of ${block.domain} ('${block.api}')`}.${ownedBy(block)} Whoever owns the block, or its neighbour, wrote past its bounds.${allocated(block)}`,
     confidence: "certain",
     lwp,
     evidence: { ...evidence, dump: dumpOf(block, core.bits / 8) },

@@ -48,7 +48,7 @@ export function failedCheck({ site, threads, native }: Evidence, blocks: Static<
 
 /** As `_PyObject_DebugDumpAddress` prints it. */
 export function dumpOf(block: Block, word: number): string[] {
-  const { address, api, size, leading, trailing, forbidden, serial } = block;
+  const { address, api, size, leading, trailing, forbidden, serial, allocated_at: places } = block;
   const tail = `0x${(BigInt(address) + BigInt(size)).toString(16)}`;
   const bytes = (hex: string) => hex.match(/../g) ?? [];
   const pads = (what: string, hex: string, place: (at: number) => string) =>
@@ -64,5 +64,6 @@ export function dumpOf(block: Block, word: number): string[] {
     ...pads(`The ${word - 1} pad bytes at p-${word - 1}`, leading, (at) => `p-${word - 1 - at}`),
     ...pads(`The ${word} pad bytes at tail=${tail}`, trailing, (at) => `tail+${at}`),
     ...(serial === null ? [] : [`    The block was made by call #${serial} to debug malloc/realloc.`]),
+    ...(places == null ? [] : ["Memory block allocated at (most recent call first):", ...places.map(({ file, line }) => `  File "${file}", line ${line}`)]),
   ];
 }

@@ -8,7 +8,7 @@
 import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
 import { Nullable } from "../../../services/contract/common.ts";
-import type { NativeFrame } from "../../../services/contract/report.ts";
+import { AllocationPlace, type NativeFrame } from "../../../services/contract/report.ts";
 import { plainName } from "../plumbing.ts";
 import type { Evidence, Finding } from "./evidence.ts";
 import { accessOf } from "./machine-access.ts";
@@ -38,6 +38,7 @@ export const GcCrash = Type.Object({
   generation: Nullable(Type.Integer()),
   owners: Type.Array(Owner),
   owner_of: text,
+  allocated_at: Type.Optional(Nullable(Type.Array(AllocationPlace))),
   objects_searched: Type.Integer(),
 });
 export type GcCrash = Static<typeof GcCrash>;
@@ -171,6 +172,7 @@ export const gcCrash: Finding = (evidence) => {
       register: shown?.register ?? null,
       broken_link: shown?.broken_link ?? null,
       owners: shown?.owners ?? [],
+      allocated_at: shown?.allocated_at ?? null,
       generation: shown?.generation ?? null,
       counts: gc?.counts ?? [],
       thresholds: gc?.thresholds ?? [],
