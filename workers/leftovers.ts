@@ -1,10 +1,14 @@
 /** Job folders that a killed worker left behind. */
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { JobStore } from "../services/storage/job-store.ts";
 
 /** `0193…-RUN`, as the pipeline names them. */
 const jobFolder = /^([0-9a-f-]{36})-(\d+)$/;
+
+/** Where an index is made: nobody takes as long as this. */
+const indexFolder = /^index-[0-9a-f-]{36}$/;
+const HOUR = 3_600_000;
 
 const remove = (path: string) => rm(path, { recursive: true, force: true, maxRetries: 3 });
 
@@ -18,6 +22,11 @@ export async function sweepJobFolders(workDir: string, jobs: Pick<JobStore, "unf
   let swept = 0;
   for (const name of names) {
     const id = jobFolder.exec(name)?.[1];
+    if (indexFolder.test(name)) {
+      const made = await stat(join(workDir, name)).catch(() => null);
+      if (made !== null && Date.now() - made.mtimeMs > HOUR) await remove(join(workDir, name));
+      continue;
+    }
     if (id === undefined || unfinished.has(id)) continue;
     await remove(join(workDir, name));
     swept += 1;

@@ -15,12 +15,15 @@ import { openJobChanges } from "../services/queue/job-changes.ts";
 import { startHeartbeat, type WorkerInfo } from "../services/queue/worker-presence.ts";
 import { createBinaryStore } from "../services/storage/binary-store.ts";
 import { openDatabase } from "../services/storage/database.ts";
+import { createBinaryIndexes } from "../services/storage/binary-indexes.ts";
 import { openBlobStore } from "../services/storage/open-blob-store.ts";
 import { createJobStore } from "../services/storage/job-store.ts";
 import { createUpstreamRequests } from "../services/storage/upstream-requests.ts";
 import { startAnalysisWorker } from "./analysis-worker.ts";
 import { openGdb } from "./gdb/open-gdb.ts";
 import { probeSandbox } from "./gdb/probe-sandbox.ts";
+import { makeIndex } from "./indexing/make-index.ts";
+import { startIndexing } from "./indexing/start-indexing.ts";
 import { removeFormerRuns, sweepJobFolders } from "./leftovers.ts";
 import { askUpstream } from "./pipeline/ask-upstream.ts";
 import { type PipelineParts, runPipeline } from "./pipeline/run-pipeline.ts";
@@ -71,6 +74,17 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   };
   const settings = { concurrency: 1 };
   {
+    await using indexing = config.indexing
+      ? startIndexing({
+          indexes: createBinaryIndexes(database),
+          make: (claim, signal) => makeIndex({ blobs, gdb: config.gdb, limits, workDir }, claim, signal),
+          log: logger,
+          quietMs: 1_000,
+          idleMs: 5_000,
+          leastSize: 512 * 1_024,
+          staleSeconds: 4 * limits.debug_seconds + 60,
+        })
+      : null;
     await using _worker = startAnalysisWorker({
       redis,
       jobs,
@@ -79,6 +93,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
       log: logger,
       attempts: limits.attempts,
       analyse: async (job, onProgress, signal) => {
+        using _jobsFirst = indexing?.pause();
         await removeFormerRuns(workDir, job.id, job.run);
         return runPipeline(pipeline, job, onProgress, signal);
       },

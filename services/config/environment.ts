@@ -32,6 +32,8 @@ export interface Config {
   readonly webhookAllow: readonly string[];
   /** Where users reach the API, without a slash at the end; null when links stay relative. */
   readonly publicUrl: string | null;
+  /** Whether workers make gdb's indexes of stored binaries while they are idle. */
+  readonly indexing: boolean;
   readonly limits: Limits;
 }
 
@@ -129,6 +131,7 @@ export function readConfig(environment: Environment = process.env): Config {
     webhookAllow: allowed(environment, "INQUEST_WEBHOOK_ALLOW"),
     publicUrl:
       text(environment, "INQUEST_PUBLIC_URL", "") === "" ? null : url(environment, "INQUEST_PUBLIC_URL", "", ["http://", "https://"]).replace(/\/+$/, ""),
+    indexing: oneOf(environment, "INQUEST_INDEXING", "on", ["on", "off"]) === "on",
     limits: {
       core_bytes: size(environment, "INQUEST_MAX_CORE", 64 * GiB),
       core_inflate_ratio: integer(environment, "INQUEST_MAX_INFLATE_RATIO", 200, 2, 1_000_000),

@@ -79,6 +79,7 @@ const allowed: Record<string, readonly string[]> = {
     "services/queue",
     "workers/gdb",
   ],
+  "workers/indexing": ["services/contract", "services/log", "services/sandbox", "services/storage", "workers/gdb", "workers/pipeline"],
 };
 
 describe("the rooms", () => {

@@ -3,6 +3,7 @@ import { sql } from "kysely";
 import { v7 } from "uuid";
 import { describe, expect, test } from "vitest";
 import type { Job } from "../../services/contract/job.ts";
+import { createBinaryIndexes } from "../../services/storage/binary-indexes.ts";
 import { createBinaryStore } from "../../services/storage/binary-store.ts";
 import { sweepBlobs } from "../../services/storage/blob-trash.ts";
 import type { Database } from "../../services/storage/database.ts";
@@ -573,5 +574,72 @@ export function storeContract(openEmpty: () => Promise<Database>): void {
     await all.database.ping();
     await all[Symbol.asyncDispose]();
     await expect(all.database.ping()).rejects.toThrow("destroyed");
+  });
+
+  describe("indexes of binaries", () => {
+    const big = { has_debug_info: true, size: 2_000 };
+    const indexed = async () => {
+      const all = await stores();
+      return { ...all, indexes: createBinaryIndexes(all.database), [Symbol.asyncDispose]: () => all.database[Symbol.asyncDispose]() };
+    };
+
+    test("are claimed once for each large file with debug information, those of other projects apart", async () => {
+      await using all = await indexed();
+      await all.binaries.add("shop", newBinary({ content: "a", ...big }));
+      await all.binaries.add("bank", newBinary({ content: "a", ...big, blob: "binaries/bank" }));
+      await all.binaries.add("shop", newBinary({ content: "small", ...big, size: 10 }));
+      await all.binaries.add("shop", newBinary({ content: "stripped", size: 2_000 }));
+      await all.binaries.add("shop", newBinary({ content: "nameless", ...big, build_id: null }));
+      const claims = [await all.indexes.claim(1_000), await all.indexes.claim(1_000)];
+      expect(claims.map((claim) => claim?.projectId ?? "none").toSorted()).toEqual(["bank", "shop"]);
+      expect(await all.indexes.claim(1_000)).toBeNull();
+      for (const claim of claims) if (claim !== null) await all.indexes.settle(claim, { state: "ready", blob: `indexes/${claim.projectId}` });
+      const found = await Promise.all(["shop", "bank"].map((project) => all.binaries.bySha256(project, newBinary({ content: "a" }).sha256)));
+      expect(found.map((binary) => binary?.index_blob)).toEqual(["indexes/shop", "indexes/bank"]);
+      expect(await all.indexes.claim(1_000)).toBeNull();
+    });
+
+    test.each(["failed", "none"] as const)("are not tried again once the outcome is %s", async (state) => {
+      await using all = await indexed();
+      await all.binaries.add("default", newBinary({ content: "a", ...big }));
+      const claim = await all.indexes.claim(0);
+      if (claim === null) throw new Error("nothing to claim");
+      await all.indexes.settle(claim, state === "failed" ? { state, detail: "gdb was ended by signal 11" } : { state });
+      await all.indexes.releaseStale(-1);
+      expect(await all.indexes.claim(0)).toBeNull();
+    });
+
+    test("are tried once more after their maker has died, and then never", async () => {
+      await using all = await indexed();
+      await all.binaries.add("default", newBinary({ content: "a", ...big }));
+      const first = await all.indexes.claim(0);
+      await all.indexes.releaseStale(3_600);
+      expect(await all.indexes.claim(0)).toBeNull();
+      await all.indexes.releaseStale(-1);
+      const second = await all.indexes.claim(0);
+      expect([first?.sha256, second?.sha256]).toEqual([newBinary({ content: "a" }).sha256, newBinary({ content: "a" }).sha256]);
+      await all.indexes.releaseStale(-1);
+      expect(await all.indexes.claim(0)).toBeNull();
+    });
+
+    test("that come after their claim was given to another are thrown away", async () => {
+      await using all = await indexed();
+      await all.binaries.add("default", newBinary({ content: "a", ...big }));
+      const late = await all.indexes.claim(0);
+      if (late === null) throw new Error("nothing to claim");
+      await all.indexes.releaseStale(-1);
+      const claim = await all.indexes.claim(0);
+      await all.indexes.settle({ ...late, since: "2020-01-01T00:00:00.000Z" }, { state: "ready", blob: "indexes/late" });
+      expect(await sweep(all.database)).toEqual(["indexes/late"]);
+      expect(claim).not.toBeNull();
+    });
+
+    test("of a file that dwz has made smaller wait for what was moved out of it", async () => {
+      await using all = await indexed();
+      await all.binaries.add("default", newBinary({ content: "a", ...big, alt_link: { name: "x.debug", build_id: "fe".repeat(20) } }));
+      expect(await all.indexes.claim(0)).toBeNull();
+      await all.binaries.add("default", newBinary({ content: "x", kind: "debug", build_id: "fe".repeat(20), size: 3 }));
+      expect(await all.indexes.claim(0)).toMatchObject({ supplement: { buildId: "fe".repeat(20), blob: newBinary({ content: "x" }).blob } });
+    });
   });
 }

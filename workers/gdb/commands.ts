@@ -31,6 +31,12 @@ export async function sourceHelpers(session: MiSession, path: string): Promise<v
   await session.request(`-interpreter-exec console ${quoteCString(`source ${plainPath(path)}`)}`, quickMs);
 }
 
+/** Has gdb take indexes from `/job/index` by build-id; only for files that come after. It cannot write any: the folder is read-only. */
+export async function useIndexes(session: MiSession): Promise<void> {
+  await session.request("-gdb-set index-cache directory /job/index", quickMs);
+  await session.request("-gdb-set index-cache enabled on", quickMs);
+}
+
 export async function loadExecutable(session: MiSession, path: string, limitMs: number): Promise<readonly Warning[]> {
   return loadFile(session, `-file-exec-and-symbols ${quoteCString(path)}`, limitMs);
 }

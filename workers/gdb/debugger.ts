@@ -35,6 +35,8 @@ export interface CoreFiles {
   readonly core: string;
   /** The executable in the sysroot; null when it was not uploaded: gdb then works from the core alone. */
   readonly executable: string | null;
+  /** Whether `/job/index` holds indexes for gdb to use. */
+  readonly indexed?: boolean;
 }
 
 export interface LoadedCore {

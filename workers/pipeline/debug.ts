@@ -22,6 +22,8 @@ export interface DebugInput {
   readonly gdb: string;
   readonly core: string;
   readonly executable: string | null;
+  /** Whether the job folder holds indexes. */
+  readonly indexed: boolean;
   readonly limits: Pick<Limits, "debug_seconds" | "debug_memory_bytes">;
   readonly signal: AbortSignal;
   readonly openGdb: (options: OpenGdbOptions) => Promise<GdbSession>;
@@ -109,12 +111,12 @@ class Ladder {
   }
 
   async #useRung(rung: Rung, wanted: readonly HelperName[]): Promise<void> {
-    const { folder, machine, gdb, limits, signal, openGdb, core, executable } = this.#input;
+    const { folder, machine, gdb, limits, signal, openGdb, core, executable, indexed } = this.#input;
     await using session = await openGdb({ jobDir: folder, rung, limits, signal, gdb, machine });
     this.gdb = await session.version();
     let opened = true;
     if (rung !== "python-only")
-      opened = await this.#tolerate(rung, async () => void this.warnings.push(...(await session.loadCore({ core, executable })).warnings));
+      opened = await this.#tolerate(rung, async () => void this.warnings.push(...(await session.loadCore({ core, executable, indexed })).warnings));
     // Beside, the Python half is on its way: this gdb begins with the other one.
     const order = this.#beside === null ? wanted : wanted.toReversed();
     for (const name of order) {

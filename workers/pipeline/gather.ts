@@ -41,6 +41,7 @@ export interface Gathered {
   readonly warnings: readonly Warning[];
   /** As the sandbox sees it; null when the executable is not there. */
   readonly executable: string | null;
+  readonly indexed: boolean;
 }
 
 /** Lays the view out in the job folder. False for a file that could not be placed. */
@@ -100,5 +101,5 @@ export async function gather(input: GatherInput): Promise<Gathered> {
   };
   await writeFile(join(input.folder, "manifest.json"), JSON.stringify(manifest), { mode: 0o600 });
   const executable = modules.find((each) => each.path === facts.executable)?.file ?? null;
-  return { manifest, choices: found.choices, missing: found.missing, warnings: found.warnings, executable };
+  return { manifest, choices: found.choices, missing: found.missing, warnings: found.warnings, executable, indexed: plan.hasIndex };
 }

@@ -79,7 +79,7 @@ export async function runPipeline(parts: PipelineParts, job: PipelineJob, onProg
     const all = await gather({ ...parts, jobId, projectId, coreBlob, options, facts: core, folder: folder.path, limits, signal });
     return { ...all, warnings: [...all.warnings, ...told] };
   });
-  const { manifest, executable } = gathered;
+  const { manifest, executable, indexed } = gathered;
   const debugged = await stage("debug", 30, () =>
     debug({
       folder: folder.path,
@@ -87,6 +87,7 @@ export async function runPipeline(parts: PipelineParts, job: PipelineJob, onProg
       gdb: parts.gdb,
       core: manifest.core,
       executable,
+      indexed,
       limits,
       signal,
       openGdb: parts.openGdb,

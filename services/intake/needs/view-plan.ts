@@ -113,7 +113,8 @@ export async function planView(choices: readonly Choice[], debugFiles: DebugFile
       debugAt = at !== null && !name.includes("/") && sysrootPath(name) === name ? `${posix.dirname(at)}/.debug/${name}` : null;
       if (debugAt !== null) place(debugAt, debugFile.blob);
     } else if (debugFile !== null) debugAt = byBuildId(debugFile);
-    if (!indexOf(debugFile)) indexOf(file);
+    // gdb reads a separate debug file only where the file itself has no debug information.
+    indexOf(file?.has_debug_info === true ? file : debugFile);
     placed.push({ choice, file: at, debugFile: debugAt, soname, interpreter: shape.interpreter });
   }
   for (const supplement of debugFiles.supplements) {

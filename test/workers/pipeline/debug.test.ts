@@ -59,7 +59,7 @@ async function climb(failing: Failures, answers: Partial<Record<HelperName, unkn
   };
   const signal = new AbortController().signal;
   const limits = { debug_seconds: 1, debug_memory_bytes: 1 };
-  const result = debug({ folder: "/x", machine: "x86_64", gdb: "gdb", core: "/job/core", executable: null, limits, signal, openGdb, atOnce });
+  const result = debug({ folder: "/x", machine: "x86_64", gdb: "gdb", core: "/job/core", executable: null, indexed: false, limits, signal, openGdb, atOnce });
   const settled = await result.then(
     (value) => ({ value, error: null }),
     (error: unknown) => ({ value: null, error }),
