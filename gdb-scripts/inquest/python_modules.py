@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
+from .distributions import normalised
 from .frames.chain import Chain
 from .frames.code import read_code
 from .frames.image import Image
@@ -18,8 +19,17 @@ _FIRST_ATTRIBUTES = 24
 _SUFFIXES = (".so", ".pyd")
 
 
-def extension_modules(image: Image, modules: int) -> List[Dict[str, Any]]:
-    """``python.extension_modules`` of the report, in the order of ``sys.modules`` (a ``PyDictObject *``)."""
+# Where the standard library's own extensions are: installed, and in a build that was not installed.
+_STANDARD = ("/lib-dynload/", "/build/lib.")
+
+Versions = Mapping[str, Mapping[str, str]]
+
+
+def extension_modules(image: Image, modules: int, installed: Optional[Versions] = None) -> List[Dict[str, Any]]:
+    """``python.extension_modules`` of the report, in the order of ``sys.modules`` (a ``PyDictObject *``).
+
+    ``installed``: versions of distributions by folder (``distributions``).
+    """
     out: List[Dict[str, Any]] = []
     seen = set()
     for name, module in named_items(image, modules, _MOST_MODULES):
@@ -28,8 +38,9 @@ def extension_modules(image: Image, modules: int) -> List[Dict[str, Any]]:
         if path is None or not path.endswith(_SUFFIXES) or (name, path) in seen:
             continue
         seen.add((name, path))
-        third_party = "/site-packages/" in path or "/dist-packages/" in path
-        out.append({"name": name, "path": path, "version": _version(image, modules, name, namespace, third_party), "third_party": third_party})
+        third_party = not any(folder in path for folder in _STANDARD)
+        version = _version(image, modules, name, path, namespace, installed or {}) if third_party else text(image, lookup(image, namespace, "__version__"))
+        out.append({"name": name, "path": path, "version": version[:64] if version is not None else None, "third_party": third_party, "crash_frame": None})
     return out
 
 
@@ -41,15 +52,18 @@ def _origin(image: Image, namespace: int) -> Optional[str]:
     return text(image, attribute(image, spec, "origin")) if spec else None
 
 
-def _version(image: Image, modules: int, name: str, namespace: int, third_party: bool) -> Optional[str]:
-    """``__version__`` of the module, else of the package it belongs to."""
-    found = text(image, lookup(image, namespace, "__version__"))
+def _version(image: Image, modules: int, name: str, path: str, namespace: int, installed: Versions) -> Optional[str]:
+    """Of the distribution beside which it lies, else ``__version__`` of the package it belongs to, else its own, which may count something else."""
     package = name.partition(".")[0]
-    if found is None and third_party and package != name:
+    for folder, versions in installed.items():
+        if path.startswith(folder + "/") and normalised(package) in versions:
+            return versions[normalised(package)]
+    found: Optional[str] = None
+    if package != name:
         outer = lookup(image, modules, package)
         outer_namespace = module_globals(image, outer) if outer else 0
         found = text(image, lookup(image, outer_namespace, "__version__")) if outer_namespace else None
-    return found[:64] if found is not None else None
+    return found if found is not None else text(image, lookup(image, namespace, "__version__"))
 
 
 def modules_being_imported(image: Image, modules: int, chains: Iterable[Chain]) -> List[str]:

@@ -14,6 +14,7 @@ from . import VERSION
 from .allocations import allocations, open_traces
 from .core_file import open_core
 from .diagnose.gather import Context, facts_of_the_core, facts_of_the_interpreter
+from .distributions import installed_versions
 from .exceptions import thread_exception
 from .flags import finalizing, flags
 from .frames.chain import Chain, thread_chain
@@ -216,7 +217,7 @@ class _Process:
         """Of all interpreters, each once; the main one's first."""
         found: Dict[Any, Dict[str, Any]] = {}
         for interpreter in reversed(self.runtime.interpreters):
-            for module in extension_modules(self.image, interpreter.modules) if interpreter.modules else []:
+            for module in extension_modules(self.image, interpreter.modules, installed_versions(self.image, interpreter)) if interpreter.modules else []:
                 found.setdefault((module["name"], module["path"]), module)
         return list(found.values())
 

@@ -50,7 +50,16 @@ export const ProcessInfo = Type.Object({
 });
 export type ProcessInfo = Static<typeof ProcessInfo>;
 
-export const ExtensionModule = Type.Object({ name: Type.String(), path: nullableString, version: nullableString, third_party: Type.Boolean() });
+export const ExtensionModule = Type.Object({
+  name: Type.String(),
+  path: nullableString,
+  /** Of the distribution that it was installed with, else what the package or the module says. */
+  version: nullableString,
+  /** No part of the standard library. */
+  third_party: Type.Boolean(),
+  /** Its innermost frame on the crashed thread, counted from the crash; null when it has none there. */
+  crash_frame: nullableInteger,
+});
 export type ExtensionModule = Static<typeof ExtensionModule>;
 
 /** How the interpreter was started, in its own words; as `sys` had it when it died. */

@@ -88,7 +88,13 @@ async function shapeOf(at: number): Promise<GroupShape> {
           : {
               ...sample.python,
               version,
-              extension_modules: ["_ctypes", "numpy.core", `ext_${at % 60}`].map((name) => ({ name, path: null, version: "1.2", third_party: true })),
+              extension_modules: ["_ctypes", "numpy.core", `ext_${at % 60}`].map((name) => ({
+                name,
+                path: null,
+                version: "1.2",
+                third_party: true,
+                crash_frame: null,
+              })),
             },
       threads: [thread({ frames: [...own, ...outer], python_frames: [] })],
       diagnoses: sample.diagnoses.map((each) => ({ ...each, code: pick(diagnoses, random) })),

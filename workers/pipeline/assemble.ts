@@ -6,6 +6,7 @@ import type { Debugged } from "./debug.ts";
 import { bytesAreKnown } from "./executable-memory.ts";
 import { type CrashSite, crashSite } from "./crash-site.ts";
 import { diagnose } from "./diagnose.ts";
+import { withCrashFrames } from "./extension-frames.ts";
 import type { Gathered } from "./gather.ts";
 import type { NativeAnswer } from "./helper-answer.ts";
 import type { AttachedLog } from "./logs/attached-logs.ts";
@@ -77,6 +78,7 @@ export function assemble(input: AssembleInput): Report {
   const { python, native } = debugged;
   const warnings: Warning[] = [...core.warnings, ...gathered.warnings, ...debugged.warnings, ...(python?.warnings ?? []), ...(native?.warnings ?? [])];
   const threads = assembleThreads({ core, python, native, mostThreads }, warnings);
+  const info = withCrashFrames(python?.python ?? null, threads);
   const modules = modulesOf(gathered, native);
   const decoded = native === null ? null : withKnownCode(native, (address) => bytesAreKnown(core, gathered.choices, address));
   const site = crashSite(core, decoded, python, warnings);
@@ -89,7 +91,7 @@ export function assemble(input: AssembleInput): Report {
     warnings,
     timings_ms: { ...input.timings_ms, ...debugged.timings_ms, ...prefixed("python_", python?.timings_ms), ...prefixed("native_", native?.timings_ms) },
     process: processInfo(core, site),
-    python: withHolder(python?.python ?? null, threads),
+    python: withHolder(info, threads),
     python_missing_reason: whyNoPython(debugged),
     threads,
     suspended: python?.suspended ?? [],

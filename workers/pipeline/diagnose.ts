@@ -11,6 +11,7 @@ import { debugBlocks } from "./diagnose/debug-blocks.ts";
 import { abandonedLock, deadlock, deadlockBeside, gilWait } from "./diagnose/deadlock.ts";
 import type { Finding } from "./diagnose/evidence.ts";
 import { gcCrash } from "./diagnose/gc-crash.ts";
+import { thirdPartyExtension } from "./diagnose/extension.ts";
 import { abortMessage, fatalError, languageAbort } from "./diagnose/fatal.ts";
 import { dataExecuted, truncatedFile, writeToReadOnly } from "./diagnose/forbidden-access.ts";
 import { binaryMismatch, truncatedCore } from "./diagnose/input.ts";
@@ -45,6 +46,7 @@ const findings: readonly Finding[] = [
   raisedByProcess,
   deadlockBeside,
   damageInLog,
+  thirdPartyExtension,
   crashInSignalHandler,
   crashDuringFinalization,
   crashDuringImport,
