@@ -11,7 +11,7 @@ exit codes
     1    wrong usage, or a local file that cannot be read or is no core
     2    the service refused the upload; the message has its code and what to do
     3    the analysis failed
-    4    the service cannot be reached, or did not answer in time
+    4    the service cannot be reached, is full, or did not answer in time
     5    a file changed while it was sent
     130  interrupted
 """
@@ -57,6 +57,7 @@ OK, USAGE, REFUSED, FAILED, UNREACHABLE, CHANGED, INTERRUPTED = 0, 1, 2, 3, 4, 5
 CHUNK = 1 << 18
 SMALL = 8 << 20  # what is smaller is not worth packing or measuring for
 BATCH_FILES, BATCH_BYTES = 100, 256 << 20
+FAR_BATCH_BYTES = 8 << 20  # to another machine: what a drop of the link may cost
 MOST_NOTE_BYTES = 64 << 20
 MOST_MODULES = 20000
 PATTERN_FILE = "/proc/sys/kernel/core_pattern"
@@ -355,9 +356,9 @@ class Unreachable(Exception):
 
 
 class Service(object):
-    """Requests with patience: what a drop of the link, a restart or 429/503 costs is tried again, with growing pauses."""
+    """Requests with patience: what a drop of the link, a restart, a full store or 429/503 costs is tried again, with growing pauses."""
 
-    again = (408, 429, 502, 503, 504)
+    again = (408, 429, 502, 503, 504, 507)
 
     def __init__(self, url, token, patience, quiet=False):
         parts = urlsplit(url if "//" in url else "http://" + url)
@@ -702,10 +703,10 @@ JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 RAN = ["executable", "shared_library"]
 
 
-def batches(files):
+def batches(files, most_bytes):
     batch, size = [], 0
     for file in files:
-        if batch and (len(batch) >= BATCH_FILES or size + file.size > BATCH_BYTES):
+        if batch and (len(batch) >= BATCH_FILES or size + file.size > most_bytes):
             yield batch
             batch, size = [], 0
         batch.append(file)
@@ -772,7 +773,7 @@ class Submission(object):
         total = sum(file.size for file in files)
         if files:
             self.say("sending %d %s, %s" % (len(files), "file" if len(files) == 1 else "files", size_text(total)))
-        for batch in batches(files):
+        for batch in batches(files, BATCH_BYTES if self.service.local else FAR_BATCH_BYTES):
             self.sending = [file.path for file in batch]
             self.send("binaries", "/v1/binaries", lambda: [file_part("binary", LocalFile(file.path, file.name)) for file in batch])
 

@@ -130,6 +130,31 @@ describe("the script", () => {
     expect((await readdir(join(stack.dataDir, "uploads")).catch(() => [])).filter((name) => name.endsWith(".part"))).toEqual([]);
   });
 
+  it("gets through where the link drops at every stage, and leaves nothing half-written", async () => {
+    await using api = await openApiUnderTest();
+    await using relay = await startDroppingRelay(
+      await api.listen(),
+      { request: /^POST \/v1\/binaries\/missing /, after: 0, drops: 1 },
+      { request: /^POST \/v1\/binaries /, after: 1_000_000, drops: 1 },
+      { request: /^POST \/v1\/uploads /, after: 0, drops: 1 },
+      { request: /^PATCH /, after: 1_000_000, drops: 2 },
+    );
+    const { status, stdout, stderr } = await send(own.path, ["--url", relay.url, "--json", "--no-wait", "--resume-from", "1M", "--pack", "never", core.path]);
+    expect(status, stderr).toBe(0);
+    expect(relay.dropped).toBe(5);
+    expect(stderr).toMatch(/again[^]*sending \d+ files[^]*again[^]*sending the core[^]*the rest again/);
+    const { job } = JSON.parse(stdout);
+    expect(job.core.sha256).toBe(
+      createHash("sha256")
+        .update(await readFile(core.path))
+        .digest("hex"),
+    );
+    expect(job.missing_binaries.filter(({ needed_for: why }: { needed_for: string }) => why !== "symbols")).toEqual([]);
+    expect((await api.ask({ url: "/v1/jobs" })).json().items).toHaveLength(1);
+    expect(await readdir(join(api.folder, "blobs/tmp"))).toEqual([]);
+    expect((await readdir(join(api.folder, "uploads"))).filter((name) => name.endsWith(".part"))).toEqual([]);
+  });
+
   it("measures a link that it does not know, and packs for one that is slow", async () => {
     // A link of 8 MB/s to another machine.
     const line = `import runpy, sys, time

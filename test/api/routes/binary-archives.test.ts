@@ -80,6 +80,60 @@ test.each([
   expect(await readdir(join(api.folder, "blobs"))).toEqual(["tmp"]);
 });
 
+test("passes over links, devices and archives inside an archive, and takes none of them for a binary", async () => {
+  const hostile = join(folder, "hostile.tar");
+  await execute("python3", [
+    "-c",
+    `
+import io, sys, tarfile
+with tarfile.open(sys.argv[1], "w") as tar:
+    def add(name, type, data=b"", link=""):
+        info = tarfile.TarInfo(name)
+        info.type, info.size, info.linkname = type, len(data), link
+        tar.addfile(info, io.BytesIO(data))
+    program = open("/bin/true", "rb").read()
+    add("lib/symbolic.so", tarfile.SYMTYPE, link="/etc/shadow")
+    add("lib/hard.so", tarfile.LNKTYPE, link="/etc/shadow")
+    add("lib/device.so", tarfile.CHRTYPE)
+    add("lib/pipe.so", tarfile.FIFOTYPE)
+    inner = io.BytesIO()
+    with tarfile.open(fileobj=inner, mode="w:gz") as nested:
+        nested.add("/bin/false")
+    add("lib/nested.tar.gz", tarfile.REGTYPE, inner.getvalue())
+    add("/" + "deep/" * 60 + "ab.so", tarfile.REGTYPE, program)
+    add("lib/" + "long" * 60, tarfile.REGTYPE, program)
+`,
+    hostile,
+  ]);
+  await using api = await openWith();
+  const answer = await upload(api, await readFile(hostile), "hostile.tar");
+  expect(answer.statusCode, answer.body).toBe(201);
+  expect(answer.json().items).toHaveLength(2);
+  expect(new Set(answer.json().items.map(({ sha256 }: { sha256: string }) => sha256)).size).toBe(1);
+  expect(await leftovers(api)).toEqual([]);
+  const few = await openWith({ archive_entries: 4 });
+  expect((await upload(few, await readFile(hostile), "hostile.tar")).json()).toMatchObject({ status: 413, code: "archive_too_large" });
+  expect([await leftovers(few), (await readdir(join(few.folder, "blobs"))).toSorted()]).toEqual([[], ["tmp"]]);
+  await few[Symbol.asyncDispose]();
+});
+
+test("a zip that lies about the sizes of its entries, or about how many it has, is archive_malformed", async () => {
+  await using api = await openWith();
+  const whole = await readFile(join(folder, "small.zip"));
+  const sizes = Buffer.from(whole);
+  // The uncompressed size in each entry of the directory.
+  for (let at = sizes.indexOf("PK\x01\x02", 0, "latin1"); at >= 0; at = sizes.indexOf("PK\x01\x02", at + 4, "latin1")) sizes.writeUInt32LE(7, at + 24);
+  const count = Buffer.from(whole);
+  const end = count.lastIndexOf("PK\x05\x06", undefined, "latin1");
+  count.writeUInt16LE(60_000, end + 8);
+  count.writeUInt16LE(60_000, end + 10);
+  for (const lying of [sizes, count]) {
+    const answer = await upload(api, lying, "lying.zip");
+    expect(answer.json()).toMatchObject({ status: 422, code: "archive_malformed" });
+  }
+  expect(await leftovers(api)).toEqual([]);
+});
+
 test("ends a bomb early: bytes that come out are measured against those that went in", async () => {
   const bomb = join(folder, "bomb.tar");
   await using file = await open(bomb, "w");
