@@ -309,6 +309,51 @@ export const Signature = Type.Object({
 });
 export type Signature = Static<typeof Signature>;
 
+const allocatedAt = Nullable(Type.String({ description: "Where it was made, as `file:line`, where tracemalloc was tracing." }));
+
+/** Files and sockets that were open when it died: those that objects of `_io` and `socket` hold. */
+export const OpenFiles = Type.Object({
+  files: Type.Array(
+    Type.Object({
+      address: Address,
+      fd: Type.Integer(),
+      name: Type.String(),
+      /** As `FileIO.mode`: `rb`, `wb`, `ab+`, … */
+      mode: Type.String(),
+      /** Bytes in the buffer that were written and never reached the file; null where it has no buffer of that kind. */
+      unflushed: nullableInteger,
+      allocated_at: allocatedAt,
+    }),
+  ),
+  sockets: Type.Array(
+    Type.Object({
+      address: Address,
+      fd: Type.Integer(),
+      family: Type.String(),
+      type: Type.String(),
+      protocol: Type.Integer(),
+      /** Known to the kernel alone: null from a core. */
+      local_address: nullableString,
+      allocated_at: allocatedAt,
+    }),
+  ),
+  /** False when the search ended at one of its limits. */
+  whole: Type.Boolean(),
+});
+export type OpenFiles = Static<typeof OpenFiles>;
+
+/** The objects that the collector tracks, by type, most bytes first. */
+export const Census = Type.Object({
+  objects: Type.Integer(),
+  /** Objects whose type could not be read. */
+  unreadable: Type.Integer(),
+  types: Type.Integer(),
+  /** False when a list is damaged or the walk ended at one of its limits. */
+  whole: Type.Boolean(),
+  by_type: Type.Array(Type.Object({ type: Type.String(), count: Type.Integer(), bytes: Type.Integer() })),
+});
+export type Census = Static<typeof Census>;
+
 /** What a text log that came along tells. A file that holds the output of several tools is told once for each. */
 export const LogSummary = Type.Object({
   filename: nullableString,
@@ -346,6 +391,9 @@ export const Report = Type.Object(
     threads: Type.Array(Thread),
     suspended: Type.Array(Suspended),
     attachments: Type.Array(LogSummary),
+    open_files: Nullable(OpenFiles),
+    /** Made on request (the option `census`); null otherwise, and for builds without the GIL, whose collector keeps no lists. */
+    census: Nullable(Census),
     modules: Type.Array(Module),
     diagnoses: Type.Array(Diagnosis),
     signature: Nullable(Signature),

@@ -10,6 +10,7 @@ import { lastPart, stackLines } from "./frames.ts";
 import { headline } from "./headline.ts";
 import { labelled, pageWidth, section, wrap } from "./layout.ts";
 import { faulthandlerDump, traceback } from "./notation.ts";
+import { censusLines, openLines } from "./open-files.ts";
 import { runLines } from "./run.ts";
 import { columns, safe, safeCut } from "./safe-text.ts";
 import { tracedMemoryLines } from "./traced-memory.ts";
@@ -107,6 +108,8 @@ export function renderText(report: Report): string {
     ...titled("Suspended work", suspended),
     ...titled("Attached logs", attachmentLines(report)),
     ...titled("How it was run", runLines(report)),
+    ...titled("What was open", openLines(report)),
+    ...titled("Objects by type", censusLines(report)),
     ...titled("Missing binaries", missing(report)),
     ...titled("Warnings", warnings),
     ...titled("Modules", modules(report)),

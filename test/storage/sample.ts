@@ -138,6 +138,8 @@ export function newReport(jobId: string, some: Partial<Report> = {}): Report {
     threads: [thread()],
     suspended: [],
     attachments: [],
+    open_files: null,
+    census: null,
     modules: [],
     diagnoses: [{ code: "null_dereference", title: "NULL was dereferenced", detail: "At 0x0.", confidence: "certain", lwp: 4711, evidence: {}, links: [] }],
     signature: { hash: "deadbeef", title: "SIGSEGV in string_at", version: 1, broad_hash: "deadbeef", partial: false, frames: [] },

@@ -154,6 +154,19 @@ environment  LANG=C.UTF-8 and 1 more, by name in the JSON report
     );
   });
 
+  test("tells what was open and what was lost in a buffer, not the standard streams, and the census that was asked for", () => {
+    const file = (fd: number, name: string, unflushed: number | null) => ({ address: "0x1000", fd, name, mode: "wb", unflushed, allocated_at: null });
+    const socket = { address: "0x1000", fd: 5, family: "AF_INET", type: "SOCK_STREAM", protocol: 0, local_address: null, allocated_at: "app.py:3" };
+    const open_files = { files: [file(1, "<stdout>", 0), file(2, "<stderr>", null), file(7, "/srv/\u001bout", 12)], sockets: [socket], whole: true };
+    const census = { objects: 30, unreadable: 0, types: 2, whole: true, by_type: [{ type: "app.Row", count: 20, bytes: 1_280 }] };
+    const text = renderText(report({ open_files, census }));
+    expect(text).toContain(
+      "What was open\n─────────────\n  fd 5    AF_INET SOCK_STREAM, made at app.py:3\n  fd 7    wb   /srv/\\x1bout, 12 bytes never flushed\n",
+    );
+    expect(text).not.toContain("<stdout>");
+    expect(text).toContain("  30 objects of 2 types\n          1280 bytes        20  app.Row\n");
+  });
+
   test("folds threads that stand at the same place, and no others", () => {
     const text = renderText(whole);
     expect(text).toContain("10 threads alike: waiting for a lock");

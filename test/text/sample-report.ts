@@ -109,6 +109,8 @@ export const report = (some: Partial<Report> = {}): Report => ({
   threads: [],
   suspended: [],
   attachments: [],
+  open_files: null,
+  census: null,
   modules: [],
   diagnoses: [],
   signature: null,

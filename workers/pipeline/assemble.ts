@@ -1,4 +1,7 @@
 /** Assemble: what the stages found becomes one report. Nothing that one half lacks takes from the other. */
+import type { Static, TSchema } from "typebox";
+import { Value } from "typebox/value";
+import { Census, OpenFiles } from "../../services/contract/report.ts";
 import type { Module, ProcessInfo, PythonInfo, Report, Signal, Warning } from "../../services/contract/report.ts";
 import type { CoreFacts, CoreSignal } from "../../services/intake/core/core-facts.ts";
 import { assembleThreads } from "./assemble-threads.ts";
@@ -73,6 +76,9 @@ function withHolder(python: PythonInfo | null, threads: Report["threads"]): Pyth
   return holders.length === 1 ? { ...python, gil_holder_lwp: holders[0]?.lwp ?? null } : python;
 }
 
+/** A fact of the helper's that is a part of the report as it is; null when there is none. */
+const checked = <T extends TSchema>(schema: T, fact: unknown): Static<T> | null => (Value.Check(schema, fact) ? fact : null);
+
 export function assemble(input: AssembleInput): Report {
   const { core, gathered, debugged, mostThreads } = input;
   const { python, native } = debugged;
@@ -96,6 +102,8 @@ export function assemble(input: AssembleInput): Report {
     threads,
     suspended: python?.suspended ?? [],
     attachments: [...judged.summaries],
+    open_files: checked(OpenFiles, python?.facts["open_files"]),
+    census: checked(Census, python?.facts["census"]),
     modules,
     diagnoses: diagnose({ core, site, threads, modules, python, native, logs: judged.memory }),
     // Filled once the frames have the names that their files export (run-pipeline.ts).

@@ -7,6 +7,8 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tup
 
 from ..frames.chain import Chain
 from ..frames.image import Image
+from ..heap.census import census
+from ..heap.open_files import open_files
 from ..heap.tracemalloc import Traces
 from ..runtime import Runtime
 from ..threads import ThreadState
@@ -55,6 +57,8 @@ _OF_THE_INTERPRETER: Tuple[Tuple[str, Fact], ...] = (
     ("gc_crash", gc_crash),
     ("crash_context", crash_context),
     ("heap_check", heap_check),
+    ("open_files", open_files),
+    ("census", census),
 )
 
 

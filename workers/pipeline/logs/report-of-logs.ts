@@ -159,6 +159,8 @@ export function reportOfLogs({ jobId, createdAt, logs }: LogsInput): Report | nu
     threads: threadsOf(chosen),
     suspended: [],
     attachments: [...summaries],
+    open_files: null,
+    census: null,
     modules: [],
     diagnoses,
     signature: null,
