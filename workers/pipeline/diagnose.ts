@@ -16,6 +16,7 @@ import { abortMessage, fatalError, languageAbort } from "./diagnose/fatal.ts";
 import { dataExecuted, truncatedFile, writeToReadOnly } from "./diagnose/forbidden-access.ts";
 import { binaryMismatch, truncatedCore } from "./diagnose/input.ts";
 import { crashInLog, damageInLog } from "./diagnose/logged.ts";
+import { cpuLimit, fileSizeLimit, systemCallRefused } from "./diagnose/kernel-limit.ts";
 import { divisionByZero, illegalInstruction } from "./diagnose/instruction.ts";
 import { abortedItself, raisedByProcess, sentByProcess } from "./diagnose/signal.ts";
 import { stackOverflow } from "./diagnose/stack-overflow.ts";
@@ -36,6 +37,9 @@ const findings: readonly Finding[] = [
   truncatedFile,
   illegalInstruction,
   divisionByZero,
+  cpuLimit,
+  fileSizeLimit,
+  systemCallRefused,
   deadlock,
   gilWait,
   abandonedLock,

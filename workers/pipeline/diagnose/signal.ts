@@ -60,7 +60,8 @@ export const abortedItself: Finding = ({ core, site, threads }) => {
 export const raisedByProcess: Finding = ({ core, site }) => {
   const { signal } = site;
   if (signal === null || !site.sent || signal.code === null || !sentCodes.has(signal.code)) return null;
-  if (core.pid === null || signal.sender_pid !== core.pid || signal.name === "SIGABRT") return null;
+  // SIGXFSZ of the kernel has the process itself for its sender.
+  if (core.pid === null || signal.sender_pid !== core.pid || signal.name === "SIGABRT" || signal.name === "SIGXFSZ") return null;
   return {
     code: "raised_by_itself",
     title: `The process sent ${signal.name ?? `signal ${signal.number}`} to itself`,
