@@ -25,6 +25,7 @@ import { openWorkerDirectory } from "./queue/worker-presence.ts";
 import { createBinaryStore } from "./storage/binary-store.ts";
 import { sweepBlobs } from "./storage/blob-trash.ts";
 import { createDeliveryStore } from "./storage/delivery-store.ts";
+import { createBulkStore } from "./storage/bulk-store.ts";
 import { openDatabase } from "./storage/database.ts";
 import { openBlobStore } from "./storage/open-blob-store.ts";
 import { countJobsByStatus } from "./storage/job-counts.ts";
@@ -121,6 +122,7 @@ async function main(): Promise<void> {
     jobs,
     reports: createReportStore(database),
     groups: createGroupStore(database),
+    bulks: createBulkStore(database),
     binaries,
     blobs,
     uploads,

@@ -16,6 +16,7 @@ import { requestIdOf } from "./http/request-id.ts";
 import { refuseLargeBodies } from "./http/early-refusal.ts";
 import { closeGently, holdContinue, sendContinue } from "./http/unread-body.ts";
 import { createMetrics } from "./metrics.ts";
+import { bulkRoutes } from "./routes/bulk.ts";
 import { binaryRoutes } from "./routes/binaries.ts";
 import { binaryUploadRoutes } from "./routes/binary-upload.ts";
 import { debuginfodRoutes } from "./routes/debuginfod.ts";
@@ -94,6 +95,7 @@ export async function buildApp(dependencies: Dependencies): Promise<App> {
   await describeApi(app, dependencies.version);
   await app.register(scoped((scope) => submitJobRoute(scope, dependencies, metrics)));
   await app.register(scoped((scope) => resumableUploadRoutes(scope, dependencies, metrics)));
+  await app.register(scoped((scope) => bulkRoutes(scope, dependencies, metrics, closing)));
   jobRoute(app, dependencies, closing);
   jobReportRoute(app, dependencies);
   jobBundleRoute(app, dependencies);

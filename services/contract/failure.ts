@@ -24,6 +24,7 @@ export const failures = {
   job_not_found: row("request", 404, false, "No such job", "Check the id; a job is deleted once its retention has passed."),
   binary_not_found: row("request", 404, false, "No such binary", "Upload it: curl -F binary=@PATH …/v1/binaries"),
   group_not_found: row("request", 404, false, "No such group", "Check the hash; GET /v1/groups lists the groups."),
+  bulk_not_found: row("request", 404, false, "No such bulk", "Check the id; a bulk is forgotten with the retention of its reports."),
   group_conflict: row("request", 409, false, "The groups cannot be changed so", "Look at the groups' `signatures`, and name those that are to move."),
   webhook_not_found: row("request", 404, false, "No such webhook", "Check the id; GET /v1/webhooks lists the webhooks."),
   delivery_not_found: row("request", 404, false, "No such delivery", "Check the id; deliveries that ended are forgotten after some weeks."),

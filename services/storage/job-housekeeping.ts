@@ -110,6 +110,7 @@ export function housekeeping(database: Database): Pick<JobStore, "unfinished" | 
           await transaction.deleteFrom("reports").where("job_id", "in", ids).execute();
         },
       );
+      await database.query.deleteFrom("bulks").where("expires_at", "<=", time).execute();
       const forgotten = new Date(now.getTime() - tombstoneMilliseconds).toISOString();
       const jobs = await inBatches(
         database,

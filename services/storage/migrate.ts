@@ -12,6 +12,7 @@ import { createGroups } from "./migrations/0003-groups.ts";
 import { addJobOptions } from "./migrations/0004-job-options.ts";
 import { createSearchIndex } from "./migrations/0005-search.ts";
 import { createWebhooks } from "./migrations/0006-webhooks.ts";
+import { createBulks } from "./migrations/0007-bulk.ts";
 import type { Schema } from "./schema.ts";
 
 export type DatabaseKind = "sqlite" | "postgres";
@@ -23,6 +24,7 @@ const migrations: Readonly<Record<string, (query: Kysely<unknown>, kind: Databas
   "0004-job-options": addJobOptions,
   "0005-search": createSearchIndex,
   "0006-webhooks": createWebhooks,
+  "0007-bulk": createBulks,
 };
 
 export async function migrate(query: Kysely<Schema>, kind: DatabaseKind): Promise<void> {

@@ -1,6 +1,7 @@
 /** The tables as Kysely sees them. Times are RFC 3339 texts, booleans 0 or 1, documents JSON texts: the same on SQLite and PostgreSQL. */
 import type { Generated } from "kysely";
 import type { BinaryKind } from "../contract/binary.ts";
+import type { BulkState } from "../contract/bulk.ts";
 import type { GroupStatus } from "../contract/group.ts";
 import type { JobStage, JobStatus, WhenMissing } from "../contract/job.ts";
 import type { DeliveryStatus } from "../contract/webhook.ts";
@@ -235,6 +236,24 @@ export interface SignatureFacetTable {
   count: number;
 }
 
+/** Many cores of one request. */
+export interface BulkTable {
+  id: string;
+  project_id: string;
+  created_at: string;
+  expires_at: string;
+  state: BulkState;
+  error: string | null;
+}
+
+export interface BulkItemTable {
+  bulk_id: string;
+  position: number;
+  filename: string | null;
+  job_id: string | null;
+  error: string | null;
+}
+
 /** How far the stored reports were given signatures of these rules. */
 export interface RegroupingTable {
   version: number;
@@ -303,4 +322,6 @@ export interface Schema {
   regrouping: RegroupingTable;
   webhooks: WebhookTable;
   webhook_deliveries: WebhookDeliveryTable;
+  bulks: BulkTable;
+  bulk_items: BulkItemTable;
 }

@@ -7,6 +7,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { createBulkStore } from "../../services/storage/bulk-store.ts";
 import { openDatabase } from "../../services/storage/database.ts";
 import { createGroupStore } from "../../services/storage/group-store.ts";
 import { countJobsByStatus } from "../../services/storage/job-counts.ts";
@@ -34,6 +35,7 @@ const big = [
   "search_columns",
   "search_jobs",
   "search_blocks",
+  "bulk_items",
 ];
 
 const filters = [
@@ -103,6 +105,12 @@ test("no statement reads a whole table that grows with the jobs", async () => {
     }
   }
   for (const path of [`/v1/jobs/${id}`, `/v1/jobs/${id}/report`, `/v1/jobs/${id}/events`, "/v1/groups/s0", "/metrics", "/readyz"]) await api.app.inject(path);
+  const bulks = createBulkStore(database);
+  await bulks.begin("default", id, "2100-01-01T00:00:00.000Z");
+  await bulks.add(id, { position: 0, filename: null, jobId: id, error: null });
+  await bulks.end(id, null);
+  await bulks.get("default", id);
+  await bulks.items(id, { after: -1, limit: 10, refused: true });
   await groups.edit("default", "s0", { note: "x" }, null);
   await groups.merge("default", "s0", ["s1"], null);
   await groups.split("default", "s0", ["s1"], null);

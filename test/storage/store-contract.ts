@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import type { Job } from "../../services/contract/job.ts";
 import { createBinaryIndexes } from "../../services/storage/binary-indexes.ts";
 import { createBinaryStore } from "../../services/storage/binary-store.ts";
+import { createBulkStore } from "../../services/storage/bulk-store.ts";
 import { sweepBlobs } from "../../services/storage/blob-trash.ts";
 import type { Database } from "../../services/storage/database.ts";
 import { type JobFilters, createJobStore } from "../../services/storage/job-store.ts";
@@ -517,6 +518,41 @@ export function storeContract(openEmpty: () => Promise<Database>): void {
       expect(await all.jobs.abandon(wanted[1] ?? "", error)).toBe(false);
       expect(await all.jobs.setProgress(wanted[1] ?? "", 1, "debug", 50)).toBe(false);
       expect((await all.jobs.get("default", wanted[1] ?? ""))?.job).toMatchObject({ status: "failed", error });
+    });
+  });
+
+  describe("a bulk", () => {
+    test("counts its files by what became of them, and gives them in the order in which they came", async () => {
+      await using all = await stores();
+      const bulks = createBulkStore(all.database);
+      const id = v7();
+      await bulks.begin("default", id, "2100-01-01T00:00:00.000Z");
+      const made = [];
+      for (let position = 0; position < 4; position += 1) {
+        const { job } = await all.jobs.create(newJob());
+        made.push(job.id);
+        await bulks.add(id, { position, filename: `core.${position}`, jobId: job.id, error: null });
+      }
+      await bulks.add(id, { position: 4, filename: "nul\0", jobId: null, error });
+      await all.jobs.start(made[0] ?? "");
+      await all.jobs.fail(made[0] ?? "", 1, error);
+      await all.jobs.delete("default", made[1] ?? "");
+      expect(await bulks.get("default", id)).toMatchObject({
+        state: "receiving",
+        total: 5,
+        counts: { queued: 2, failed: 1, deleted: 1, refused: 1, succeeded: 0 },
+      });
+      await bulks.end(id, null);
+      expect(await bulks.get("default", id)).toMatchObject({ state: "complete", error: null });
+      expect(await bulks.get("other", id)).toBeNull();
+      const page = await bulks.items(id, { after: -1, limit: 2, refused: false });
+      expect(page.map(({ position, status, error: why }) => [position, status, why?.code ?? null])).toEqual([
+        [0, "failed", "debugger_died"],
+        [1, null, null],
+      ]);
+      expect(await bulks.items(id, { after: 1, limit: 10, refused: true })).toMatchObject([{ position: 4, job_id: null, error }]);
+      await all.jobs.expire(new Date("2100-01-02T00:00:00Z"));
+      expect(await bulks.get("default", id)).toBeNull();
     });
   });
 

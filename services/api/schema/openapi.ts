@@ -2,6 +2,7 @@
 import swagger from "@fastify/swagger";
 import type { TSchema } from "typebox";
 import { Binary } from "../../contract/binary.ts";
+import { Bulk } from "../../contract/bulk.ts";
 import { Group, GroupSummary } from "../../contract/group.ts";
 import { JobStats } from "../../contract/stats.ts";
 import { Job } from "../../contract/job.ts";
@@ -22,6 +23,7 @@ declare module "fastify" {
 }
 
 const tags = [
+  { name: "bulk", description: "Many cores at once." },
   { name: "jobs", description: "A core, its analysis and its report." },
   { name: "uploads", description: "Cores over bad links: resumable uploads by the tus protocol." },
   { name: "groups", description: "Crashes that are alike, and what people say of them." },
@@ -35,7 +37,8 @@ const properties = (schema: unknown): object =>
   typeof schema === "object" && schema !== null && "properties" in schema && typeof schema.properties === "object" ? (schema.properties ?? {}) : {};
 
 export async function describeApi(app: App, version: string): Promise<void> {
-  for (const schema of [Binary, Delivery, DeliveryDetail, Group, GroupSummary, Job, JobStats, Limits, Problem, Report, Told, Webhook]) app.addSchema(schema);
+  for (const schema of [Binary, Bulk, Delivery, DeliveryDetail, Group, GroupSummary, Job, JobStats, Limits, Problem, Report, Told, Webhook])
+    app.addSchema(schema);
   await app.register(swagger, {
     openapi: {
       openapi: "3.1.0",

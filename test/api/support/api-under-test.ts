@@ -18,6 +18,7 @@ import { openJobChanges } from "../../../services/queue/job-changes.ts";
 import { openWorkerDirectory } from "../../../services/queue/worker-presence.ts";
 import { createBinaryStore } from "../../../services/storage/binary-store.ts";
 import { sweepBlobs } from "../../../services/storage/blob-trash.ts";
+import { createBulkStore } from "../../../services/storage/bulk-store.ts";
 import { openDatabase } from "../../../services/storage/database.ts";
 import { createDeliveryStore } from "../../../services/storage/delivery-store.ts";
 import { openFileBlobStore } from "../../../services/storage/file-blob-store.ts";
@@ -65,6 +66,7 @@ export async function openApiUnderTest(options: ApiOptions = {}): Promise<ApiUnd
     jobs: createJobStore(database),
     reports: createReportStore(database),
     groups: createGroupStore(database),
+    bulks: createBulkStore(database),
     binaries: createBinaryStore(database),
     blobs,
     uploads: new UploadFiles(join(folder, "uploads"), blobs, limits),
