@@ -114,8 +114,11 @@ function heading(report: Report, { hyphen, runtimeState }: Dialect): readonly st
     const { function: by, frame } = found?.evidence ?? {};
     const raiser = typeof by === "string" && (frame === null || (typeof frame === "string" && frame.startsWith("_Py_FatalError"))) ? `${by}: ` : "";
     const state = runtimeState ? [`Python runtime state: ${report.python?.finalizing === true ? "finalizing" : "initialized"}`] : [];
-    return [`Fatal Python error: ${raiser}${safeCut(message, 2_000)}`, ...state, ""];
+    // Its own line ends stay.
+    return [...`Fatal Python error: ${raiser}${message.slice(0, 2_000)}`.split("\n").map((line) => safeCut(line, 2_100)), ...state, ""];
   }
+  // A message that is not known is not made up.
+  if (found !== undefined) return [];
   const fault = faults[report.process.signal?.name ?? ""];
   if (fault === undefined) return [];
   return [`Fatal Python error: ${hyphen ? fault : fault.replace("-", " ")}`, ""];

@@ -167,6 +167,22 @@ environment  LANG=C.UTF-8 and 1 more, by name in the JSON report
     expect(text).toContain("  30 objects of 2 types\n          1280 bytes        20  app.Row\n");
   });
 
+  test("writes a fatal error as the interpreter does, and makes up no message", () => {
+    const fatal = (message: string | null) => ({
+      code: "fatal_error",
+      title: "Fatal Python error",
+      detail: "",
+      confidence: "certain" as const,
+      lwp: 1,
+      evidence: { message, function: "f", frame: "_Py_FatalErrorFunc" },
+      links: [],
+    });
+    const text = (message: string | null) =>
+      renderText(report({ threads: [thread(1, { crashed: true, python_frames: [pythonFrame("f", 1)] })], diagnoses: [fatal(message)] }));
+    expect(text("one\ntwo\u001b")).toContain("\nFatal Python error: f: one\ntwo\\x1b\nPython runtime state: initialized\n\nCurrent thread ");
+    expect(text(null)).not.toContain("Fatal Python error: ");
+  });
+
   test("folds threads that stand at the same place, and no others", () => {
     const text = renderText(whole);
     expect(text).toContain("10 threads alike: waiting for a lock");
