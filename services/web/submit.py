@@ -224,16 +224,18 @@ def open_core(path):
     return handle
 
 
-PACKED = ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"\x04\x22\x4d\x18", "lz4"), (b"\xfd7zXZ\0", "xz"))
+def packed_start(head):
+    """gzip, zstd, lz4, xz, and apport's crash reports: what the service takes for a core that is packed."""
+    return head.startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18", b"\xfd7zXZ\0", b"ProblemType:"))
 
 
 def read_core(path):
     """The core's modules; None when it is compressed, so that only the service can look inside."""
     with open_core(path) as handle:
-        head = handle.read(6)
+        head = handle.read(16)
         if not head:
             raise Stop(USAGE, "%s is empty: see `ulimit -c` and the room on the disk" % path)
-        if any(head.startswith(magic) for magic, _ in PACKED):
+        if packed_start(head):
             return None
         try:
             return Core(reader_of(handle)).modules
@@ -797,6 +799,8 @@ class Submission(object):
             parts.append(text_part("labels", json.dumps(self.options.labels)))
         if self.options.options:
             parts.append(text_part("options", self.options.options))
+        if self.parked:
+            parts.append(text_part("when_missing", "wait"))
         return parts
 
     def name_of(self, core):
@@ -805,7 +809,7 @@ class Submission(object):
     def send_core(self, path):
         core = LocalFile(path)
         with open(path, "rb") as handle:
-            is_packed = any(handle.read(6).startswith(magic) for magic, _ in PACKED)
+            is_packed = packed_start(handle.read(16))
         packer = None if is_packed else packer_of(self.options.pack)
         self.sending = [path]
         upload = None
@@ -838,6 +842,8 @@ class Submission(object):
             told["labels"] = json.dumps(self.options.labels)
         if self.options.options:
             told["options"] = self.options.options
+        if self.parked:
+            told["when_missing"] = "wait"
         metadata = ",".join("%s %s" % (name, base64.b64encode(os.fsencode(value)).decode("ascii")) for name, value in told.items())
         size = {"Upload-Defer-Length": "1"} if length is None else {"Upload-Length": str(length)}
         made = self.service.ask("POST", "/v1/uploads", dict(TUS, **dict(size, **{"Upload-Metadata": metadata, "Content-Length": "0"})))
@@ -940,8 +946,24 @@ class Submission(object):
             known = len(by_id) - len(wanted) + len(nameless) - len(unknown)
             self.say("%d files were mapped, %d of them are known there" % (len(by_id) + len(nameless), known))
             self.send_binaries([by_id[each] for each in wanted] + [debug[each] for each in explained] + unknown)
+        self.parked = modules is None and not self.options.no_binaries
         job = self.send_core(path)
+        if self.parked:
+            self.send_missing(job)
         return self.finish(job)
+
+    parked = False
+
+    def send_missing(self, job):
+        """Only the service can look inside a packed core: the job is parked until what it misses was sent, as far as it is here."""
+        if job["status"] != "awaiting_binaries":
+            return
+        wanted = [(each["path"], each["build_id"]) for each in job["missing_binaries"]]
+        by_id, debug, nameless, notes = choose(wanted, self.options.root, not self.options.no_debug)
+        for note in notes:
+            self.say(note)
+        self.send_binaries(list(by_id.values()) + list(debug.values()) + nameless)
+        self.service.ask("POST", "/v1/jobs/%s/reanalyze" % job["id"], {"Content-Length": "0"}, accept=(409,))
 
     def finish(self, job):
         page = "%s/v1/jobs/%s" % (self.service.parts.geturl().rstrip("/"), job["id"])

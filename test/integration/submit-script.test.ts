@@ -2,10 +2,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { zstdCompressSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Caller, Scope } from "../../services/api/auth/caller.ts";
 import type { Job } from "../../services/contract/job.ts";
@@ -153,6 +154,19 @@ describe("the script", () => {
     expect((await api.ask({ url: "/v1/jobs" })).json().items).toHaveLength(1);
     expect(await readdir(join(api.folder, "blobs/tmp"))).toEqual([]);
     expect((await readdir(join(api.folder, "uploads"))).filter((name) => name.endsWith(".part"))).toEqual([]);
+  });
+
+  it("sends what a packed core misses, although only the service can look inside it", async () => {
+    const packed = join(folder, "core.python3.0.8a2f6c2d7c1e4b0f9d3e5a6b7c8d9e0f.4711.1700000000000000.zst");
+    await writeFile(packed, zstdCompressSync(await readFile(core.path)));
+    await using fresh = await startStack();
+    const { status, stdout, stderr } = await send(own.path, ["--url", fresh.url, "--json", packed]);
+    expect(status, stderr).toBe(0);
+    expect(stderr).toMatch(/sending \d+ files/);
+    const { job, report } = JSON.parse(stdout);
+    expect(job.core).toMatchObject({ size: (await stat(core.path)).size });
+    expect(job.missing_binaries.filter(({ needed_for: why }: { needed_for: string }) => why !== "symbols")).toEqual([]);
+    expect(report.modules.some(({ found }: { found: string }) => found === "store")).toBe(true);
   });
 
   it("measures a link that it does not know, and packs for one that is slow", async () => {
