@@ -12,6 +12,15 @@ interface Waits {
   readonly owner: string | null;
 }
 
+interface ThreadEntry {
+  readonly name: string;
+  readonly function: string;
+  readonly state?: string;
+  readonly waits?: Waits;
+  /** The first version that has it. */
+  readonly from?: readonly [number, number];
+}
+
 export interface CorpusEntry {
   readonly program: string;
   /** Versions it runs on, both ends included: [3, 8] is every 3.8.x. */
@@ -22,12 +31,12 @@ export interface CorpusEntry {
   /** By function of the crashed thread: local name to its repr, or to a pattern that the repr must match. */
   readonly locals?: Readonly<Record<string, Readonly<Record<string, string | RegExp>>>>;
   /** Other threads that must be there: name and innermost user function (null: any). */
-  readonly threads?: readonly { readonly name: string; readonly function: string; readonly state?: string; readonly waits?: Waits }[];
+  readonly threads?: readonly ThreadEntry[];
   readonly crashedThread?: string;
   readonly exception?: { readonly type: string; readonly message?: string };
   readonly diagnosis?: string;
-  /** The diagnosis rests on code or symbols: from the core alone none is told, or the same. */
-  readonly needsBinaries?: true;
+  /** What the diagnosis rests on beside the core. Without it none is told, or the same. */
+  readonly needs?: "binaries" | "symbols";
   /** Codes that the report must not have. */
   readonly never?: readonly string[];
   /** Codes that it must have, whatever comes first. */
@@ -111,7 +120,7 @@ export const corpus: readonly CorpusEntry[] = [
     locals: { leave: { reason: "'done'" } },
     also: ["crash_during_finalization"],
   },
-  { program: "during_import.py", signal: "SIGSEGV", stack: ["initialise", "<module>"], innermostOnly: true, also: ["crash_during_import"] },
+  { program: "during_import.py", signal: "SIGSEGV", stack: ["initialise", "<module>"], innermostOnly: true, also: ["crash_during_import"], needs: "binaries" },
   { program: "in_handler.py", signal: "SIGSEGV", stack: ["on_usr1", "work", "<module>"], also: ["crash_in_signal_handler"], never: inTheMiddle.slice(1) },
   { program: "zipped.py", signal: "SIGSEGV", stack: ["crash", "run", "<module>"], locals: { crash: { value: "3" } } },
   {
@@ -144,6 +153,7 @@ export const corpus: readonly CorpusEntry[] = [
     program: "deadlock.py",
     signal: "gcore",
     stack: ["<module>"],
+    needs: "binaries",
     gcore: true,
     threads: [
       { name: "takes_first", function: "takes_first", state: "waiting_lock", waits: { kind: "rlock", owner: "takes_second" } },
@@ -165,11 +175,11 @@ export const corpus: readonly CorpusEntry[] = [
       { name: "for_semaphore", function: "for_semaphore", waits: { kind: "semaphore", owner: null } },
       { name: "for_queue", function: "for_queue", waits: { kind: "queue", owner: null } },
       { name: "for_thread", function: "for_thread", waits: { kind: "thread", name: "holder", owner: "holder" } },
-      { name: "for_a_while", function: "for_a_while", waits: { kind: "event", owner: null } },
+      { name: "for_a_while", from: [3, 6], function: "for_a_while", waits: { kind: "event", owner: null } },
     ],
     never: ["deadlock", "gil_wait", "abandoned_lock"],
   },
-  { program: "gil_kept.py", signal: "SIGABRT", stack: ["keeps", "<module>"], diagnosis: "gil_wait" },
+  { program: "gil_kept.py", signal: "SIGABRT", stack: ["keeps", "<module>"], diagnosis: "gil_wait", needs: "symbols" },
   {
     program: "import_deadlock.py",
     from: [3, 6],
@@ -183,7 +193,7 @@ export const corpus: readonly CorpusEntry[] = [
     diagnosis: "deadlock",
   },
   { program: "wild_address.py", signal: "SIGSEGV", stack: ["look", "<module>"], diagnosis: "wild_pointer" },
-  { program: "not_canonical.py", signal: "SIGSEGV", stack: ["look", "<module>"], diagnosis: "wild_pointer", needsBinaries: true },
+  { program: "not_canonical.py", signal: "SIGSEGV", stack: ["look", "<module>"], diagnosis: "wild_pointer", needs: "binaries" },
   {
     program: "freed_pattern.py",
     from: [3, 6],
@@ -191,16 +201,16 @@ export const corpus: readonly CorpusEntry[] = [
     stack: ["look", "<module>"],
     environment: { PYTHONMALLOC: "debug" },
     diagnosis: "freed_memory_access",
-    needsBinaries: true,
+    needs: "binaries",
   },
-  { program: "freed_pattern_by_chance.py", from: [3, 8], signal: "SIGSEGV", stack: ["look", "<module>"], diagnosis: "wild_pointer", needsBinaries: true },
-  { program: "read_only.py", signal: "SIGSEGV", stack: ["scribble", "<module>"], diagnosis: "write_to_read_only" },
+  { program: "freed_pattern_by_chance.py", from: [3, 8], signal: "SIGSEGV", stack: ["look", "<module>"], diagnosis: "wild_pointer", needs: "binaries" },
+  { program: "read_only.py", signal: "SIGSEGV", stack: ["scribble", "<module>"], diagnosis: "write_to_read_only", needs: "binaries" },
   { program: "past_end.py", signal: "SIGSEGV", stack: ["fill", "<module>"], diagnosis: "access_past_mapping" },
   { program: "cut_file.py", signal: "SIGBUS", stack: ["read_behind", "<module>"], diagnosis: "bus_error_file_truncated" },
-  { program: "illegal.py", signal: "SIGILL", stack: ["trapped", "<module>"], diagnosis: "illegal_instruction", needsBinaries: true },
-  { program: "division.py", signal: "SIGFPE", stack: ["divides", "<module>"], diagnosis: "division_by_zero", needsBinaries: true },
+  { program: "illegal.py", signal: "SIGILL", stack: ["trapped", "<module>"], diagnosis: "illegal_instruction", needs: "binaries" },
+  { program: "division.py", signal: "SIGFPE", stack: ["divides", "<module>"], diagnosis: "division_by_zero", needs: "binaries" },
   { program: "data_called.py", signal: "SIGSEGV", stack: ["call", "<module>"], diagnosis: "data_executed" },
-  { program: "fatal_error.py", from: [3, 6], signal: "SIGABRT", stack: ["give_up", "<module>"], diagnosis: "fatal_error", needsBinaries: true },
+  { program: "fatal_error.py", from: [3, 6], signal: "SIGABRT", stack: ["give_up", "<module>"], diagnosis: "fatal_error", needs: "binaries" },
   { program: "double_free.py", signal: "SIGABRT", stack: ["free_twice", "<module>"], diagnosis: "abort_message" },
   {
     program: "debug_overrun.py",
@@ -209,12 +219,13 @@ export const corpus: readonly CorpusEntry[] = [
     stack: ["overrun", "<module>"],
     environment: { PYTHONMALLOC: "debug" },
     diagnosis: "memory_debug_violation",
+    needs: "binaries",
   },
   // Its diagnosis needs DWARF or, up to 3.8, the message: see test/workers/pipeline/diagnose-debug-blocks.test.ts.
   { program: "wrong_api.py", from: [3, 6], signal: "SIGABRT", stack: ["mix", "<module>"], environment: { PYTHONMALLOC: "debug" }, heavy: true },
   { program: "gc_trashed_item.py", signal: "SIGSEGV", stack: ["tidy", "<module>"], diagnosis: "gc_corruption" },
   { program: "gc_trashed_container.py", signal: "SIGSEGV", stack: ["tidy", "<module>"], diagnosis: "gc_corruption", heavy: true },
-  { program: "gc_trashed_links.py", signal: "SIGSEGV", stack: ["tidy", "<module>"], diagnosis: "gc_corruption" },
+  { program: "gc_trashed_links.py", signal: "SIGSEGV", stack: ["tidy", "<module>"], diagnosis: "gc_corruption", needs: "binaries" },
   {
     program: "gc_over_released.py",
     from: [3, 6],

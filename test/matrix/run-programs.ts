@@ -1,6 +1,6 @@
 /** Crashes the programs of the corpus on one interpreter and holds the reports against what each must show. */
 import { join } from "node:path";
-import { checkReport } from "../corpus/check-report.ts";
+import { checkReport, type Lacking } from "../corpus/check-report.ts";
 import { type Interpreter, makeCore, programsFolder } from "../corpus/make-core.ts";
 import type { CorpusEntry } from "../corpus/manifest.ts";
 import type { Variant, VariantProject } from "./variant-project.ts";
@@ -27,6 +27,8 @@ const failure = (error: unknown): string[] => [String(error)];
 
 type Problems = ReadonlyMap<Variant, readonly string[]>;
 
+const lacking: Readonly<Record<Variant, Lacking>> = { "as-is": "nothing", stripped: "symbols", "core-alone": "binaries" };
+
 async function tryOne({ projects, interpreter }: Run, entry: CorpusEntry, wanted: readonly Variant[]): Promise<Problems> {
   const results = new Map<Variant, readonly string[]>();
   const source = join(programsFolder, entry.program);
@@ -35,10 +37,7 @@ async function tryOne({ projects, interpreter }: Run, entry: CorpusEntry, wanted
     for (const variant of wanted) {
       const project = projects.get(variant);
       if (project === undefined) throw new Error(`no project for ${variant}`);
-      results.set(
-        variant,
-        await project.analyse(core, interpreter).then((report) => checkReport(entry, report, core, source, variant === "core-alone"), failure),
-      );
+      results.set(variant, await project.analyse(core, interpreter).then((report) => checkReport(entry, report, core, source, lacking[variant]), failure));
     }
   } catch (error) {
     for (const variant of wanted) results.set(variant, failure(error));
