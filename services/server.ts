@@ -115,6 +115,7 @@ async function main(): Promise<void> {
 
   const app = await buildApp({
     version: packageFile.version,
+    publicUrl: config.publicUrl,
     logger,
     limits,
     authenticate,

@@ -22,6 +22,8 @@ import type { Authenticate } from "./auth/authenticate.ts";
 export interface Dependencies {
   /** Of this code, as package.json bears it. */
   readonly version: string;
+  /** Where users reach the API, without a slash at the end; null when the request's own host tells it. */
+  readonly publicUrl: string | null;
   readonly logger: Logger;
   readonly limits: Limits;
   readonly authenticate: Authenticate;

@@ -12,7 +12,7 @@ import { IdParameter, noSuchJob } from "../schema/id-parameter.ts";
 import { reference } from "../schema/reference.ts";
 
 /** Throws what keeps this job from having a report. */
-function requireReport({ id, status, error }: Job): void {
+export function requireReport({ id, status, error }: Job): void {
   if (status === "succeeded") return;
   if (status === "failed") throw new Failure("job_failed", `The job ${id} failed: ${error === null ? "no cause is known" : `${error.code}, ${error.detail}`}`);
   if (status === "cancelled") throw new Failure("job_cancelled", `The job ${id} was cancelled.`);

@@ -3,12 +3,14 @@ import swagger from "@fastify/swagger";
 import type { TSchema } from "typebox";
 import { Binary } from "../../contract/binary.ts";
 import { Bulk } from "../../contract/bulk.ts";
+import { Comparison } from "../../contract/comparison.ts";
 import { Group, GroupSummary } from "../../contract/group.ts";
 import { JobStats } from "../../contract/stats.ts";
 import { Job } from "../../contract/job.ts";
 import { Limits } from "../../contract/limits.ts";
 import { Problem } from "../../contract/problem.ts";
 import { Report } from "../../contract/report.ts";
+import { Sarif } from "../../contract/sarif.ts";
 import { Delivery, DeliveryDetail, Told, Webhook } from "../../contract/webhook.ts";
 import type { App } from "../app-type.ts";
 import { scopesOf } from "../auth/caller.ts";
@@ -37,7 +39,7 @@ const properties = (schema: unknown): object =>
   typeof schema === "object" && schema !== null && "properties" in schema && typeof schema.properties === "object" ? (schema.properties ?? {}) : {};
 
 export async function describeApi(app: App, version: string): Promise<void> {
-  for (const schema of [Binary, Bulk, Delivery, DeliveryDetail, Group, GroupSummary, Job, JobStats, Limits, Problem, Report, Told, Webhook])
+  for (const schema of [Binary, Bulk, Comparison, Delivery, DeliveryDetail, Group, GroupSummary, Job, JobStats, Limits, Problem, Report, Sarif, Told, Webhook])
     app.addSchema(schema);
   await app.register(swagger, {
     openapi: {

@@ -59,6 +59,7 @@ export async function openApiUnderTest(options: ApiOptions = {}): Promise<ApiUnd
   const limits: Limits = { ...readConfig({}).limits, free_disk_bytes: 0, ...options.limits };
   const parts: Dependencies = {
     version: "0.0.0",
+    publicUrl: null,
     logger,
     limits,
     authenticate: authenticateLocal,
