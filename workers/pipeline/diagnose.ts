@@ -17,6 +17,7 @@ import { dataExecuted, truncatedFile, writeToReadOnly } from "./diagnose/forbidd
 import { binaryMismatch, truncatedCore } from "./diagnose/input.ts";
 import { crashInLog, damageInLog } from "./diagnose/logged.ts";
 import { cpuLimit, fileSizeLimit, systemCallRefused } from "./diagnose/kernel-limit.ts";
+import { matchingIssues } from "./diagnose/known-issue.ts";
 import { divisionByZero, illegalInstruction } from "./diagnose/instruction.ts";
 import { abortedItself, raisedByProcess, sentByProcess } from "./diagnose/signal.ts";
 import { stackOverflow } from "./diagnose/stack-overflow.ts";
@@ -59,5 +60,6 @@ const findings: readonly Finding[] = [
 ];
 
 export function diagnose(evidence: Parameters<Finding>[0]): Diagnosis[] {
-  return findings.flatMap((finding) => finding(evidence) ?? []);
+  const found = findings.flatMap((finding) => finding(evidence) ?? []);
+  return [...found, ...matchingIssues(evidence, found)];
 }
