@@ -5,7 +5,9 @@ nowhere. But every caller left its return address there, and in the modules that
 executable segment, behind a call instruction. So from such a frame a bridge leads to the first such address further out, and
 gdb's own call frame information goes on from there. A stale address of an earlier call may look the same, so a walk that ends badly is
 tried again from the next address. The frames that a bridge passes over are not told; the first frame behind it has trust ``scan``.
-Callee-saved registers are passed on unchanged, which may be wrong. (x86-64 only.)
+Callee-saved registers are passed on unchanged, which may be wrong, but for rbp: a function with a frame pointer needs the right one to be
+unwound, and a frame pointer can be told, for behind the word that it points to stands a return address. Where a return address is that of the
+C library's restorer, the kernel's signal frame behind it gives every register back as it was. (x86-64 only.)
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ from typing import Dict, List, Optional, Tuple
 import gdb
 from gdb.unwinder import Unwinder, register_unwinder
 
+from inquest.diagnose.signal_frame import interrupted_registers
 from inquest.elf import PT_LOAD
+from inquest.memory import MemoryFault, Reader
 from inquest.native_modules import ModuleMap
 from inquest.native_skip import FrameId, unsigned
 from inquest.return_addresses import follows_call
@@ -24,7 +28,7 @@ from inquest.unwind_info import tells_frames
 _PF_X = 1
 _FAR = 1 << 17
 _MOST_CANDIDATES = 24
-_KEPT = ("rbx", "rbp", "r12", "r13", "r14", "r15")
+_KEPT = ("rbx", "r12", "r13", "r14", "r15")
 
 Key = Tuple[int, int]
 
@@ -39,6 +43,8 @@ class Bridges:
         self._used: List[Key] = []
         self._call_sites: Dict[int, bool] = {}
         self._tell_frames: Dict[str, bool] = {}
+        self._interrupted: Dict[int, Optional[Dict[str, int]]] = {}
+        self._reader = Reader(_InferiorMemory())
         self._closed = False
         self._enabled = False
         self._unwinder = _BridgeUnwinder(self)
@@ -64,6 +70,14 @@ class Bridges:
         if tells is None:
             tells = self._tell_frames[place.module.path] = tells_frames(place.module.elf, place.module.debug_elf)
         return not tells
+
+    def interrupted(self, pc: int, sp: int) -> Optional[Dict[str, int]]:
+        """What a signal handler's return to ``pc``, in a module without a file, restores; None when the frame is no signal's."""
+        if not self.needed(pc):
+            return None
+        if sp not in self._interrupted:
+            self._interrupted[sp] = interrupted_registers(self._reader, sp)
+        return self._interrupted[sp]
 
     def target(self, pc: int, sp: int) -> Optional[Key]:
         """``(pc, sp)`` of the next frame out that has a file; ``None`` when there is none."""
@@ -125,14 +139,41 @@ class Bridges:
         code = place.module.elf.read_address(linked - 8, 8)
         return code is not None and follows_call(code)
 
+    def frame_pointer(self, sp: int, target_sp: int, current: int) -> int:
+        """rbp of the frame at ``target_sp``: ``current`` where it points into that frame's callers, else what the frames passed over saved."""
+        if self._points_to_frame(current, target_sp):
+            return current
+        saved = [word for address, word in _stack_words(sp) if address < target_sp - 8 and self._points_to_frame(word, target_sp)]
+        return saved[-1] if saved else current
+
+    def _points_to_frame(self, word: int, target_sp: int) -> bool:
+        if word % 8 or not target_sp <= word < target_sp + _FAR:
+            return False
+        beyond = next((value for _, value in _stack_words(word + 8)), 0)
+        place = self._modules.at(beyond)
+        return place is not None and (place.module.elf is None or self.call_site(beyond))
+
     def _candidates(self, sp: int) -> List[Key]:
         found: List[Key] = []
         for address, word in _stack_words(sp):
-            if self.call_site(word):
+            restores = self.interrupted(word, address + 8) is not None
+            if restores or self.call_site(word):
                 found.append((word, address + 8))
-                if len(found) == _MOST_CANDIDATES:
+                # What the handler interrupted may have run on another stack.
+                if restores or len(found) == _MOST_CANDIDATES:
                     break
         return found
+
+
+class _InferiorMemory:
+    pointer_size = 8
+    byte_order = "little"
+
+    def read(self, address: int, size: int) -> bytes:
+        try:
+            return bytes(gdb.selected_inferior().read_memory(address, size))
+        except (gdb.MemoryError, gdb.error):
+            raise MemoryFault(address, size) from None
 
 
 def _stack_words(sp: int):
@@ -160,11 +201,18 @@ class _BridgeUnwinder(Unwinder):
         sp, pc = pending_frame.read_register("rsp"), pending_frame.read_register("rip")
         if not self._bridges.needed(unsigned(pc)):
             return None
+        info = pending_frame.create_unwind_info(FrameId(sp, pc))
+        interrupted = self._bridges.interrupted(unsigned(pc), unsigned(sp))
+        if interrupted is not None:
+            for name in interrupted.keys() - {"eflags"}:
+                value = interrupted[name]
+                info.add_saved_register(name, gdb.Value(value).cast(pending_frame.read_register(name).type))
+            return info
         target = self._bridges.target(unsigned(pc), unsigned(sp))
         if target is None:
             return None
-        info = pending_frame.create_unwind_info(FrameId(sp, pc))
-        for name, value in (("rip", target[0]), ("rsp", target[1])):
+        rbp = self._bridges.frame_pointer(unsigned(sp), target[1], unsigned(pending_frame.read_register("rbp")))
+        for name, value in (("rip", target[0]), ("rsp", target[1]), ("rbp", rbp)):
             info.add_saved_register(name, gdb.Value(value).cast(pending_frame.read_register(name).type))
         for name in _KEPT:
             try:

@@ -121,6 +121,8 @@ def _extend(walk: Walk, frame: "gdb.Frame", most: int, limit: int, deadline: flo
     while True:
         try:
             pc, kind = frame.pc(), frame.type()
+            if kind == gdb.NORMAL_FRAME and len(walk.frames) > 0 and bridges.needed(pc) and bridges.interrupted(pc, stack_pointer_of(frame)) is not None:
+                kind = gdb.SIGTRAMP_FRAME
             walk.frames.append(frame)
             walk.pcs.append(pc)
             walk.types.append(kind)

@@ -9,7 +9,8 @@ from typing import Dict
 
 from fake_memory import FakeMemory
 
-from inquest.diagnose.signal_frame import signal_frames
+from inquest.diagnose.signal_frame import interrupted_registers, signal_frames
+from inquest.memory import Reader
 
 STACK = 0x7FFD00000000
 RESTORER = b"\x48\xc7\xc0\x0f\x00\x00\x00\x0f\x05"
@@ -52,6 +53,14 @@ class OnX86(unittest.TestCase):
         self.assertEqual((frame["registers"]["r8"], frame["registers"]["rip"], frame["registers"]["rsp"]), ("0x64", "0x401234", hex(STACK + 0x8000)))
         self.assertEqual(frame["fault"], {"kind": "page", "address": "0x10", "write": True, "fetch": False, "present": False})
         self.assertIsNone(frame["siginfo"])
+
+    def test_one_frame_gives_its_registers_back_and_its_neighbourhood_none(self) -> None:
+        core = FakeCore("x86_64", STACK)
+        x86_frame(core, STACK + 0x400)
+        reader = Reader(core)
+        found = interrupted_registers(reader, STACK + 0x400)
+        self.assertEqual((found["r8"], found["rip"], found["rsp"]), (100, 0x401234, STACK + 0x8000))
+        self.assertEqual([interrupted_registers(reader, STACK + 0x400 + shift) for shift in (-16, -8, 8, 16, 1 << 20)], [None] * 5)
 
     def test_siginfo_is_told_where_the_kernel_wrote_one(self) -> None:
         core = FakeCore("x86_64", STACK)

@@ -74,23 +74,34 @@ def _places(reader: Reader, start: int) -> Iterator[int]:
 
 
 def _x86_64(reader: Reader, start: int) -> Iterator[Dict[str, Any]]:
-    """``struct rt_sigframe { char *pretcode; struct ucontext uc; struct siginfo info; }``, its ``uc`` aligned to 16."""
     for at in _places(reader, start):
-        try:
-            flags, link = struct.unpack("<QQ", reader.read(at, 16))
-            if flags > _MOST_CONTEXT_FLAGS or link != 0:
-                continue
-            context = _X86_CONTEXT.unpack(reader.read(at + 40, _X86_CONTEXT.size))
-            info = reader.read(at + 304, _SIGINFO)
-            restorer = reader.pointer(at - 8)
-        except MemoryFault:
-            continue
-        trap, state = context[23], context[26]
-        if context[18] != _USER_CODE_SEGMENT or trap > 32 or (state != 0 and not at < state < at + (64 << 10)):
-            continue
-        if _restores(reader, restorer) or (state != 0 and _saved_state(reader, state)):
+        context = _x86_context(reader, at)
+        if context is not None:
             registers: Dict[str, int] = dict(zip(_X86_REGISTERS, context))
-            yield _told(at, info, registers, _x86_fault(trap, context[22], context[25]))
+            yield _told(at, reader.read(at + 304, _SIGINFO), registers, _x86_fault(context[23], context[22], context[25]))
+
+
+def interrupted_registers(reader: Reader, at: int) -> Optional[Dict[str, int]]:
+    """The registers that the signal frame whose ``uc`` is at ``at`` gives back (x86-64); None when there is no such frame."""
+    context = _x86_context(reader, at) if at % 16 == 0 else None
+    return dict(zip(_X86_REGISTERS, context)) if context is not None else None
+
+
+def _x86_context(reader: Reader, at: int) -> Optional[Tuple[int, ...]]:
+    """``struct sigcontext`` of ``struct rt_sigframe { char *pretcode; struct ucontext uc; struct siginfo info; }``, its ``uc`` aligned to 16."""
+    try:
+        flags, link = struct.unpack("<QQ", reader.read(at, 16))
+        if flags > _MOST_CONTEXT_FLAGS or link != 0:
+            return None
+        context = _X86_CONTEXT.unpack(reader.read(at + 40, _X86_CONTEXT.size))
+        reader.read(at + 304, _SIGINFO)
+        restorer = reader.pointer(at - 8)
+    except MemoryFault:
+        return None
+    trap, state = context[23], context[26]
+    if context[18] != _USER_CODE_SEGMENT or trap > 32 or (state != 0 and not at < state < at + (64 << 10)):
+        return None
+    return context if _restores(reader, restorer) or (state != 0 and _saved_state(reader, state)) else None
 
 
 def _x86_fault(trap: int, error: int, address: int) -> Optional[Dict[str, Any]]:

@@ -125,6 +125,18 @@ test("tells what a signal handler interrupted", async () => {
   expect(answer.facts).toMatchObject({ siginfo: { signo: 11, pid: expect.any(Number) }, interrupted: { memory_operands: [{ address: "0x0" }] } });
 });
 
+test("gets over a signal handler whose C library is missing, by the frame that the kernel made", async () => {
+  await using handled = await makeCore(await anyPython(), join(programsFolder, "threads.py"), { environment: { PYTHONFAULTHANDLER: "1" } });
+  const jobDir = join(scratch, "handled-alone");
+  const made = await makeJobFolder(jobDir, handled.path, (path) => path.startsWith("/usr/bin/python"));
+  const answer = await nativeAnswer({ jobDir }, { core: "/job/core", executable: made.executable });
+  const frames = answer.threads[0]?.frames.filter(isFrame) ?? [];
+  const trampoline = frames.findIndex((frame) => frame.signal_trampoline);
+  expect(trampoline).toBeGreaterThan(0);
+  expect(frames.slice(trampoline).some((frame) => frame.evaluator)).toBe(true);
+  expect(answer.threads[0]?.stop_reason).toBeNull();
+});
+
 test("reaches the outer end of a deep recursion, and folds its middle", async () => {
   const program = join(scratch, "recursion.py");
   const lines = ["import ctypes, sys", "sys.setrecursionlimit(10**6)", "def f(n): return max([n + 1], key=f) if n < 700 else ctypes.string_at(0)", "f(0)"];
