@@ -2,7 +2,7 @@
  * Fills a new SQLite database with finished jobs as a year of crashes would leave them: groups by Zipf's law, releases that
  * follow each other, hosts, days, stacks that share their outer functions. The same number gives the same database.
  *
- * Rows and blocks are written directly, block by block, in the forms that the stores read; `checkFilled` holds them against SQL.
+ * Rows and blocks are written directly, block by block, in the forms that the stores read.
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { openDatabase } from "../../services/storage/database.ts";
