@@ -35,7 +35,11 @@ export async function bundle(context: Context): Promise<number> {
 async function unpack(body: Readable, folder: string): Promise<void> {
   const tar = spawn("tar", ["-x", "-f", "-", "--no-same-owner", "-C", folder], { stdio: ["pipe", "inherit", "inherit"] });
   const ended = once(tar, "close");
-  await Promise.all([pipeline(body, tar.stdin), ended]);
+  // tar stops reading at the archive's end mark and may be gone before the padding behind it is written: its own status tells.
+  const sent = pipeline(body, tar.stdin).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ERR_STREAM_PREMATURE_CLOSE" && error.code !== "EPIPE") throw error;
+  });
+  await Promise.all([sent, ended]);
   if (tar.exitCode !== 0) throw new UsageError(`tar ended with ${tar.exitCode ?? "a signal"}`);
 }
 

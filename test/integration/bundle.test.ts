@@ -52,7 +52,7 @@ test("`inquest open` starts the local gdb in it, on the user's terminal, and lea
   const { job } = await analyse(stack.url, { core: core.path, binaries: await mappedFiles(core.path, null) });
   const launcher = fileURLToPath(new URL("../../services/cli/inquest.mjs", import.meta.url));
   const temporary = join(folder, "temporary");
-  await mkdir(temporary);
+  await mkdir(temporary, { recursive: true });
   const { screen, status } = await onTerminal(
     `${process.execPath} ${launcher} open ${job.id}`,
     [
