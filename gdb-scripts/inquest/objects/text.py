@@ -117,7 +117,7 @@ class WideStrings:
         return text, length
 
     def _guess(self, data: int, length: int) -> int:
-        """4 when the text and its terminating NUL make sense as 4-byte units, else 2."""
+        """4 when the text and its terminating NUL make sense as 4-byte units, else 2. A short text may make sense both ways: it settles nothing."""
         access = self._access
         sample = min(length, 256)
         try:
@@ -129,6 +129,9 @@ class WideStrings:
             wide = sample != length or raw[-4:] == b"\0\0\0\0"
         except ValueError:
             wide = False
+        narrow = raw[: length * 2]
+        if wide and sample == length and raw[length * 2 : length * 2 + 2] == b"\0\0":
+            return 4 if any(narrow[at : at + 2] == b"\0\0" for at in range(0, len(narrow), 2)) else 2
         if not wide or length > 1:
             self._width = 4 if wide else 2
         return 4 if wide else 2
