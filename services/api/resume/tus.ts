@@ -2,13 +2,16 @@
  * The tus server behind our routes: it sees a request of the web's kind and gives an answer of it, so that authentication,
  * problem details, headers and what becomes of unread bodies stay the API's.
  */
+import type { Readable } from "node:stream";
 import { Server, type Upload } from "@tus/server";
 import type { FastifyRequest } from "fastify";
 import { v7 as uuid } from "uuid";
 import { Failure } from "../../contract/failure.ts";
-import { readMetadata, receiveFinished } from "../../intake/resume/finish-upload.ts";
+import { receiveFinished } from "../../intake/resume/finish-upload.ts";
 import { UploadFiles, uploadId } from "../../intake/resume/upload-files.ts";
+import { formType, readMetadata } from "../../intake/resume/upload-metadata.ts";
 import { digestOfHeaders } from "../../intake/receive/sent-digest.ts";
+import type { FormRequest } from "../../intake/multipart/form-parts.ts";
 import { requestChunks } from "../../intake/receive/stream-chunks.ts";
 import type { Dependencies } from "../dependencies.ts";
 import type { Metrics } from "../metrics.ts";
@@ -49,6 +52,17 @@ function webRequest(request: FastifyRequest): { readonly web: Request; readonly 
   return { web: new Request(url, { method, headers, body, duplex: "half" }), release: () => chunks.release() };
 }
 
+/** A stored form as the request that it would have been: @fastify/multipart reads it of the request that asked last. */
+function formRequest(request: FastifyRequest, body: Readable, contentType: string): FormRequest {
+  const headers = { "content-type": contentType };
+  const form: FormRequest = Object.create(request, {
+    raw: { value: Object.assign(body, { headers }) },
+    headers: { value: headers },
+    isMultipart: { value: () => true },
+  });
+  return form;
+}
+
 export function createTus(dependencies: Dependencies, metrics: Metrics, files: UploadFiles): Tus {
   const { blobs, limits } = dependencies;
   const asking = new WeakMap<Request, FastifyRequest>();
@@ -61,15 +75,21 @@ export function createTus(dependencies: Dependencies, metrics: Metrics, files: U
     return request;
   }
 
-  async function finish(id: string, { caller, log, headers }: FastifyRequest): Promise<string> {
+  async function finish(id: string, request: FastifyRequest): Promise<string> {
+    const { caller, log, headers } = request;
     const record = await files.record(id);
     if (record === null) throw new Failure("upload_not_found", "there is no such upload; it may have expired");
     if (record.job !== null) return record.job;
     try {
-      await using upload = await receiveFinished(files.bytesPath(id), record.metadata, digestOfHeaders(headers, false), `tus-${id.slice(-36)}`, {
-        blobs,
-        limits,
-      });
+      await using upload = await receiveFinished(
+        {
+          path: files.bytesPath(id),
+          metadata: record.metadata,
+          toldAtEnd: digestOfHeaders(headers, false),
+          idempotencyKey: `tus-${id.slice(-36)}`,
+        },
+        { blobs, limits, formRequest: (body, contentType) => formRequest(request, body, contentType) },
+      );
       const job = await becomeJob(dependencies, metrics, caller.project, upload, log);
       await files.finish(id, job.id);
       return job.id;
@@ -87,6 +107,8 @@ export function createTus(dependencies: Dependencies, metrics: Metrics, files: U
     return running;
   }
 
+  const beginForms = new WeakSet<Request>();
+  const isForm = async (id: string | null) => id !== null && formType((await files.record(id))?.metadata ?? {}) !== null;
   const complete = ({ offset, size }: Upload) => offset === size;
 
   const server = new Server({
@@ -94,13 +116,17 @@ export function createTus(dependencies: Dependencies, metrics: Metrics, files: U
     datastore: files,
     relativeLocation: true,
     allowedOrigins: [],
-    maxSize: limits.core_bytes,
-    namingFunction: (web) => uploadId(asker(web).caller.project, uuid()),
+    // A form may hold more than its core; what its parts may have is counted when they are read.
+    maxSize: async (web, id) => (beginForms.has(web) || (await isForm(id)) ? Number.MAX_SAFE_INTEGER : limits.core_bytes),
+    namingFunction: (web, metadata = {}) => {
+      if (formType(metadata) !== null) beginForms.add(web);
+      return uploadId(asker(web).caller.project, uuid());
+    },
     getFileIdFromRequest: (web, last) => (last === undefined ? undefined : uploadId(asker(web).caller.project, last)),
     generateUrl: (_web, { path, id }) => `${path}/${id.slice(-36)}`,
     onUploadCreate: async (_web, upload) => {
       readMetadata(upload.metadata ?? {}, limits);
-      if (upload.size === 0) throw new Failure("core_empty", "Upload-Length: 0 is no core");
+      if (upload.size === 0) throw new Failure("core_empty", "Upload-Length: 0 is neither a core nor a form");
       return {};
     },
     onUploadFinish: async (web, upload) => ({ headers: jobHeaders(await jobOf(upload.id, asker(web))) }),

@@ -1,4 +1,4 @@
-/** `/v1/uploads`: cores over bad links, by the tus protocol (https://tus.io/protocols/resumable-upload, 1.0.0). A finished upload is a job. */
+/** `/v1/uploads`: cores and forms over bad links, by the tus protocol (https://tus.io/protocols/resumable-upload, 1.0.0). A finished upload is a job. */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import type { FailureCode } from "../../contract/failure.ts";
@@ -19,6 +19,8 @@ const finished: readonly FailureCode[] = [
   "upload_too_large",
   "not_a_core",
   "core_empty",
+  "core_missing",
+  "core_repeated",
   "core_malformed",
   "core_compressed_damaged",
   "decompression_bomb",
@@ -28,6 +30,15 @@ const finished: readonly FailureCode[] = [
   "when_missing_invalid",
   "options_invalid",
   "invalid_parameter",
+  "unknown_part",
+  "part_not_a_file",
+  "not_a_binary",
+  "archive_malformed",
+  "archive_too_large",
+  "attachment_not_text",
+  "multipart_malformed",
+  "upload_truncated",
+  "too_many_parts",
   "sandbox_unavailable",
   "store_full",
   "store_unavailable",
@@ -70,8 +81,8 @@ export function resumableUploadRoutes(app: App, dependencies: Dependencies, metr
       config,
       schema: {
         operationId: "createUpload",
-        summary: "Begin a resumable upload of a core",
-        description: `tus 1.0.0. \`Upload-Length\` is the size of the core as it is sent; a client that packs on the way sends \`Upload-Defer-Length: 1\` and tells it with its last request. \`Upload-Metadata\` may hold filename, labels (JSON), when_missing, options and sha256. ${jobHeader}`,
+        summary: "Begin a resumable upload of a core, or of the whole form of a job",
+        description: `tus 1.0.0. \`Upload-Length\` is the size of the core as it is sent; a client that packs on the way sends \`Upload-Defer-Length: 1\` and tells it with its last request. \`Upload-Metadata\` may hold filename, labels (JSON), when_missing, options and sha256. With \`filetype\` set to \`multipart/form-data; boundary=…\` the upload is the form that \`POST /v1/jobs\` takes: core, binaries, attachments, or logs alone. ${jobHeader}`,
         tags: ["uploads"],
         response: answers({ 201: empty("`Location` is where its bytes go.") }, ...refusals, ...finished, "rate_limited"),
       },

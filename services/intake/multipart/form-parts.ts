@@ -5,6 +5,7 @@
  * text, and what follows it in the body waits until it has been read. The library's own limits are left open, because it
  * ends a file at its limit as if all were well; intake counts.
  */
+import type { Readable } from "node:stream";
 import type { Multipart } from "@fastify/multipart";
 import type { FastifyRequest } from "fastify";
 import { Failure } from "../../contract/failure.ts";
@@ -13,7 +14,10 @@ import { StreamChunks } from "../receive/stream-chunks.ts";
 import { cleanFileName, cleanPath } from "./file-names.ts";
 import { formFailure } from "./form-failure.ts";
 
-export type FormRequest = Pick<FastifyRequest, "raw" | "headers" | "parts">;
+export interface FormRequest extends Pick<FastifyRequest, "headers" | "parts"> {
+  /** The body: a request's own stream, or one that stands for it. */
+  readonly raw: Readable;
+}
 
 export interface Part {
   readonly name: string;

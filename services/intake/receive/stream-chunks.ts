@@ -5,7 +5,6 @@
  * reading, and with it the answer; the second goes on when nobody waits. Here the body rests when nobody asks, and
  * `release` leaves it paused for whoever wants to throw the rest away.
  */
-import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import { Failure } from "../../contract/failure.ts";
 import type { ChunkSource } from "./chunk-source.ts";
@@ -96,4 +95,4 @@ export class StreamChunks implements ChunkSource {
   }
 }
 
-export const requestChunks = (request: IncomingMessage) => new StreamChunks(request, aborted);
+export const requestChunks = (request: Readable) => new StreamChunks(request, aborted);

@@ -16,6 +16,7 @@ import { storageFailure } from "../../storage/storage-failure.ts";
 import { packingOf } from "../decompress/packing.ts";
 import { RoomWatch } from "../receive/room-watch.ts";
 import { requireCore, SNIFF_BYTES } from "../sniff.ts";
+import { formType } from "./upload-metadata.ts";
 import { readRecord, type UploadRecord, writeRecord } from "./upload-record.ts";
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR, O_WRONLY } = constants;
@@ -103,13 +104,15 @@ export class UploadFiles extends DataStore {
   /** Keeps what comes, also when the link drops on the way; the new offset. */
   override async write(stream: Readable, id: string, offset: number): Promise<number> {
     const room = new RoomWatch(this.#blobs, this.#limits);
+    const record = await this.record(id);
+    const isForm = record !== null && formType(record.metadata) !== null;
     let position = offset;
     try {
       await using file = await open(this.bytesPath(id), O_RDWR | O_NOFOLLOW);
       try {
         for await (const chunk of stream) {
           if (!Buffer.isBuffer(chunk)) continue;
-          if (position === 0 && chunk.length >= SNIFF_BYTES && packingOf(chunk.subarray(0, SNIFF_BYTES)) === null) {
+          if (position === 0 && !isForm && chunk.length >= SNIFF_BYTES && packingOf(chunk.subarray(0, SNIFF_BYTES)) === null) {
             requireCore(chunk.subarray(0, SNIFF_BYTES), null);
           }
           await room.took(chunk.length);

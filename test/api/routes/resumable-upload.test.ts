@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Caller, Scope } from "../../../services/api/auth/caller.ts";
 import { UploadFiles } from "../../../services/intake/resume/upload-files.ts";
 import { type ApiUnderTest, openApiUnderTest } from "../support/api-under-test.ts";
+import { boundary, multipart } from "../../intake/support/receiver.ts";
 import { head, openRaw } from "../support/raw-http.ts";
 import { tinyCore } from "../support/tiny-core.ts";
 
@@ -152,6 +153,31 @@ describe("a resumable upload", () => {
     expect((await api.ask({ url: `/v1/jobs/${last.headers.get("inquest-job-id")}` })).json().core).toMatchObject({ sha256: sha256(core), size: core.length });
   });
 
+  test("of a whole form brings attachments, labels and the core's digest; of logs alone too", async () => {
+    const log = 'Fatal Python error: Segmentation fault\n\nCurrent thread 0x00007f0000000000 (most recent call first):\n  File "a.py", line 3 in f\n';
+    const text = (name: string, value: string) => ({ name, body: Buffer.from(value) });
+    const form = multipart([
+      { name: "core", filename: "core.41", body: core },
+      { name: "attachment", filename: "stderr.log", body: Buffer.from(log) },
+      text("labels", '{"host":"web1"}'),
+      text("sha256", sha256(core)),
+    ]);
+    const filetype = `multipart/form-data; boundary=${boundary}`;
+    const where = await location(form.length, { filetype });
+    expect((await send(where, 0, form.subarray(0, 250_000))).status).toBe(204);
+    const last = await send(where, 250_000, form.subarray(250_000));
+    expect(last.status, await last.text()).toBe(204);
+    const job = (await api.ask({ url: `/v1/jobs/${last.headers.get("inquest-job-id")}` })).json();
+    expect(job).toMatchObject({ labels: { host: "web1" }, core: { filename: "core.41", sha256: sha256(core) } });
+    expect(await api.parts.jobs.attachments(job.id)).toMatchObject([{ filename: "stderr.log", size: log.length }]);
+
+    const alone = multipart([{ name: "attachment", filename: "stderr.log", body: Buffer.from(log) }]);
+    const end = await send(await location(alone.length, { filetype }), 0, alone);
+    expect((await api.ask({ url: `/v1/jobs/${end.headers.get("inquest-job-id")}` })).json()).toMatchObject({ core: null, status: "queued" });
+    expect((await left()).filter((name) => name.endsWith(".part"))).toEqual([]);
+    expect(await partials()).toEqual([]);
+  });
+
   test("whose length is told too short is refused, and goes on", async () => {
     const begun = await fetch(`${url}/v1/uploads`, { method: "POST", headers: { ...tus, "upload-defer-length": "1" } });
     const where = url + (begun.headers.get("location") ?? "");
@@ -193,6 +219,25 @@ describe("refused, with nothing left behind, is", () => {
     expect(await partials()).toEqual([]);
   });
 
+  test.each([
+    ["ends before its closing boundary", multipart([{ name: "core", filename: "core", body: core }]).subarray(0, -20), 400, "upload_truncated"],
+    [
+      "has a core with another digest",
+      multipart([
+        { name: "core", filename: "core", body: core },
+        { name: "sha256", body: Buffer.from("0".repeat(64)) },
+      ]),
+      422,
+      "digest_mismatch",
+    ],
+    ["has neither a core nor a log", multipart([{ name: "labels", body: Buffer.from("{}") }]), 422, "core_missing"],
+  ])("a form that %s", async (_what, form, status, expected) => {
+    const where = await location(form.length, { filetype: `multipart/form-data; boundary=${boundary}` });
+    expect(await code(await send(where, 0, form))).toEqual({ status, code: expected });
+    expect((await progress(where)).status).toBe(404);
+    expect(await partials()).toEqual([]);
+  });
+
   test("the wrong offset, which changes nothing", async () => {
     const where = await location(core.length);
     expect(await code(await send(where, 7, core))).toEqual({ status: 409, code: "upload_offset_conflict" });
@@ -203,6 +248,7 @@ describe("refused, with nothing left behind, is", () => {
     ["labels that are none", () => begin(10, { labels: "[]" }), 422, "labels_invalid"],
     ["an unknown option", () => begin(10, { options: "fsck" }), 422, "options_invalid"],
     ["unknown metadata", () => begin(10, { lables: "{}" }), 422, "invalid_parameter"],
+    ["labels beside a form", () => begin(10, { labels: "{}", filetype: "multipart/form-data; boundary=b" }), 422, "invalid_parameter"],
     ["nothing", () => begin(0), 422, "core_empty"],
     ["more than a core may have", () => begin(api.parts.limits.core_bytes + 1), 413, "upload_too_large"],
     ["no length", () => fetch(`${url}/v1/uploads`, { method: "POST", headers: tus }), 400, "upload_request_invalid"],
