@@ -1,6 +1,6 @@
-"""Objects of C modules of the standard library: array, re.Pattern, locks, ZoneInfo.
+"""Objects of C modules of the standard library: array, locks, ZoneInfo.
 
-Modules/arraymodule.c, Modules/_sre, Modules/_threadmodule.c, Modules/_zoneinfo.c.
+Modules/arraymodule.c, Modules/_threadmodule.c, Modules/_zoneinfo.c.
 """
 
 from __future__ import annotations
@@ -10,20 +10,10 @@ from typing import Dict
 
 from .limits import Damaged
 from .printer import Handler, Printer
-from .text import code_points
+from .text import code_points, quote_unicode_2
 from .type_info import TypeInfo
 
 _FORMATS = frozenset("bBhHiIlLqQfd")
-_FLAGS = (
-    (2, "IGNORECASE"),
-    (4, "LOCALE"),
-    (8, "MULTILINE"),
-    (16, "DOTALL"),
-    (32, "UNICODE"),
-    (64, "VERBOSE"),
-    (128, "DEBUG"),
-    (256, "ASCII"),
-)
 
 
 def _print_array(printer: Printer, address: int, info: TypeInfo) -> None:
@@ -35,7 +25,7 @@ def _print_array(printer: Printer, address: int, info: TypeInfo) -> None:
     count = access.var_size(address)
     if not code.isalpha() or size not in (1, 2, 4, 8) or not 0 <= count < 1 << 44:
         raise Damaged(address, "array of %d items %r" % (count, code))
-    name = info.name if access.version >= (3, 9) else "array"
+    name = info.name if access.version >= (3, 7) else "array"
     if not count:
         printer.write("%s(%r)" % (name, code))
         return
@@ -44,7 +34,9 @@ def _print_array(printer: Printer, address: int, info: TypeInfo) -> None:
     raw = access.reader.read(access.pointer(address, "arrayobject", "ob_item"), shown * size)
     if text:
         try:
-            printer.write("%s(%r, %r" % (name, code, code_points(raw, size, access.reader.byte_order)))
+            found = code_points(raw, size, access.reader.byte_order)
+            shown_text = quote_unicode_2(found) if access.version[0] == 2 and code == "u" else repr(found)
+            printer.write("%s(%r, %s" % (name, code, shown_text))
         except ValueError:
             raise Damaged(address, "array with a code point above 0x10ffff") from None
         if shown < count:
@@ -62,26 +54,6 @@ def _print_array(printer: Printer, address: int, info: TypeInfo) -> None:
         printer.truncated = True
         printer.write(", … %d more" % (count - shown))
     printer.write("])")
-
-
-def _print_pattern(printer: Printer, address: int, info: TypeInfo) -> None:
-    """``PatternObject *``: ``re.compile('x', re.IGNORECASE)``."""
-    access = printer.values.access
-    pattern = access.pointer(address, "PatternObject", "pattern")
-    flags = access.uint(address, "PatternObject", "flags")
-    if "builtins.str" in printer.values.type_of(pattern).mro_names and flags & (4 | 32 | 256) == 32:
-        flags &= ~32
-    names = ["re." + name for bit, name in _FLAGS if flags & bit]
-    rest = flags & ~510
-    if rest:
-        names.append("0x%x" % rest)
-
-    def write_items() -> None:
-        printer.value(pattern)
-        if names:
-            printer.write(", " + "|".join(names))
-
-    printer.call("re.compile", address, write_items)
 
 
 def _print_lock(printer: Printer, address: int, info: TypeInfo) -> None:
@@ -127,8 +99,6 @@ def _print_zone(printer: Printer, address: int, info: TypeInfo) -> None:
 
 HANDLERS: Dict[str, Handler] = {
     "array.array": _print_array,
-    "re.Pattern": _print_pattern,
-    "_sre.SRE_Pattern": _print_pattern,
     "_thread.lock": _print_lock,
     "thread.lock": _print_lock,
     "_thread.RLock": _print_rlock,

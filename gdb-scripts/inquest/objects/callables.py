@@ -15,10 +15,16 @@ def _print_function(printer: Printer, address: int, info: TypeInfo) -> None:
     printer.write("<function %s at 0x%x>" % (name, address))
 
 
-def _print_builtin(printer: Printer, address: int, info: TypeInfo) -> None:
+def _builtin_name(printer: Printer, address: int) -> str:
+    """``ml_name`` of a ``PyCFunctionObject *``."""
     access = printer.values.access
     definition = access.pointer(address, "PyCFunctionObject", "m_ml")
-    name = access.reader.cstring(access.pointer(definition, "PyMethodDef", "ml_name"), 200).decode("utf-8", "replace")
+    return access.reader.cstring(access.pointer(definition, "PyMethodDef", "ml_name"), 200).decode("utf-8", "replace")
+
+
+def _print_builtin(printer: Printer, address: int, info: TypeInfo) -> None:
+    access = printer.values.access
+    name = _builtin_name(printer, address)
     owner = access.pointer(address, "PyCFunctionObject", "m_self")
     owner_type = printer.values.type_of(owner) if owner else None
     if owner_type is None or (owner_type.full_name == "module" and access.version[0] > 2):
@@ -44,6 +50,8 @@ def _callable_name(printer: Printer, function: int) -> str:
     try:
         if printer.values.type_of(function).full_name == "function":
             return printer.values.str_value(printer.values.access.pointer(function, "PyFunctionObject", "func_qualname", "func_name"), 500)
+        if "builtin_function_or_method" in printer.values.type_of(function).full_name:
+            return _builtin_name(printer, function)
         found = printer.values.getattr_static(function, "__qualname__") or printer.values.getattr_static(function, "__name__")
         return printer.values.str_value(found, 500) if found else "?"
     except MemoryFault:
@@ -91,26 +99,9 @@ def _wrapping(struct: str, field: str) -> Handler:
             printer.write("<%s object at 0x%x>" % (info.full_name, address))
             return
         inner = access.pointer(address, struct, field)
-        printer.container(address, "<%s(" % info.name, ")>", lambda: printer.value(inner))
+        printer.container(address, "<%s(" % struct, ")>", lambda: printer.value(inner))
 
     return handler
-
-
-def _print_partial(printer: Printer, address: int, info: TypeInfo) -> None:
-    """``partialobject *`` of Modules/_functoolsmodule.c."""
-    access = printer.values.access
-    function = access.pointer(address, "partialobject", "fn")
-    arguments = printer.values.tuple_items(access.pointer(address, "partialobject", "args"), printer.limits.items)
-    keywords = access.pointer(address, "partialobject", "kw")
-
-    def write_items() -> None:
-        printer.items([function, *arguments])
-        pairs = printer.values.dict_items(keywords, printer.limits.items) if printer.values.type_of(keywords).full_name == "dict" else []
-        if pairs:
-            printer.write(", ")
-            printer.named((printer.values.str_value(key, 200), value) for key, value in pairs)
-
-    printer.call(info.full_name, address, write_items, "...")
 
 
 HANDLERS: Dict[str, Handler] = {
@@ -127,5 +118,4 @@ HANDLERS: Dict[str, Handler] = {
     "builtins.method-wrapper": _print_method_wrapper,
     "builtins.staticmethod": _wrapping("staticmethod", "sm_callable"),
     "builtins.classmethod": _wrapping("classmethod", "cm_callable"),
-    "functools.partial": _print_partial,
 }

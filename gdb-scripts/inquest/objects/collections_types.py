@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Tuple
 
 from ..memory import MemoryFault
 from . import mappings, sequences
@@ -25,20 +25,18 @@ def _print_deque(printer: Printer, address: int, info: TypeInfo) -> None:
 
 
 def _print_defaultdict(printer: Printer, address: int, info: TypeInfo) -> None:
+    """A cycle shows in the dict inside: ``defaultdict(<class 'list'>, {...})``."""
     access = printer.values.access
     factory = access.pointer(address, "defdictobject", "default_factory")
     size = mappings.dict_size(access, address)
-
-    def write_items() -> None:
-        if factory:
-            printer.value(factory)
-        else:
-            printer.write("None")
-        printer.write(", {")
-        printer.pairs(mappings.iterate_dict(access, address), size)
-        printer.write("}")
-
-    printer.call(info.name, address, write_items, info.name + "(...)")
+    printer.write((info.name if access.version >= (3, 7) else "defaultdict") + "(")
+    if factory:
+        printer.value(factory)
+    else:
+        printer.write("None")
+    printer.write(", ")
+    printer.container(address, "{", "}", lambda: _ignore(printer.pairs(mappings.iterate_dict(access, address), size)))
+    printer.write(")")
 
 
 def _ordered(printer: Printer, address: int) -> Iterator[mappings.Pair]:
@@ -55,7 +53,7 @@ def _ordered(printer: Printer, address: int) -> Iterator[mappings.Pair]:
     return iter([(key, table[key]) for key in order])
 
 
-def _ordered_2(printer: Printer, address: int, info: TypeInfo) -> Iterator[mappings.Pair]:
+def _ordered_2(printer: Printer, address: int) -> Iterator[mappings.Pair]:
     """2.7's, written in Python: ``__root`` is a list [previous, next, key] in a ring of such lists."""
     values = printer.values
     table = dict(mappings.iterate_dict(values.access, address))
@@ -72,16 +70,22 @@ def _ordered_2(printer: Printer, address: int, info: TypeInfo) -> Iterator[mappi
     return iter([(key, table[key]) for key in order])
 
 
+def iterate_ordered(printer: Printer, address: int) -> Iterator[mappings.Pair]:
+    """The pairs of an OrderedDict in its own order, in the dict's where that is damaged."""
+    access = printer.values.access
+    try:
+        return _ordered_2(printer, address) if access.version[0] == 2 else _ordered(printer, address)
+    except (MemoryFault, ValueError, IndexError):
+        return mappings.iterate_dict(access, address)
+
+
 def _print_ordered_dict(printer: Printer, address: int, info: TypeInfo) -> None:
     access = printer.values.access
     size = mappings.dict_size(access, address)
     if not size:
         printer.write(info.name + "()")
         return
-    try:
-        found = _ordered_2(printer, address, info) if access.version[0] == 2 else _ordered(printer, address)
-    except (MemoryFault, ValueError, IndexError):
-        found = mappings.iterate_dict(access, address)
+    found = iterate_ordered(printer, address)
     if access.version >= (3, 12):
         printer.container(address, info.name + "({", "})", lambda: _ignore(printer.pairs(found, size)), "...")
     else:
@@ -107,7 +111,7 @@ def _tuples(printer: Printer, found: Iterator[mappings.Pair]) -> None:
 
 
 def _print_counter(printer: Printer, address: int, info: TypeInfo) -> None:
-    """The commonest first, as ``Counter.__repr__`` does; in the dict's order when a count is no int."""
+    """The commonest first, as ``Counter.__repr__`` does; in the dict's order when the counts cannot be compared."""
     values = printer.values
     size = mappings.dict_size(values.access, address)
     if not size:
@@ -115,12 +119,20 @@ def _print_counter(printer: Printer, address: int, info: TypeInfo) -> None:
         return
     found: List[Tuple[int, int]] = values.dict_items(address, 5000)
     try:
-        counts = [values.read_int(value, 4096)[0] or 0 for _, value in found]
-        order = sorted(range(len(found)), key=lambda at: -counts[at])
-        found = [found[at] for at in order]
-    except MemoryFault:
+        counts = [_comparable(printer, value) for _, value in found]
+        found = [found[at] for at in sorted(range(len(found)), key=lambda at: counts[at], reverse=True)]
+    except (MemoryFault, TypeError):
         pass
     printer.container(address, info.name + "({", "})", lambda: _ignore(printer.pairs(found, size)), "...")
+
+
+def _comparable(printer: Printer, value: int) -> Any:
+    """A number or str as it stood in the process. Raises ``MemoryFault`` for any other object."""
+    values = printer.values
+    names = values.type_of(value).mro_names
+    if "builtins.float" in names:
+        return values.float_value(value)
+    return values.str_value(value) if "builtins.str" in names else values.long_value(value)
 
 
 HANDLERS: Dict[str, Handler] = {

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Dict
 
 from . import mappings, sequences
-from .overridden import named_when_overridden
+from .collections_types import iterate_ordered
 from .printer import Handler, Printer
-from .structured import print_structured
 from .type_info import TypeInfo
 
 
@@ -83,13 +82,14 @@ def _print_slice(printer: Printer, address: int, info: TypeInfo) -> None:
 
 
 def _print_view(kind: str) -> Handler:
-    """``dict_keys``, ``dict_values``, ``dict_items``: Objects/dictobject.c ``_PyDictViewObject``."""
+    """``dict_keys``, ``dict_values``, ``dict_items``, and those of an OrderedDict: Objects/dictobject.c ``_PyDictViewObject``."""
 
     def handler(printer: Printer, address: int, info: TypeInfo) -> None:
         access = printer.values.access
         owner = access.pointer(address, "dictviewobject", "dv_dict")
         size = mappings.dict_size(access, owner)
-        pairs = mappings.iterate_dict(access, owner)
+        ordered = "collections.OrderedDict" in printer.values.type_of(owner).mro_names
+        pairs = iterate_ordered(printer, owner) if ordered else mappings.iterate_dict(access, owner)
 
         def write_pairs() -> None:
             count = 0
@@ -109,7 +109,7 @@ def _print_view(kind: str) -> Handler:
         def write_items() -> None:
             printer.items((pair[kind == "values"] for pair in pairs), size)
 
-        printer.container(address, "dict_%s([" % kind, "])", write_pairs if kind == "items" else write_items, "...")
+        printer.container(address, info.c_name + "([", "])", write_pairs if kind == "items" else write_items, "...")
 
     return handler
 
@@ -120,18 +120,10 @@ def _print_proxy(printer: Printer, address: int, info: TypeInfo) -> None:
     printer.call(name, address, lambda: printer.value(inner))
 
 
-_tuple = named_when_overridden("builtins.tuple", print_tuple)
-
-
-def _print_tuple_or_structured(printer: Printer, address: int, info: TypeInfo) -> None:
-    if info.mro_names[0] == "builtins.tuple" or not print_structured(printer, address, info):
-        _tuple(printer, address, info)
-
-
 HANDLERS: Dict[str, Handler] = {
-    "builtins.tuple": _print_tuple_or_structured,
-    "builtins.list": named_when_overridden("builtins.list", print_list),
-    "builtins.dict": named_when_overridden("builtins.dict", print_dict),
+    "builtins.tuple": print_tuple,
+    "builtins.list": print_list,
+    "builtins.dict": print_dict,
     "builtins.frozendict": _print_frozendict,
     "builtins.set": _print_set,
     "builtins.frozenset": _print_set,

@@ -74,10 +74,21 @@ def _print_timezone(printer: Printer, address: int, info: TypeInfo) -> None:
     printer.call(info.c_name, address, write_items)
 
 
+def _print_iso_date(printer: Printer, address: int, info: TypeInfo) -> None:
+    """``PyDateTime_IsoCalendarDate``, a tuple (from 3.9 on)."""
+    items = printer.values.tuple_items(address, 3)
+    printer.call(info.c_name, address, lambda: _ignore(printer.named(zip(("year", "week", "weekday"), items))))
+
+
+def _ignore(count: int) -> None:
+    return None
+
+
 HANDLERS: Dict[str, Handler] = {
     "datetime.date": _print_date,
     "datetime.time": _print_clocked("PyDateTime_Time", 0),
     "datetime.datetime": _print_clocked("PyDateTime_DateTime", 4),
     "datetime.timedelta": _print_delta,
     "datetime.timezone": _print_timezone,
+    "datetime.IsoCalendarDate": _print_iso_date,
 }

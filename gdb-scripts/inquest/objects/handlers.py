@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Dict
 
 from . import (
+    addresses,
     aliases,
     c_extensions,
     callables,
@@ -13,14 +14,18 @@ from . import (
     containers,
     datetimes,
     decimals,
+    enums,
     exceptions,
     instances,
     modules,
     numpy_arrays,
+    operators,
     pure_python,
     references,
+    regexes,
     running,
     scalars,
+    typing_forms,
 )
 from .printer import Handler
 
@@ -33,15 +38,24 @@ _FAMILIES = (
     running,
     references,
     classic,
+    addresses,
     aliases,
     c_extensions,
     collections_types,
     datetimes,
     decimals,
     pure_python,
+    enums,
+    addresses,
+    operators,
+    regexes,
+    typing_forms,
     numpy_arrays,
 )
 
 HANDLERS: Dict[str, Handler] = {name: handler for family in _FAMILIES for name, handler in family.HANDLERS.items()}
+
+# By the full name of the ``__repr__`` that a class uses.
+FUNCTIONS: Dict[str, Handler] = {**enums.FUNCTIONS, **typing_forms.FUNCTIONS}
 
 FALLBACK: Handler = instances.print_instance

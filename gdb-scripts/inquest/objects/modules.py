@@ -11,12 +11,22 @@ from .type_info import HEAP_TYPE, TypeInfo
 
 def _print_type(printer: Printer, address: int, info: TypeInfo) -> None:
     found = printer.values.type_info(address)
-    if "enum.EnumMeta" in info.mro_names or "enum.EnumType" in info.mro_names:
-        flag = printer.values.access.version >= (3, 11) and "enum.Flag" in found.mro_names
-        printer.write("<%s %r>" % ("flag" if flag else "enum", found.name))
-        return
     kind = "type" if printer.values.access.version[0] == 2 and not found.flags & HEAP_TYPE else "class"
     printer.write("<%s '%s'>" % (kind, found.full_name))
+
+
+def _print_enum_class(printer: Printer, address: int, info: TypeInfo) -> None:
+    found = printer.values.type_info(address)
+    flag = printer.values.access.version >= (3, 11) and "enum.Flag" in found.mro_names
+    printer.write("<%s %r>" % ("flag" if flag else "enum", found.name))
+
+
+def _print_any(printer: Printer, address: int, info: TypeInfo) -> None:
+    """``typing.Any``, a class from 3.11 on; its subclasses are told as others are."""
+    if printer.values.type_info(address).full_name == "typing.Any":
+        printer.write("typing.Any")
+    else:
+        _print_type(printer, address, info)
 
 
 def optional_text(printer: Printer, address: Optional[int]) -> Optional[str]:
@@ -94,6 +104,9 @@ def _print_namespace(printer: Printer, address: int, info: TypeInfo) -> None:
 
 HANDLERS: Dict[str, Handler] = {
     "builtins.type": _print_type,
+    "enum.EnumMeta": _print_enum_class,
+    "enum.EnumType": _print_enum_class,
+    "typing._AnyMeta": _print_any,
     "builtins.module": _print_module,
     "types.SimpleNamespace": _print_namespace,
 }

@@ -151,7 +151,8 @@ def _print_scalar(printer: Printer, address: int, info: TypeInfo) -> None:
     """A scalar's value stands right behind the object header; complex128 and float64 extend no other struct."""
     access = printer.values.access
     if "builtins.str" in info.mro_names or "builtins.bytes" in info.mro_names:
-        printer.builtin("builtins.str" if "builtins.str" in info.mro_names else "builtins.bytes")(printer, address, info)
+        plain = printer.builtin("builtins.str" if "builtins.str" in info.mro_names else "builtins.bytes")
+        printer.call(info.full_name, address, lambda: plain(printer, address, info))
         return
     dtype = _scalar_dtype(info.name)
     if info.name in ("datetime64", "timedelta64"):

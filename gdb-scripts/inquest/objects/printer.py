@@ -1,24 +1,23 @@
 """Prints one value and what it holds, as CPython's ``repr()`` would, without running anything of the dead process.
 
 Where CPython's own text would tell nothing, ours tells more: an instance of a class without a known repr is
-``<module.C object at 0x…> {name: value, …}`` with its attributes, a cell shows what it holds, a subclass of a
-builtin that overrides ``__repr__`` is ``module.C(repr of the builtin part)``.
+``<module.C object at 0x…> {name: value, …}`` with its attributes, a cell shows what it holds. A subclass of a known type that
+has a ``__repr__`` of its own, which cannot run here, is ``module.C(repr of the known part)``.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Callable, Iterable, Iterator, List, Optional, Set, Tuple
 
 from ..memory import MemoryFault
 from .limits import AllowanceSpent, ReprLimits, hole, is_fill_pattern
 from .type_info import TypeInfo
 
 if TYPE_CHECKING:
+    from .dispatch import Dispatch
     from .values import Values
 
 CUT = "…"
-
-_FIRST = ("enum.Enum", "numpy.generic")
 
 Handler = Callable[["Printer", int, TypeInfo], None]
 
@@ -26,12 +25,11 @@ Handler = Callable[["Printer", int, TypeInfo], None]
 class Printer:
     """One top-level repr under way. Handlers write with ``write``, ``value``, ``items`` and the like."""
 
-    def __init__(self, values: "Values", limits: ReprLimits, handlers: Dict[str, Handler], fallback: Handler) -> None:
+    def __init__(self, values: "Values", limits: ReprLimits, dispatch: "Dispatch") -> None:
         self.values = values
         self.limits = limits
         self.truncated = False
-        self._handlers = handlers
-        self._fallback = fallback
+        self._dispatch = dispatch
         self._parts: List[str] = []
         self._room = limits.length
         self._path: Set[int] = set()
@@ -85,22 +83,29 @@ class Printer:
         if self.values.access.is_released(address):
             self.write("<freed memory 0x%x, was %s>" % (address, info.full_name))
             return
-        self.handler(info)(self, address, info)
+        handler, overridden = self._dispatch.choose(info)
+        if overridden:
+            self._known_part(handler, address, info)
+        else:
+            handler(self, address, info)
+
+    def _known_part(self, handler: Handler, address: int, info: TypeInfo) -> None:
+        """``module.Name(…)`` around the text of the known base, or in place of the bare name in it."""
+        start = len(self._parts)
+        handler(self, address, info)
+        name, first = info.full_name, self._parts[start]
+        if first.startswith((name, "<" + name)):
+            return
+        if first.startswith(info.name + "("):
+            self._parts[start] = name + first[len(info.name) :]
+        else:
+            self._parts.insert(start, name + "(")
+            self.write(")")
+        self._room -= len(name)
 
     def builtin(self, name: str) -> Handler:
         """The handler of a type by its full name."""
-        return self._handlers[name]
-
-    def handler(self, info: TypeInfo) -> Handler:
-        """The nearest base's. Enum members and numpy's scalars come before the builtins that they extend."""
-        for name in _FIRST:
-            if name in info.mro_names:
-                return self._handlers[name]
-        for name in info.mro_names:
-            found = self._handlers.get(name)
-            if found is not None:
-                return found
-        return self._fallback
+        return self._dispatch.handlers[name]
 
     def enter(self, address: int) -> bool:
         """Steps into a container. False when it is already being printed, a cycle."""

@@ -1,4 +1,4 @@
-"""Generators, coroutines, code, frames: what runs or can run."""
+"""Generators, coroutines, code, frames: what runs or can run; and memory views."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def _print_frame(printer: Printer, address: int, info: TypeInfo) -> None:
     printer.write("<frame at 0x%x, file %r, code %s>" % (address, file, name))
 
 
-def _plain(title: str) -> Handler:
-    def handler(printer: Printer, address: int, info: TypeInfo) -> None:
-        printer.write("<%s at 0x%x>" % (title, address))
-
-    return handler
+def _print_memoryview(printer: Printer, address: int, info: TypeInfo) -> None:
+    """``PyMemoryViewObject *``, whose first flag says that it was released (Include/cpython/memoryobject.h)."""
+    access = printer.values.access
+    released = access.has("PyMemoryViewObject", "flags") and access.uint(address, "PyMemoryViewObject", "flags") & 1
+    printer.write("<%s at 0x%x>" % ("released memory" if released else "memory", address))
 
 
 HANDLERS: Dict[str, Handler] = {
@@ -56,7 +56,5 @@ HANDLERS: Dict[str, Handler] = {
     "builtins.async_generator": _generator("async_generator"),
     "builtins.code": _print_code,
     "builtins.frame": _print_frame,
-    "builtins.property": _plain("property object"),
-    "builtins.memoryview": _plain("memory"),
-    "builtins.traceback": _plain("traceback object"),
+    "builtins.memoryview": _print_memoryview,
 }

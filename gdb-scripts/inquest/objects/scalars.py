@@ -7,7 +7,6 @@ from typing import Dict
 from . import text
 from .limits import Damaged
 from .numbers import read_complex, read_float
-from .overridden import named_when_overridden
 from .printer import Handler, Printer
 from .type_info import LONG_SUBCLASS, TypeInfo
 
@@ -38,8 +37,10 @@ def print_bytes(printer: Printer, address: int, info: TypeInfo) -> None:
 def _print_bytearray(printer: Printer, address: int, info: TypeInfo) -> None:
     limit = printer.limits.string
     found, length = text.read_bytearray(printer.values.access, address, limit)
-    name = info.name if printer.values.access.version >= (3, 8) else "bytearray"
-    printer.write("%s(%r" % (name, found))
+    name = info.name if printer.values.access.version >= (3, 7) else "bytearray"
+    quoted = repr(found)
+    # Objects/bytearrayobject.c escapes the single quote between double ones too.
+    printer.write("%s(%s" % (name, quoted.replace("'", "\\'") if quoted[1] == '"' else quoted))
     if length > limit:
         printer.cut()
     printer.write(")")
@@ -76,25 +77,20 @@ def _print_complex(printer: Printer, address: int, info: TypeInfo) -> None:
     printer.write(repr(read_complex(printer.values.access, address)))
 
 
-_str = named_when_overridden("builtins.str", print_str)
-_bytes = named_when_overridden("builtins.bytes", print_bytes)
-_str_2 = named_when_overridden("builtins.str", print_bytes)
-
-
 def _print_str_or_2(printer: Printer, address: int, info: TypeInfo) -> None:
-    (_str_2 if printer.values.access.version[0] == 2 else _str)(printer, address, info)
+    (print_bytes if printer.values.access.version[0] == 2 else print_str)(printer, address, info)
 
 
 HANDLERS: Dict[str, Handler] = {
     "builtins.str": _print_str_or_2,
-    "builtins.unicode": named_when_overridden("builtins.unicode", print_str),
-    "builtins.bytes": _bytes,
+    "builtins.unicode": print_str,
+    "builtins.bytes": print_bytes,
     "builtins.bytearray": _print_bytearray,
-    "builtins.int": named_when_overridden("builtins.int", print_int),
-    "builtins.long": named_when_overridden("builtins.long", print_int),
+    "builtins.int": print_int,
+    "builtins.long": print_int,
     "builtins.bool": _print_bool,
-    "builtins.float": named_when_overridden("builtins.float", _print_float),
-    "builtins.complex": named_when_overridden("builtins.complex", _print_complex),
+    "builtins.float": _print_float,
+    "builtins.complex": _print_complex,
     "builtins.NoneType": _constant("None"),
     "builtins.ellipsis": _constant("Ellipsis"),
     "builtins.NotImplementedType": _constant("NotImplemented"),

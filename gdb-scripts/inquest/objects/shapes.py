@@ -17,9 +17,25 @@ _DECLARATIONS: Dict[str, str] = {
     "mappingproxyobject": "@object mapping:p",
     "wrapperobject": "@object descr:p self:p",
     "super": "@object type:p obj:p obj_type:p",
-    "gaobject": "@object origin:p args:p",
+    "gaobject": "@object origin:p args:p parameters:p weakreflist:p starred:b",
+    # Objects/typevarobject.c, 3.12 and from 3.13 on.
+    "typevarobject": "@object name:p bound:p evaluate_bound:p constraints:p evaluate_constraints:p covariant:b contravariant:b infer_variance:b",
+    "typevarobject2": "@object name:p bound:p evaluate_bound:p constraints:p evaluate_constraints:p default_value:p evaluate_default:p "
+    "covariant:b contravariant:b infer_variance:b",
+    "paramspecobject": "@object name:p bound:p covariant:b contravariant:b infer_variance:b",
+    "paramspecobject2": "@object name:p bound:p default_value:p evaluate_default:p covariant:b contravariant:b infer_variance:b",
     "unionobject": "@object args:p",
+    # Include/internal/pycore_context.h.
+    "PyContextVar": "@object var_name:p var_default:p",
+    "PyContextToken": "@object tok_ctx:p tok_var:p tok_oldval:p tok_used:i",
+    # Modules/_operator.c, itertoolsmodule.c.
+    "itemgetterobject": "@object nitems:p item:p",
+    "attrgetterobject": "@object nattrs:p attr:p",
+    "methodcallerobject": "@object name:p args:p kwds:p",
+    "countobject": "@object cnt:p long_cnt:p long_step:p",
+    "repeatobject": "@object element:p cnt:p",
     # Modules/_sre/sre.h, arraymodule.c, _zoneinfo.c.
+    "MatchObject": "@var string:p regs:p pattern:p pos:p endpos:p lastindex:p groups:p start:p end:p",
     "PatternObject": "@var groups:p groupindex:p indexgroup:p pattern:p flags:i",
     "arrayobject": "@var ob_item:p allocated:p ob_descr:p",
     "arraydescr": "typecode:b itemsize:i",

@@ -224,14 +224,23 @@ class Types:
                 continue
         return None
 
-    def type_attribute(self, info: TypeInfo, name: str) -> Optional[int]:
-        """The first ``name`` in the dicts along the MRO, None when there is none."""
+    def defining(self, info: TypeInfo, name: str) -> Optional[Tuple[int, int]]:
+        """(the class along the MRO whose namespace has ``name`` first, its value), None when none has it."""
         for base in info.mro_addresses:
-            try:
-                namespace = self._access.pointer(base, "PyTypeObject", "tp_dict")
-                found = self.look_up(namespace, name) if namespace else None
-            except MemoryFault:
-                continue
+            found = self.own_attribute(base, name)
             if found is not None:
-                return found
+                return base, found
         return None
+
+    def own_attribute(self, pointer: int, name: str) -> Optional[int]:
+        """``name`` in the namespace of the type at ``pointer`` itself, None when it has none or cannot be read."""
+        try:
+            namespace = self._access.pointer(pointer, "PyTypeObject", "tp_dict")
+            return self.look_up(namespace, name) if namespace else None
+        except MemoryFault:
+            return None
+
+    def type_attribute(self, info: TypeInfo, name: str) -> Optional[int]:
+        """The first ``name`` in the namespaces along the MRO, None when there is none."""
+        found = self.defining(info, name)
+        return found[1] if found is not None else None

@@ -13,7 +13,8 @@ from ..memory import MemoryFault, Reader
 from . import mappings, numbers, sequences, text
 from .access import Access
 from .attributes import Attributes
-from .handlers import FALLBACK, HANDLERS
+from .dispatch import Dispatch
+from .handlers import FALLBACK, FUNCTIONS, HANDLERS
 from .limits import Allowance, AllowanceSpent, Damaged, Repr, ReprLimits, hole
 from .printer import CUT, Printer
 from .type_info import BYTES_SUBCLASS, INT_SUBCLASS, LONG_SUBCLASS, TypeInfo
@@ -34,6 +35,7 @@ class Values:
         self.access = Access(self.reader, layouts)
         self.types = Types(self.access)
         self.attributes = Attributes(self.access, self.types)
+        self._dispatch = Dispatch(self, HANDLERS, FUNCTIONS, FALLBACK)
 
     def type_of(self, address: int) -> TypeInfo:
         """The type of an object, validated: its metatypes lead to ``type``, its name is text. Cached."""
@@ -120,7 +122,7 @@ class Values:
 
     def repr(self, address: int, limits: ReprLimits = DEFAULT_LIMITS) -> Repr:
         """What ``repr()`` would print, within ``limits``. Damage shows as ``<unreadable 0x…: why>`` inside the text."""
-        printer = Printer(self, limits, HANDLERS, FALLBACK)
+        printer = Printer(self, limits, self._dispatch)
         self._allowance.grant(limits.reads, limits.bytes)
         try:
             printer.value(address)
