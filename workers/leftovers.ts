@@ -10,6 +10,21 @@ const jobFolder = /^([0-9a-f-]{36})-(\d+)$/;
 const indexFolder = /^index-[0-9a-f-]{36}$/;
 const HOUR = 3_600_000;
 
+/** Where gdbs of a worker wait for its next job; the number is its process. */
+const waiting = /^waiting-(\d+)-[0-9a-f-]{36}$/;
+export const waitingFolder = (id: string) => `waiting-${process.pid}-${id}`;
+
+/** Not of a worker that lives. A process of another container may be taken for one of this, and the other way round: either costs little. */
+function isAbandoned(pid: number): boolean {
+  if (pid === process.pid) return true;
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "ESRCH";
+  }
+}
+
 const remove = (path: string) => rm(path, { recursive: true, force: true, maxRetries: 3 });
 
 /** At start: folders of jobs that nobody works on any more. Those of unfinished jobs may be in use; `removeFormerRuns` gets them. */
@@ -22,6 +37,11 @@ export async function sweepJobFolders(workDir: string, jobs: Pick<JobStore, "unf
   let swept = 0;
   for (const name of names) {
     const id = jobFolder.exec(name)?.[1];
+    const waits = waiting.exec(name);
+    if (waits !== null) {
+      if (isAbandoned(Number(waits[1]))) await remove(join(workDir, name));
+      continue;
+    }
     if (indexFolder.test(name)) {
       const made = await stat(join(workDir, name)).catch(() => null);
       if (made !== null && Date.now() - made.mtimeMs > HOUR) await remove(join(workDir, name));

@@ -20,13 +20,13 @@ import { openBlobStore } from "../services/storage/open-blob-store.ts";
 import { createJobStore } from "../services/storage/job-store.ts";
 import { createUpstreamRequests } from "../services/storage/upstream-requests.ts";
 import { startAnalysisWorker } from "./analysis-worker.ts";
-import { openGdb } from "./gdb/open-gdb.ts";
 import { probeSandbox } from "./gdb/probe-sandbox.ts";
 import { makeIndex } from "./indexing/make-index.ts";
 import { startIndexing } from "./indexing/start-indexing.ts";
 import { removeFormerRuns, sweepJobFolders } from "./leftovers.ts";
 import { askUpstream } from "./pipeline/ask-upstream.ts";
 import { type PipelineParts, runPipeline } from "./pipeline/run-pipeline.ts";
+import { startStandby } from "./standby.ts";
 
 /** EX_CONFIG: whoever watches this process need not start it again before the machine has changed. */
 const hopeless = 78;
@@ -61,16 +61,18 @@ async function serve(config: Config, logger: Logger): Promise<void> {
 
   const binaries = createBinaryStore(database);
   const upstream = { urls: config.debuginfodUrls, requests: createUpstreamRequests(database), binaries, blobs, limits };
+  const atOnce = availableParallelism() > 1;
+  await using standby = startStandby({ gdb: config.gdb, helpers, limits, workDir, gdbs: atOnce ? 2 : 1, log: logger });
   const pipeline: PipelineParts = {
     blobs,
     attachments: (id) => jobs.attachments(id),
     binaries,
     askUpstream: (job) => askUpstream(upstream, job),
-    openGdb: (options) => openGdb({ ...options, helpers }),
+    openGdb: (options) => standby.openGdb(options),
     gdb: config.gdb,
     limits,
-    atOnce: availableParallelism() > 1,
-    workDir,
+    atOnce,
+    makeFolder: (name) => standby.makeFolder(name),
   };
   const settings = { concurrency: 1 };
   {

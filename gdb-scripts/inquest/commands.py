@@ -1,8 +1,9 @@
-"""The MI commands, ``-inquest-python MANIFEST OUT``, ``-inquest-native MANIFEST OUT`` and ``-inquest-confirm VERSION TABLE`` (gdb 12+).
+"""The MI commands, ``-inquest-python MANIFEST OUT``, ``-inquest-native MANIFEST OUT``, ``-inquest-confirm VERSION TABLE`` and ``-inquest-import`` (gdb 12+).
 
 The third says whether DWARF bears out the table that a ``-inquest-python`` without DWARF has used: ``{"confirmed": true, false or null}``,
-null where there is no DWARF to ask. Each of the others writes its answer as JSON to OUT and returns one field, ``json``: ASCII, short. Only one, because gdb flattens values to
-strings, cuts them at a NUL and dies of deep nesting. An expected failure is a ``gdb.GdbError`` with the text ``CODE: what``;
+null where there is no DWARF to ask. The fourth imports what the first two need, for a gdb that waits for its job. Each of the first two
+writes its answer as JSON to OUT and returns one field, ``json``: ASCII, short. Only one, because gdb flattens values to strings, cuts
+them at a NUL and dies of deep nesting. An expected failure is a ``gdb.GdbError`` with the text ``CODE: what``;
 any other exception is told by its type and place alone, for its message may hold the inferior's memory.
 """
 
@@ -121,6 +122,15 @@ class _ConfirmCommand(gdb.MICommand):
         return confirm(arguments)
 
 
+class _ImportCommand(gdb.MICommand):
+    def __init__(self) -> None:
+        super().__init__("-inquest-import")
+
+    def invoke(self, arguments: List[str]) -> None:
+        from inquest import native, report  # noqa: F401
+        from inquest.layout import from_gdb  # noqa: F401
+
+
 class _InquestCommand(gdb.MICommand):
     def __init__(self, name: str, helper: Callable[[dict], Answer]) -> None:
         super().__init__(name)
@@ -135,3 +145,4 @@ def register() -> None:
     _InquestCommand("-inquest-python", _python)
     _InquestCommand("-inquest-native", _native)
     _ConfirmCommand()
+    _ImportCommand()

@@ -13,6 +13,7 @@ import type { StoredBinary } from "../../services/storage/binary-store.ts";
 import { openFileBlobStore } from "../../services/storage/file-blob-store.ts";
 import { openGdb } from "../../workers/gdb/open-gdb.ts";
 import { probeSandbox } from "../../workers/gdb/probe-sandbox.ts";
+import { makeJobFolder } from "../../workers/pipeline/job-folder.ts";
 import { runPipeline } from "../../workers/pipeline/run-pipeline.ts";
 
 export interface Analyst extends AsyncDisposable {
@@ -67,7 +68,7 @@ export async function openAnalyst(): Promise<Analyst> {
         gdb,
         limits,
         atOnce: false,
-        workDir,
+        makeFolder: (name: string) => makeJobFolder(workDir, name),
         attachments: () => Promise.resolve([]),
       };
       try {

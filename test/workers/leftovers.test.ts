@@ -31,6 +31,13 @@ describe("job folders of dead workers", () => {
     expect((await readdir(work)).toSorted()).toEqual([`${alive}-1`, `${alive}-2`, "not-ours"]);
   });
 
+  test("are removed where a gdb of theirs waited for a job, and kept where the worker still lives", async () => {
+    const [mine, parents] = [process.pid, process.ppid].map((pid) => `waiting-${pid}-${dead}`);
+    for (const name of [mine, parents, `waiting-4194304-${dead}`]) await mkdir(join(work, name ?? ""), { recursive: true });
+    await sweepJobFolders(work, { unfinished });
+    expect((await readdir(work)).filter((name) => name.startsWith("waiting"))).toEqual([parents]);
+  });
+
   test("are removed when the same job runs again", async () => {
     await removeFormerRuns(work, alive, 2);
     expect((await readdir(work)).toSorted()).toEqual([`${alive}-2`, `${dead}-1`, "not-ours"]);

@@ -27,8 +27,8 @@ import { type PrivateRedis, startPrivateRedis } from "../support/private-redis.t
 export interface WorkerProcess {
   readonly process: ChildProcess;
   log(): string;
-  /** Waits for a gdb below this worker and stops it (SIGSTOP), so that the job stays in mid-work. Its pid. */
-  freezeDebugger(): Promise<number>;
+  /** Waits until the job is being debugged and stops a gdb of it (SIGSTOP), so that the job stays in mid-work. Its pid. */
+  freezeDebugger(id: string): Promise<number>;
   /** Sends the signal and waits for the end: exit status or signal. */
   end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
 }
@@ -144,10 +144,11 @@ export async function openWorkerHouse(): Promise<WorkerHouse> {
       const worker: WorkerProcess = {
         process: child,
         log: () => printed,
-        freezeDebugger: async () => {
+        freezeDebugger: async (id) => {
+          // The gdbs before that wait for a job, or are the probe's.
+          await house.until(id, ({ progress }) => progress.stage === "debug");
           for (let tries = 0; tries < 10_000; tries += 1) {
-            // The gdb before `ready` is the probe's.
-            const pid = printed.includes('"event":"ready"') ? await debuggerBelow(child.pid ?? 0) : null;
+            const pid = await debuggerBelow(child.pid ?? 0);
             if (pid !== null && process.kill(pid, "SIGSTOP")) return pid;
             await sleep(2);
           }

@@ -44,7 +44,7 @@ describe("a worker", { timeout: 180_000 }, () => {
   test("that is killed in mid-job loses it to another one, which ends it well", async () => {
     const first = house.startWorker();
     const id = await house.submit(core.path, binaries);
-    const gdb = await first.freezeDebugger();
+    const gdb = await first.freezeDebugger(id);
     expect(inDebug(await house.job(id))).toBe(true);
     await first.end("SIGKILL");
     await vi.waitUntil(() => isDead(gdb), { timeout: 10_000 });
@@ -58,7 +58,7 @@ describe("a worker", { timeout: 180_000 }, () => {
   test("gives its job back on SIGTERM without spending an attempt", async () => {
     const first = house.startWorker();
     const id = await house.submit(core.path, binaries);
-    const gdb = await first.freezeDebugger();
+    const gdb = await first.freezeDebugger(id);
     expect(await first.end("SIGTERM")).toBe(0);
     expect(await isDead(gdb)).toBe(true);
     expect(await house.job(id)).toMatchObject({ status: "queued", attempts: 0 });
@@ -71,7 +71,7 @@ describe("a worker", { timeout: 180_000 }, () => {
   test("ends gdb when its job is cancelled, and takes the next one", async () => {
     const worker = house.startWorker();
     const id = await house.submit(core.path, binaries);
-    const gdb = await worker.freezeDebugger();
+    const gdb = await worker.freezeDebugger(id);
     await house.jobs.cancel(defaultProject, id);
     await house.queue.cancel(id);
     await vi.waitUntil(() => isDead(gdb), { timeout: 10_000 });
@@ -86,7 +86,7 @@ describe("a worker", { timeout: 180_000 }, () => {
   test("ends its job well when Redis dies in mid-job, and goes on when it is back", async () => {
     const worker = house.startWorker();
     const id = await house.submit(core.path, binaries);
-    const gdb = await worker.freezeDebugger();
+    const gdb = await worker.freezeDebugger(id);
     await house.redis.stop();
     process.kill(gdb, "SIGCONT");
     expect(await house.until(id, hasEnded)).toMatchObject({ status: "succeeded", attempts: 1 });

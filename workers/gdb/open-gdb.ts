@@ -1,13 +1,14 @@
 /**
  * Starts one fresh gdb in the sandbox, hardened, with the helpers loaded.
  *
- * One gdb serves one job at one rung: a process kept warm would save some 50 ms and carry one user's state into the next.
+ * One gdb serves one job at one rung: one that had served before would carry one user's state into the next. It may be started before its
+ * job is there, though, in a job folder that is filled later (`workers/standby.ts`).
  */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Failure } from "../../services/contract/failure.ts";
 import type { CoreFiles, GdbSession, HelperName, HelperRun, LoadedCore, OpenGdbOptions, Rung } from "./debugger.ts";
-import { confirmLayout, gdbVersion, loadCore, loadExecutable, runInquest, sourceHelpers, useIndexes } from "./commands.ts";
+import { confirmLayout, gdbVersion, importHelpers, loadCore, loadExecutable, runInquest, sourceHelpers, useIndexes } from "./commands.ts";
 import { gdbArguments } from "./gdb-arguments.ts";
 import { readAnswer } from "./read-answer.ts";
 import { helperScripts } from "./helper-scripts.ts";
@@ -22,29 +23,46 @@ const MiB = 1 << 20;
 /** This machine, in the manifest's words. */
 const hostMachines: Readonly<Record<string, readonly string[]>> = { x64: ["x86_64", "i386"], arm64: ["aarch64", "arm"], ia32: ["i386"], arm: ["arm"] };
 
+/** Whether the worker's own gdb reads cores of `machine`. */
+export function isOwnMachine(machine: string | undefined): boolean {
+  return machine === undefined || (hostMachines[process.arch] ?? []).includes(machine);
+}
+
+export type StartOptions = Omit<OpenGdbOptions, "signal">;
+
+/** A gdb that no job has used yet. */
+export interface StartedGdb {
+  readonly session: MiSession;
+  /** Settled when its helpers are loaded; fails with the session's end. */
+  readonly loaded: Promise<void>;
+}
+
 /** A foreign machine's core needs `gdb-multiarch`; where it is missing, plain gdb still runs the Python helper, which reads the core itself. */
-function chooseGdb({ gdb, machine, rung }: OpenGdbOptions): string {
-  const native = machine === undefined || (hostMachines[process.arch] ?? []).includes(machine);
-  if (native || gdb !== "gdb") return requireProgram(gdb, "debugger_missing");
+function chooseGdb({ gdb, machine, rung }: StartOptions): string {
+  if (isOwnMachine(machine) || gdb !== "gdb") return requireProgram(gdb, "debugger_missing");
   const multiarch = findProgram("gdb-multiarch");
   if (multiarch !== null) return multiarch;
   if (rung === "python-only") return requireProgram(gdb, "debugger_missing");
   throw new Failure("debugger_command", `the core is of ${machine}, which needs gdb-multiarch, and that is not installed on the worker`);
 }
 
-/** Room for the core twice (gdb's view and the helpers' own), and for the binaries, beside what gdb needs itself. */
-async function addressSpace(jobDir: string, own: number): Promise<number> {
+/** Room for a core twice (gdb's view and the helpers' own), and for the binaries, beside what gdb needs itself. */
+const addressSpace = (own: number, coreBytes: number) => own + 2 * coreBytes + 1_024 * MiB;
+
+/** The core's size in a job folder, 0 where there is none. */
+export async function coreSize(jobDir: string): Promise<number> {
   const core = await stat(join(jobDir, "core")).catch(() => null);
-  return own + 2 * (core?.size ?? 0) + 1_024 * MiB;
+  return core?.size ?? 0;
 }
 
-async function startGdb(options: OpenGdbOptions): Promise<MiSession> {
+/** Starts a gdb that has room for a core of `coreBytes`. What `jobDir` holds is looked at when the first command needs it. */
+export async function startGdb(options: StartOptions, coreBytes: number): Promise<StartedGdb> {
   const { limits, jobDir } = options;
   const gdb = chooseGdb(options);
   const sandboxed = startSandboxed({
     command: [gdb, ...gdbArguments(options.rung)],
     limits: {
-      addressSpace: await addressSpace(jobDir, limits.debug_memory_bytes),
+      addressSpace: addressSpace(limits.debug_memory_bytes, coreBytes),
       data: limits.debug_memory_bytes,
       cpuSeconds: limits.debug_seconds + 5,
       fileSize: 512 * MiB,
@@ -58,7 +76,18 @@ async function startGdb(options: OpenGdbOptions): Promise<MiSession> {
     hidden: hiddenFolders(gdb),
     writable: [[join(jobDir, "out"), "/job/out"]],
   });
-  return new MiSession(sandboxed, { lineCap: 64 * MiB, graceMs: 1_000 });
+  const session = new MiSession(sandboxed, { lineCap: 64 * MiB, graceMs: 1_000 });
+  const loaded = session.ready(Math.min(30_000, limits.debug_seconds * 1_000)).then(() => sourceHelpers(session, "/inquest/load.py"));
+  loaded.catch(() => undefined);
+  return { session, loaded };
+}
+
+/** Starts a gdb for a job that is yet to come, with all that its helpers import. */
+export async function startGdbAhead(options: StartOptions, coreBytes: number): Promise<StartedGdb> {
+  const { session, loaded } = await startGdb(options, coreBytes);
+  const imported = loaded.then(() => importHelpers(session));
+  imported.catch(() => undefined);
+  return { session, loaded: imported };
 }
 
 class SandboxedGdb implements GdbSession {
@@ -110,23 +139,28 @@ class SandboxedGdb implements GdbSession {
   }
 }
 
-export async function openGdb(options: OpenGdbOptions): Promise<GdbSession> {
+/** The started gdb becomes a job's: its time begins, and the job's signal ends it. */
+export async function giveJob({ session, loaded }: StartedGdb, options: OpenGdbOptions): Promise<GdbSession> {
   const { signal } = options;
-  const cancelled = () => (signal.reason instanceof Failure ? signal.reason : new Failure("job_cancelled", "the job was cancelled while gdb ran"));
-  if (signal.aborted) throw cancelled();
   const deadline = performance.now() + options.limits.debug_seconds * 1_000;
-  const session = await startGdb(options);
-  const cancel = () => session.end(cancelled());
+  const cancel = () => session.end(cancelled(signal));
   signal.addEventListener("abort", cancel, { once: true });
   if (signal.aborted) cancel();
-  const release = () => signal.removeEventListener("abort", cancel);
-  const gdb = new SandboxedGdb(session, options, deadline, release);
+  const gdb = new SandboxedGdb(session, options, deadline, () => signal.removeEventListener("abort", cancel));
   try {
-    await session.ready(Math.min(30_000, options.limits.debug_seconds * 1_000));
-    await sourceHelpers(session, "/inquest/load.py");
+    await loaded;
     return gdb;
   } catch (error) {
     await gdb[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+function cancelled(signal: AbortSignal): Failure {
+  return signal.reason instanceof Failure ? signal.reason : new Failure("job_cancelled", "the job was cancelled while gdb ran");
+}
+
+export async function openGdb(options: OpenGdbOptions): Promise<GdbSession> {
+  if (options.signal.aborted) throw cancelled(options.signal);
+  return giveJob(await startGdb(options, await coreSize(options.jobDir)), options);
 }

@@ -5,7 +5,7 @@
  * cloned or copied.
  */
 import { constants } from "node:fs";
-import { copyFile, link, mkdir, readlink, rm, symlink } from "node:fs/promises";
+import { copyFile, link, mkdir, readlink, rename, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Failure } from "../../services/contract/failure.ts";
 
@@ -24,17 +24,27 @@ export function storageFault(error: unknown): Failure {
   return new Failure("store_unavailable", `the data folder cannot be written (${code || "unknown error"})`, { cause: error });
 }
 
+const folderAt = (path: string): JobFolder => ({ path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true, maxRetries: 3 }) });
+
 /** Makes `root/name` empty; what a killed worker left there is removed first. */
 export async function makeJobFolder(root: string, name: string): Promise<JobFolder> {
-  const path = join(root, name);
-  const remove = () => rm(path, { recursive: true, force: true, maxRetries: 3 });
+  const made = folderAt(join(root, name));
   try {
-    await remove();
-    for (const folder of ["", "sysroot", "debug", "index", "out"]) await mkdir(join(path, folder), { recursive: true, mode: 0o700 });
+    await made[Symbol.asyncDispose]();
+    for (const folder of ["", "sysroot", "debug", "index", "out"]) await mkdir(join(made.path, folder), { recursive: true, mode: 0o700 });
   } catch (error) {
     throw storageFault(error);
   }
-  return { path, [Symbol.asyncDispose]: remove };
+  return made;
+}
+
+/** The same folder under another name beside it; a sandbox that shows it does not notice. Null when it is no longer there. */
+export async function renameJobFolder(folder: JobFolder, name: string): Promise<JobFolder | null> {
+  const path = join(dirname(folder.path), name);
+  return rename(folder.path, path).then(
+    () => folderAt(path),
+    () => null,
+  );
 }
 
 /**

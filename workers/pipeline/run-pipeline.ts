@@ -16,7 +16,7 @@ import { debug } from "./debug.ts";
 import { withExportedNames } from "./exported-names.ts";
 import { gather } from "./gather.ts";
 import { inspect } from "./inspect.ts";
-import { makeJobFolder } from "./job-folder.ts";
+import type { JobFolder } from "./job-folder.ts";
 import { attachedLogs } from "./logs/attached-logs.ts";
 import { reportOfLogs } from "./logs/report-of-logs.ts";
 
@@ -31,8 +31,8 @@ export interface PipelineParts {
   readonly limits: Pick<Limits, "job_seconds" | "debug_seconds" | "debug_memory_bytes" | "frames_per_thread" | "threads">;
   /** Whether two gdbs may run for one job at the same time. */
   readonly atOnce: boolean;
-  /** Where job folders are made. */
-  readonly workDir: string;
+  /** Makes the job's folder, by a name of its own. */
+  readonly makeFolder: (name: string) => Promise<JobFolder>;
 }
 
 export interface PipelineJob {
@@ -60,17 +60,20 @@ export async function runPipeline(parts: PipelineParts, job: PipelineJob, onProg
   const timings: Record<string, number> = {};
   const stage: Stage = async (name, percent, work) => {
     throwIfAborted(signal);
-    await onProgress(name, percent);
     const started = performance.now();
+    // Told while it is done. It comes last, for its failure (the job is another's now) is then the reason of the other one.
+    const told = onProgress(name, percent);
+    told.catch(() => undefined);
     try {
       return await work();
     } finally {
       timings[name] = Math.round(performance.now() - started);
+      await told;
     }
   };
   if (job.coreBlob === null) return await analyseLogs(parts, job, stage, timings);
   const { coreBlob } = job;
-  await using folder = await makeJobFolder(parts.workDir, `${job.id}-${job.run}`);
+  await using folder = await parts.makeFolder(`${job.id}-${job.run}`);
   const core = await stage("inspect", 5, () => inspect(parts.blobs, coreBlob));
   const { limits } = parts;
   const gathered = await stage("gather", 15, async () => {

@@ -12,6 +12,7 @@ import { inspectBinaryFile } from "../../../services/intake/binary/inspect-binar
 import type { StoredBinary } from "../../../services/storage/binary-store.ts";
 import { renderText } from "../../../services/text/render-report.ts";
 import { openGdb } from "../../../workers/gdb/open-gdb.ts";
+import { makeJobFolder } from "../../../workers/pipeline/job-folder.ts";
 import { type PipelineParts, runPipeline } from "../../../workers/pipeline/run-pipeline.ts";
 import { type Core, interpreterAt, makeCore, programsFolder } from "../../corpus/make-core.ts";
 import { mappedFiles } from "../../support/mapped-files.ts";
@@ -56,7 +57,7 @@ async function run(uploads: readonly StoredBinary[], some: Partial<PipelineParts
     gdb: "gdb",
     limits: readConfig({}).limits,
     atOnce: true,
-    workDir,
+    makeFolder: (name: string) => makeJobFolder(workDir, name),
     attachments: () => Promise.resolve([]),
     ...some,
   };
