@@ -3,7 +3,8 @@
  *
  * gdb sees C frames, the Python helper sees Python frames; neither knows the other's. Each frame of the bytecode evaluator
  * stands for one entry Python frame and for those it called without leaving C. Where the helper found an address on the C
- * stack inside an evaluator's frame (the cframe of 3.11, the entry shim of 3.12 and later), that ties the two exactly.
+ * stack inside an evaluator's frame (the cframe of 3.11, the entry shim of 3.12 and later), that ties the two exactly, even where the file
+ * has no names.
  * Otherwise they are paired in order, from the end that both stacks are known to share. What cannot be tied keeps its
  * place in its own stack, no frame is lost, and `untied` says how many Python calls were left on their own.
  */
@@ -125,22 +126,25 @@ function tie(blocks: readonly Block[], segments: readonly Segment[], endsShared:
 /** Shows native frames one after the other, without plumbing. `callee` is the frame that the next one called. */
 class FrameList {
   readonly frames: Frame[] = [];
-  #callee: HelperNativeFrame | null = null;
+  /** Null behind a gap; undefined before the innermost frame. */
+  #callee: HelperNativeFrame | null | undefined;
   readonly #fold: boolean;
 
   constructor(fold: boolean) {
     this.#fold = fold;
   }
 
-  native(items: readonly NativeItem[], tied: boolean): void {
-    for (const item of items) {
+  /** `evaluator`: how many of the last items are one whose Python frames follow. */
+  native(items: readonly NativeItem[], evaluator: number): void {
+    for (const [index, item] of items.entries()) {
       if (item.kind === "folded") {
         this.folded(item);
         this.#callee = null;
         continue;
       }
-      const interrupted = this.frames.length === 0 || this.#callee?.signal_trampoline === true;
-      const plumbing = item.evaluator ? tied : plumbingRule(item, this.#callee) !== null;
+      const interrupted = this.#callee === undefined || this.#callee?.signal_trampoline === true;
+      const told = index >= items.length - evaluator;
+      const plumbing = told || (!item.evaluator && plumbingRule(item, this.#callee ?? null) !== null);
       if (interrupted || !this.#fold || !plumbing) this.frames.push(toNativeFrame(item));
       this.#callee = item;
     }
@@ -161,24 +165,27 @@ class FrameList {
 }
 
 export function merge(input: MergeInput): Merged {
-  const { blocks, outer } = toBlocks(input.native);
   const segments = toSegments(input.python);
+  const { blocks, outer } = toBlocks(
+    input.native,
+    segments.flatMap(({ anchor }) => anchor ?? []),
+  );
   const ties = tie(blocks, segments, input.nativeComplete && input.pythonComplete);
   const list = new FrameList(segments.length > 0);
   const counted = { evaluators: blocks.length, entries: segments.length, tied: ties.length };
   let block = 0;
   let segment = 0;
   for (const { block: tiedBlock, segment: tiedSegment } of ties) {
-    for (; block < tiedBlock; block += 1) list.native(blocks[block]?.native ?? [], false);
+    for (; block < tiedBlock; block += 1) list.native(blocks[block]?.native ?? [], 0);
     for (; segment < tiedSegment; segment += 1) list.python(segments[segment]?.python ?? []);
-    list.native(blocks[block]?.native ?? [], true);
+    list.native(blocks[block]?.native ?? [], blocks[block]?.evaluator ?? 0);
     list.python(segments[segment]?.python ?? []);
     block += 1;
     segment += 1;
   }
   // A native stack that was cut ends before the Python calls further out begin; one that was not goes on around them.
   const restOfNative = [...blocks.slice(block).flatMap((each) => each.native), ...outer];
-  list.native(restOfNative, false);
+  list.native(restOfNative, 0);
   for (const rest of segments.slice(segment)) list.python(rest.python);
   return { frames: list.frames, ...counted };
 }

@@ -66,6 +66,38 @@ describe("merge", () => {
     expect(names(frames)).toContain("c:mid");
   });
 
+  test("takes a frame without a name for the evaluator when an entry's address lies in it", () => {
+    const native = [
+      nativeFrame("crash", { sp: "0x1000" }),
+      nativeFrame(null, { sp: "0x1100" }),
+      nativeFrame("ext", { sp: "0x1200" }),
+      nativeFrame(null, { sp: "0x1300" }),
+      nativeFrame(null, { sp: "0x1400" }),
+      nativeFrame("main", { sp: "0x1500" }),
+    ];
+    const python = [pythonFrame("inner", { anchor: "0x1180" }), pythonFrame("outer", { anchor: "0x1310" })];
+    const result = merged({ native, python });
+    expect(names(result.frames)).toEqual(["c:crash", "py:inner", "c:ext", "py:outer", "c:null", "c:main"]);
+    expect(result).toMatchObject({ evaluators: 2, entries: 2, tied: 2 });
+  });
+
+  test("puts Python frames before the function that the evaluator was inlined into", () => {
+    const native = [nativeFrame("crash", { sp: "0x1000" }), nativeFrame("embedder", { sp: "0x1100" }), nativeFrame("main", { sp: "0x1200" })];
+    expect(names(merged({ native, python: [pythonFrame("f", { anchor: "0x1180" })] }).frames)).toEqual(["c:crash", "py:f", "c:embedder", "c:main"]);
+  });
+
+  test("puts Python frames into the gap that the unwinder searched its way over", () => {
+    const native = [nativeFrame("crash", { sp: "0x1000" }), nativeFrame(null, { sp: "0x1100" }), nativeFrame("main", { sp: "0x1900", trust: "scan" })];
+    expect(names(merged({ native, python: [pythonFrame("f", { anchor: "0x1780" })] }).frames)).toEqual(["c:crash", "c:null", "py:f", "c:main"]);
+  });
+
+  test("takes no frame for the evaluator whose caller is not known", () => {
+    const native = [nativeFrame("crash", { sp: "0x1000" }), nativeFrame(null, { sp: "0x1100" })];
+    const result = merged({ native, nativeComplete: false, python: [pythonFrame("f", { anchor: "0x1180" })] });
+    expect(names(result.frames)).toEqual(["c:crash", "c:null", "py:f"]);
+    expect(result.tied).toBe(0);
+  });
+
   test("takes the tail-calling evaluator's two frames as one", () => {
     const native = [
       nativeFrame("crash"),
