@@ -21,7 +21,28 @@ def _print_exception(printer: Printer, address: int, info: TypeInfo) -> None:
     printer.call(info.name, address, write_items)
 
 
+def _print_import_error(printer: Printer, address: int, info: TypeInfo) -> None:
+    """``PyImportErrorObject *``: from 3.15 on its name and path are told behind the arguments."""
+    access = printer.values.access
+    if access.version < (3, 15):
+        _print_exception(printer, address, info)
+        return
+    arguments = printer.values.tuple_items(access.pointer(address, "PyBaseExceptionObject", "args"), printer.limits.items + 1)
+    name, path = access.reader.pointers(address + access.size("PyBaseExceptionObject") + access.pointer_size, 2)
+
+    def write_items() -> None:
+        printer.items(arguments)
+        for title, value in (("name", name), ("path", path)):
+            if value:
+                printer.write(", %s=" % title if arguments or title == "path" else "%s=" % title)
+                printer.value(value)
+
+    printer.call(info.name, address, write_items)
+
+
 HANDLERS: Dict[str, Handler] = {
     "builtins.BaseException": _print_exception,
+    "builtins.BaseExceptionGroup": _print_exception,
+    "builtins.ImportError": _print_import_error,
     "exceptions.BaseException": _print_exception,
 }

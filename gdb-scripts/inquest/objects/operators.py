@@ -58,11 +58,11 @@ def _print_attribute_getter(printer: Printer, address: int, info: TypeInfo) -> N
 
 
 def _print_method_caller(printer: Printer, address: int, info: TypeInfo) -> None:
-    """``methodcallerobject *``; from 3.13 on the name is among the arguments too."""
+    """``methodcallerobject *``; in 3.13 the name is among the arguments too."""
     values, access = printer.values, printer.values.access
     name = access.pointer(address, "methodcallerobject", "name")
     arguments = values.tuple_items(access.pointer(address, "methodcallerobject", "args"), printer.limits.items)
-    if access.version >= (3, 13):
+    if access.version == (3, 13):
         arguments = arguments[1:]
     keywords = _keywords(printer, access.pointer(address, "methodcallerobject", "kwds"))
     printer.call(info.full_name, address, lambda: _write_arguments(printer, [name, *arguments], keywords), info.full_name + "(...)")
@@ -100,8 +100,14 @@ def _print_repeat(printer: Printer, address: int, info: TypeInfo) -> None:
     printer.call(info.name, address, write_items)
 
 
+def _print_placeholder(printer: Printer, address: int, info: TypeInfo) -> None:
+    """What stands for an argument to come in a partial (3.14)."""
+    printer.write("Placeholder")
+
+
 HANDLERS: Dict[str, Handler] = {
     "functools.partial": _print_partial,
+    "functools._PlaceholderType": _print_placeholder,
     "operator.itemgetter": _print_item_getter,
     "operator.attrgetter": _print_attribute_getter,
     "operator.methodcaller": _print_method_caller,

@@ -39,8 +39,9 @@ def _print_bytearray(printer: Printer, address: int, info: TypeInfo) -> None:
     found, length = text.read_bytearray(printer.values.access, address, limit)
     name = info.name if printer.values.access.version >= (3, 7) else "bytearray"
     quoted = repr(found)
-    # Objects/bytearrayobject.c escapes the single quote between double ones too.
-    printer.write("%s(%s" % (name, quoted.replace("'", "\\'") if quoted[1] == '"' else quoted))
+    # Up to 3.14 Objects/bytearrayobject.c escapes the single quote between double ones too.
+    escapes = quoted[1] == '"' and printer.values.access.version < (3, 15)
+    printer.write("%s(%s" % (name, quoted.replace("'", "\\'") if escapes else quoted))
     if length > limit:
         printer.cut()
     printer.write(")")

@@ -25,6 +25,8 @@ _DECLARATIONS: Dict[str, str] = {
     "paramspecobject": "@object name:p bound:p covariant:b contravariant:b infer_variance:b",
     "paramspecobject2": "@object name:p bound:p default_value:p evaluate_default:p covariant:b contravariant:b infer_variance:b",
     "unionobject": "@object args:p",
+    # 3.15.
+    "typevartupleobject": "@object name:p default_value:p evaluate_default:p bound:p covariant:b contravariant:b infer_variance:b",
     # Include/internal/pycore_context.h.
     "PyContextVar": "@object var_name:p var_default:p",
     "PyContextToken": "@object tok_ctx:p tok_var:p tok_oldval:p tok_used:i",

@@ -94,18 +94,41 @@ def _print_annotated(printer: Printer, address: int, info: TypeInfo) -> None:
 
 
 def _print_reference(printer: Printer, address: int, info: TypeInfo) -> None:
-    text = _attributes(printer, address).get("__forward_arg__")
+    """``ForwardRef('Name')``; from 3.14 on with its module, its owner and whether it stands in a class, where it has them."""
+    values, found = printer.values, _attributes(printer, address)
+    text = found.get("__forward_arg__") or found.get("__arg__")
     if not text:
         print_instance(printer, address, info)
         return
-    printer.call("ForwardRef", address, lambda: printer.value(text))
+    later = values.access.version >= (3, 14)
+    module, owner, of_class = (found.get(name, 0) for name in ("__forward_module__", "__owner__", "__forward_is_class__"))
+
+    def write_items() -> None:
+        printer.value(text)
+        if module and values.type_of(module).full_name != "NoneType":
+            printer.write(", module=")
+            printer.value(module)
+        if later and of_class and values.read_int(of_class, 64)[0] == 1:
+            printer.write(", is_class=True")
+        if later and owner and values.type_of(owner).full_name != "NoneType":
+            printer.write(", owner=")
+            printer.value(owner)
+
+    printer.call("ForwardRef", address, write_items)
+
+
+_VARIABLES = {"TypeVar": "typevarobject", "ParamSpec": "paramspecobject", "TypeVarTuple": "typevartupleobject"}
 
 
 def _print_variable(printer: Printer, address: int, info: TypeInfo) -> None:
-    """``TypeVar`` and ``ParamSpec``: ``+T``, ``-T``, ``~T``, ``T`` when its variance is inferred; in C from 3.12 on."""
+    """``TypeVar`` and ``ParamSpec``, in 3.15 ``TypeVarTuple`` too: ``+T``, ``-T``, ``~T``, ``T`` when its variance is inferred. In C
+    from 3.12 on."""
     access = printer.values.access
+    if info.name == "TypeVarTuple" and access.version < (3, 15):
+        _print_named(printer, address, info)
+        return
     if access.version >= (3, 12):
-        struct = ("typevarobject" if info.name == "TypeVar" else "paramspecobject") + ("2" if access.version >= (3, 13) else "")
+        struct = _VARIABLES[info.name] + ("2" if info.name != "TypeVarTuple" and access.version >= (3, 13) else "")
         name = printer.values.str_value(access.pointer(address, struct, "name"), 500)
         bits = [bool(access.uint(address, struct, field)) for field in ("covariant", "contravariant", "infer_variance")]
     else:
@@ -117,7 +140,7 @@ def _print_variable(printer: Printer, address: int, info: TypeInfo) -> None:
 
 
 def _print_named(printer: Printer, address: int, info: TypeInfo) -> None:
-    """``TypeVarTuple`` and ``TypeAliasType`` by their names alone, which in C come first."""
+    """``TypeVarTuple`` (to 3.14) and ``TypeAliasType`` by their names alone, which in C come first."""
     access = printer.values.access
     name = _attributes(printer, address).get("__name__") or access.reader.pointer(address + access.size("PyObject"))
     printer.write(printer.values.str_value(name, 500))
@@ -138,9 +161,10 @@ HANDLERS: Dict[str, Handler] = {
     "typing._GenericAlias": _print_alias,
     "typing._AnnotatedAlias": _print_annotated,
     "typing.ForwardRef": _print_reference,
+    "annotationlib.ForwardRef": _print_reference,
     "typing.TypeVar": _print_variable,
     "typing.ParamSpec": _print_variable,
-    "typing.TypeVarTuple": _print_named,
+    "typing.TypeVarTuple": _print_variable,
     "typing.TypeAliasType": _print_named,
     "typing.NewType": _print_new_type,
 }
