@@ -1,15 +1,15 @@
 /** What a file on the desk is, from its first bytes; the service looks closer. */
 import { open } from "node:fs/promises";
+import { isPacked } from "../client/packing.ts";
 
 export type LocalKind = "core" | "binary" | "text";
 
-const packed = ["1f8b", "28b52ffd", "04224d18", "fd377a585a00"];
 const ET_CORE = 4;
 
 export async function kindOf(path: string): Promise<LocalKind> {
   await using handle = await open(path);
   const { buffer } = await handle.read(Buffer.alloc(64), 0, 64, 0);
-  if (packed.some((magic) => buffer.toString("hex").startsWith(magic))) return "core";
+  if (isPacked(buffer)) return "core";
   if (buffer.toString("latin1", 0, 4) !== "\x7fELF") return "text";
   const type = buffer[5] === 2 ? buffer.readUInt16BE(16) : buffer.readUInt16LE(16);
   return type === ET_CORE ? "core" : "binary";

@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util";
 import { createClient } from "../client/client.ts";
 import { Refused, Unreachable } from "../client/client-error.ts";
-import { FileChanged } from "../client/form-body.ts";
+import { FileChanged } from "../client/file-changed.ts";
 import { readUserEnvironment, type UserEnvironment } from "../config/environment.ts";
 import { bundle, open } from "./bundle.ts";
 import { completionScript } from "./completion.ts";

@@ -5,6 +5,7 @@ import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { NamelessFile } from "../contract/binary.ts";
 import type { WhenMissing } from "../contract/job.ts";
+import type { JobUpload } from "../client/submit-job.ts";
 import { type Context, exitCode } from "./context.ts";
 import { tellEnd } from "./jobs.ts";
 import { labelsOf } from "./pages.ts";
@@ -22,6 +23,18 @@ function whenMissing(value: string | null): WhenMissing | null {
   throw new UsageError("--when-missing is analyze or wait");
 }
 
+function packing(value: string | null): NonNullable<JobUpload["pack"]> | null {
+  if (value === null || value === "auto" || value === "zstd" || value === "gzip" || value === "never") return value;
+  throw new UsageError("--pack is auto, zstd, gzip or never");
+}
+
+function sizeOf(value: string | null): number | null {
+  if (value === null) return null;
+  const [, digits, unit = ""] = /^(\d+)([KMGT]?)(?:i?B)?$/i.exec(value) ?? [];
+  if (digits === undefined) throw new UsageError(`${value} is no size such as 500M or 8GiB`);
+  return Number(digits) * 1024 ** " KMGT".indexOf(unit.toUpperCase() || " ");
+}
+
 export async function submit(context: Context): Promise<number> {
   const { client, terminal, json, words, text, texts, flag } = context;
   const sorted: Record<LocalKind, string[]> = { core: [], binary: [], text: [] };
@@ -30,6 +43,8 @@ export async function submit(context: Context): Promise<number> {
   const labels = labelsOf(texts("label"));
   const wait = whenMissing(text("when-missing"));
   const options = text("options");
+  const pack = packing(text("pack"));
+  const resumeFrom = sizeOf(text("resume-from"));
   let worst: number = exitCode.done;
   for (const [index, core] of (sorted.core.length === 0 ? [null] : sorted.core).entries()) {
     const sent = await client.submitJob({
@@ -39,10 +54,12 @@ export async function submit(context: Context): Promise<number> {
       labels,
       ...(wait === null ? {} : { whenMissing: wait }),
       ...(options === null ? {} : { options }),
+      ...(pack === null ? {} : { pack }),
+      ...(resumeFrom === null ? {} : { resumeFrom }),
       onProgress: bar(terminal, "sending"),
     });
     if (flag("no-wait") || wait === "wait") {
-      terminal.out(json ? `${JSON.stringify(sent)}\n` : `${sent.id}\n`);
+      terminal.out(json ? `${JSON.stringify(sent.job ?? { id: sent.id })}\n` : `${sent.id}\n`);
       continue;
     }
     terminal.err(json ? "" : `job ${sent.id}\n`);

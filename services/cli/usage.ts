@@ -58,6 +58,8 @@ export const commands: Readonly<Record<string, CommandText>> = {
       label: many("NAME=VALUE", "for example host=web1; repeatable"),
       "when-missing": told("analyze|wait", "what to do while binaries are missing"),
       options: told("NAMES", "what to do beyond the usual: heap_check, census; with commas between"),
+      pack: told("auto|zstd|gzip|never", "the core on its way (auto: by zstd, when that is quicker)"),
+      "resume-from": told("SIZE", "so much and more is sent so that a drop of the link costs only the rest (8M; to this machine: none)"),
       "no-wait": flag("print the job and go"),
     },
   },

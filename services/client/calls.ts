@@ -16,7 +16,7 @@ export const MissingBinaries = Type.Object({ missing: Type.Array(BuildId), missi
 export const Health = Type.Object({ status: Type.Literal("ok"), version: Type.String() });
 
 export interface Call<T extends TSchema | null = TSchema | null> {
-  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly path: string;
   readonly status: number;
   /** The media type of the answer; null when it has no body. */
@@ -36,6 +36,10 @@ const other = (method: Call["method"], path: string, status: number, type: strin
 
 export const calls = {
   submitJob: json("POST", "/v1/jobs", 202, Job),
+  createUpload: other("POST", "/v1/uploads", 201, null),
+  continueUpload: other("PATCH", "/v1/uploads/{upload}", 204, null),
+  uploadProgress: other("HEAD", "/v1/uploads/{upload}", 200, null),
+  abandonUpload: other("DELETE", "/v1/uploads/{upload}", 204, null),
   getJob: json("GET", "/v1/jobs/{id}", 200, Job),
   listJobs: json("GET", "/v1/jobs", 200, JobPage),
   getReport: json("GET", "/v1/jobs/{id}/report", 200, Report),

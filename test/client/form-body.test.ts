@@ -2,7 +2,8 @@ import { appendFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { FileChanged, formBody } from "../../services/client/form-body.ts";
+import { FileChanged } from "../../services/client/file-changed.ts";
+import { formBody } from "../../services/client/form-body.ts";
 
 let folder: string;
 beforeAll(async () => {

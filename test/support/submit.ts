@@ -50,7 +50,7 @@ const authorization = (service: Service): Record<string, string> => (typeof serv
 
 /** Streams the form from disk; an answer that comes before the body's end counts. */
 async function post(service: Service, path: string, form: FormBody): Promise<{ readonly status: number; readonly body: string }> {
-  const headers = { ...authorization(service), "content-type": form.type, "content-length": form.length };
+  const headers = { ...authorization(service), "content-type": form.type, ...(form.length === null ? {} : { "content-length": form.length }) };
   const outgoing = request(`${addressOf(service)}${path}`, { method: "POST", headers, agent: false });
   const answered = once(outgoing, "response");
   const source = Readable.fromWeb(form.stream());

@@ -107,7 +107,7 @@ export function resumableUploadRoutes(app: App, dependencies: Dependencies, metr
   app.head(
     `${uploadsPath}/:upload`,
     {
-      config: { scope: "submit" },
+      config: { scope: "submit", swagger: { exposeHeadRoute: true } },
       schema: {
         operationId: "uploadProgress",
         summary: "How far the upload has come",
