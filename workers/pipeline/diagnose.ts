@@ -18,6 +18,7 @@ import { binaryMismatch, truncatedCore } from "./diagnose/input.ts";
 import { crashInLog, damageInLog } from "./diagnose/logged.ts";
 import { cpuLimit, fileSizeLimit, systemCallRefused } from "./diagnose/kernel-limit.ts";
 import { matchingIssues } from "./diagnose/known-issue.ts";
+import { refcountBeside, refcountCorruption } from "./diagnose/refcount.ts";
 import { divisionByZero, illegalInstruction } from "./diagnose/instruction.ts";
 import { abortedItself, raisedByProcess, sentByProcess } from "./diagnose/signal.ts";
 import { stackOverflow } from "./diagnose/stack-overflow.ts";
@@ -28,6 +29,7 @@ const findings: readonly Finding[] = [
   crashInLog,
   debugBlocks,
   gcCrash,
+  refcountCorruption,
   fatalError,
   abortMessage,
   languageAbort,
@@ -50,6 +52,7 @@ const findings: readonly Finding[] = [
   abortedItself,
   raisedByProcess,
   deadlockBeside,
+  refcountBeside,
   damageInLog,
   thirdPartyExtension,
   crashInSignalHandler,

@@ -18,6 +18,7 @@ from .debug_blocks import damaged_blocks
 from .gc_crash import gc_crash
 from .heap_check import heap_check
 from .limits import recursion_limit
+from .refcounts import refcounts
 from .signal_frame import signal_frames
 from ..waits.describe import waits
 
@@ -55,6 +56,7 @@ _OF_THE_INTERPRETER: Tuple[Tuple[str, Fact], ...] = (
     ("debug_blocks", damaged_blocks),
     ("waits", waits),
     ("gc_crash", gc_crash),
+    ("refcounts", refcounts),
     ("crash_context", crash_context),
     ("heap_check", heap_check),
     ("open_files", open_files),

@@ -31,13 +31,13 @@ def gc_crash(context: Any) -> Optional[Dict[str, Any]]:
     """None unless the crashed thread was in a collection's counting, or had the broken link of a list in a register."""
     image = context.image
     heads = GcHeads(image)
-    registers, sp, pc = _place(context)
+    registers, sp, pc = crash_place(context)
     if not heads.usable or not registers or context.core.truncated or not _maybe_collecting(context):
         return None
     lists = gc_lists(image, context.runtime, context.runtime.interpreters, context.symbol)
     told: Dict[str, Any] = {"in_interpreter": _in_interpreter(context, pc), "container": None, "count": None, "visited": None, "slot": None, "register": None}
     told.update({"broken_link": None, "generation": None, "owners": [], "owner_of": None, "allocated_at": None, "objects_searched": 0})
-    by_value = {value: name for name, value in _general(registers) if value}
+    by_value = {value: name for name, value in general_registers(registers) if value}
     sound, damaged = _containers(context, heads, registers, sp)
     found = _visited(image, heads, sound, by_value, words=False)
     link = None
@@ -86,7 +86,7 @@ def _maybe_collecting(context: Any) -> bool:
     return any(state is not False for state in states)
 
 
-def _place(context: Any) -> Tuple[Dict[str, int], Optional[int], Optional[int]]:
+def crash_place(context: Any) -> Tuple[Dict[str, int], Optional[int], Optional[int]]:
     """Registers, stack pointer and program counter of the fault: of the outermost signal frame, else of the thread."""
     if context.signal_frames:
         registers = {name: int(value, 16) for name, value in context.signal_frames[-1]["registers"].items()}
@@ -107,7 +107,8 @@ def _in_interpreter(context: Any, pc: Optional[int]) -> Optional[bool]:
     return False
 
 
-def _general(registers: Dict[str, int]) -> Iterable[Tuple[str, int]]:
+def general_registers(registers: Dict[str, int]) -> Iterable[Tuple[str, int]]:
+    """Those that may hold an object."""
     return ((name, value) for name, value in registers.items() if name not in ("rip", "pc", "rsp", "sp", "eflags", "cpsr", "fs_base", "gs_base", "orig_rax"))
 
 
@@ -117,7 +118,7 @@ def _containers(context: Any, heads: GcHeads, registers: Dict[str, int], sp: Opt
     sound: List[int] = []
     damaged: List[int] = []
     seen: Set[int] = set()
-    for value in candidates(context.core, image.reader, [value for _, value in _general(registers)], sp)[:_MOST_CANDIDATES]:
+    for value in candidates(context.core, image.reader, [value for _, value in general_registers(registers)], sp)[:_MOST_CANDIDATES]:
         for address in (value, value + heads.size):
             if address in seen:
                 continue
@@ -173,7 +174,7 @@ def _register_of(image: Any, heads: GcHeads, target: int, by_value: Dict[int, st
 
 def _near_register(link: int, registers: Dict[str, int]) -> bool:
     """The link itself with its flags, or a field behind it."""
-    return any(link <= value < link + 64 for _, value in _general(registers) if value)
+    return any(link <= value < link + 64 for _, value in general_registers(registers) if value)
 
 
 def _broken(context: Any, heads: GcHeads, link: Broken, visited: Set[int]) -> Dict[str, Any]:

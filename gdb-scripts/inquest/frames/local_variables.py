@@ -10,7 +10,7 @@ from ..objects.limits import ReprLimits
 from ..objects.values import DEFAULT_LIMITS
 from .chain import RawFrame
 from .code import CO_OPTIMIZED, KIND_CELL, KIND_FREE, Code
-from .image import Image
+from .image import TAG_BITS, Image
 from .namespace import named_items
 
 MOST_LOCALS = 100
@@ -59,16 +59,22 @@ def _described(image: Image, name: str, value: int, limits: ReprLimits) -> Dict[
 
 def slots(image: Image, frame: RawFrame, code: Code) -> Iterator[Tuple[str, int]]:
     """(name, ``PyObject *``) of each bound slot of ``f_localsplus``; cells are followed."""
+    for name, _, value, _ in slots_and_cells(image, frame, code):
+        yield name, value
+
+
+def slots_and_cells(image: Image, frame: RawFrame, code: Code) -> Iterator[Tuple[str, int, int, bool]]:
+    """(name, cell or 0, ``PyObject *``, owned) of each bound slot; from 3.14 on, a tag says that a slot has no reference of its own."""
     struct = "PyFrameObject" if image.layouts.has("PyThreadState", "frame") else "_PyInterpreterFrame"
     field_name = "f_localsplus" if struct == "PyFrameObject" else "localsplus"
     start = frame.address + image.layouts.offset(struct, field_name)
     raw = image.reader.pointers(start, min(len(code.names), 4096)) if code.names else []
     for name, kind, bits in zip(code.names, code.kinds, raw):
-        value = image.object_pointer(bits)
+        value, cell = image.object_pointer(bits), 0
         if value and kind & (KIND_CELL | KIND_FREE) and _is_cell(image, value):
-            value = image.optional_pointer(value, "PyCellObject", "ob_ref") or 0
+            cell, value = value, image.optional_pointer(value, "PyCellObject", "ob_ref") or 0
         if value:
-            yield name, value
+            yield name, cell, value, bool(cell) or not bits & TAG_BITS
 
 
 def _is_cell(image: Image, value: int) -> bool:

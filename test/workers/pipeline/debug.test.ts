@@ -4,19 +4,9 @@ import { Failure, type FailureCode } from "../../../services/contract/failure.ts
 import type { GdbSession, HelperName, Rung } from "../../../workers/gdb/debugger.ts";
 import { debug } from "../../../workers/pipeline/debug.ts";
 import type { NativeAnswer, PythonAnswer } from "../../../workers/pipeline/helper-answer.ts";
+import { noPython } from "./python-answer.ts";
 
-const pythonAnswer: PythonAnswer = {
-  helpers: "1",
-  layout_source: "table",
-  python: null,
-  python_missing_reason: "a test",
-  threads: [],
-  system_calls: [],
-  suspended: [],
-  warnings: [],
-  facts: {},
-  timings_ms: {},
-};
+const pythonAnswer = noPython("a test");
 const nativeAnswer: NativeAnswer = { gdb: "13.1", threads: [], registers: {}, disassembly: [], modules: [], warnings: [], facts: {}, timings_ms: {} };
 
 type Step = "open" | "load" | "confirm" | HelperName;

@@ -7,6 +7,7 @@ import { diagnose } from "../../../workers/pipeline/diagnose.ts";
 import { cycleOf } from "../../../workers/pipeline/diagnose/stack-overflow.ts";
 import type { PythonAnswer } from "../../../workers/pipeline/helper-answer.ts";
 import { nativeFrame, thread } from "../../text/sample-report.ts";
+import { pythonAnswer } from "./python-answer.ts";
 import { coreFacts, segfault } from "./sample-facts.ts";
 
 const segment = (start: string, end: string, rights: string): CoreSegment => ({
@@ -42,33 +43,7 @@ function site(some: Partial<CrashSite> = {}): CrashSite {
   };
 }
 
-const pythonWith = (malloc: string | null, facts: PythonAnswer["facts"] = {}): PythonAnswer => ({
-  helpers: "1",
-  layout_source: "table",
-  python: {
-    version: "3.13.0",
-    implementation: "CPython",
-    build: { debug: false, free_threaded: false, jit: false },
-    layout_source: "table",
-    debug_info: "none",
-    flags: { dev_mode: null, faulthandler: null, tracemalloc: null, malloc },
-    tracemalloc: null,
-    gil_holder_lwp: null,
-    gc: { collecting: null, enabled: null, counts: [], thresholds: [] },
-    finalizing: null,
-    interpreters: 1,
-    modules_imported: [],
-    extension_modules: [],
-    run: null,
-  },
-  python_missing_reason: null,
-  threads: [],
-  system_calls: [],
-  suspended: [],
-  warnings: [],
-  facts,
-  timings_ms: {},
-});
+const pythonWith = (malloc: string | null, facts: PythonAnswer["facts"] = {}) => pythonAnswer({ malloc, facts });
 
 interface Given {
   readonly core?: Partial<CoreFacts>;
@@ -103,6 +78,8 @@ describe("null_dereference", () => {
 
   test("is a call when the program counter itself is null", () => {
     expect(told({ ...at("0x0"), pc: "0x0" })[0]?.title).toBe("A null function pointer was called");
+    expect(told({ ...at("0x1"), pc: "0x1" })[0]).toMatchObject({ code: "wild_pointer", title: "A small number was called as a function: 0x1" });
+    expect(codes({ ...at("0x1"), pc: "0x1" })).not.toContain("null_dereference");
   });
 });
 

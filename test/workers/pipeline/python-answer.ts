@@ -8,11 +8,25 @@ interface Given {
   readonly gc?: Partial<PythonInfo["gc"]>;
   readonly info?: Partial<PythonInfo>;
   readonly facts?: PythonAnswer["facts"];
+  readonly threads?: readonly PythonAnswer["threads"][number][];
 }
 
-export const pythonAnswer = ({ malloc = null, version = "3.13.0", gc = {}, info = {}, facts = {} }: Given = {}): PythonAnswer => ({
+/** Of a core that holds no interpreter. */
+export const noPython = (reason: string): PythonAnswer => ({
   helpers: "1",
   layout_source: "table",
+  python: null,
+  python_missing_reason: reason,
+  threads: [],
+  system_calls: [],
+  suspended: [],
+  warnings: [],
+  facts: {},
+  timings_ms: {},
+});
+
+export const pythonAnswer = ({ malloc = null, version = "3.13.0", gc = {}, info = {}, facts = {}, threads = [] }: Given = {}): PythonAnswer => ({
+  ...noPython(""),
   python: {
     version,
     implementation: "CPython",
@@ -31,10 +45,6 @@ export const pythonAnswer = ({ malloc = null, version = "3.13.0", gc = {}, info 
     ...info,
   },
   python_missing_reason: null,
-  threads: [],
-  system_calls: [],
-  suspended: [],
-  warnings: [],
+  threads: [...threads],
   facts,
-  timings_ms: {},
 });

@@ -34,12 +34,15 @@ function fieldOf({ native }: Evidence): string | null {
 
 const faulted = ({ site }: Evidence, code: string) => site.signal?.name === "SIGSEGV" && site.signal.code === code;
 
+/** An address that is none gives SIGBUS instead where the operand's base is the stack or the frame pointer (x86-64's stack fault). */
+const badAddress = ({ signal }: Evidence["site"]) => signal?.name === "SIGSEGV" || (signal?.name === "SIGBUS" && signal.code === "SI_KERNEL");
+
 /** What is read or written through a null pointer, or called by it. */
 export const nullDereference: Finding = (evidence) => {
   if (!faulted(evidence, "SEGV_MAPERR")) return null;
   const access = accessOf(evidence.site);
   const { address, registers } = access;
-  if (address === null || address >= nearNull) return null;
+  if (address === null || address >= nearNull || (access.how === "execute" && address !== 0n)) return null;
   const base = registers[0] ?? null;
   const certain = address < firstPage;
   // Beyond the first page only the register that holds the null pointer proves it.
@@ -71,7 +74,7 @@ const stateWords: Readonly<Record<Pattern["state"], string>> = {
 /** A pointer that consists of an allocator's filling. */
 export const filledPointer: Finding = (evidence) => {
   const { site, core, python } = evidence;
-  if (site.signal?.name !== "SIGSEGV" || site.sent) return null;
+  if (!badAddress(site) || site.sent) return null;
   const access = accessOf(site);
   const pointerBytes = core.bits / 8;
   const values = [...access.registers.map(({ value }) => value), ...(access.address === null ? [] : [access.address])];
@@ -116,7 +119,7 @@ function wild(evidence: Evidence, access: Access, title: string, detail: string,
 /** Too far from zero for a field of a null pointer, and too near for anything to be mapped: a number that was taken for a pointer, mostly. */
 function smallNumber(evidence: Evidence, access: Access, address: bigint): Diagnosis | null {
   const [base] = access.registers;
-  if (address < firstPage || base?.value === 0n) return null;
+  if ((address < firstPage && access.how !== "execute") || address === 0n || base?.value === 0n) return null;
   const inRegister = base === undefined ? "" : ` Register ${base.name} holds ${hex(base.value)}.`;
   return wild(
     evidence,
@@ -130,9 +133,9 @@ function smallNumber(evidence: Evidence, access: Access, address: bigint): Diagn
 /** An address that no processor takes (the kernel then tells none), or at which nothing is mapped, far from everything. */
 export const wildPointer: Finding = (evidence) => {
   const { site, core } = evidence;
-  if (site.signal?.name !== "SIGSEGV" || site.sent) return null;
+  if (!badAddress(site) || site.sent) return null;
   const access = accessOf(site);
-  if (site.signal.code === "SI_KERNEL") {
+  if (site.signal?.code === "SI_KERNEL") {
     const { address, operand } = access;
     if (address === null || operand === null || isCanonical(address) || core.machine !== "x86_64") return null;
     return wild(
@@ -143,7 +146,7 @@ export const wildPointer: Finding = (evidence) => {
       "certain",
     );
   }
-  if (site.signal.code !== "SEGV_MAPERR" || access.address === null || core.segments.length === 0) return null;
+  if (site.signal?.code !== "SEGV_MAPERR" || access.address === null || core.segments.length === 0) return null;
   if (access.address < nearNull) return smallNumber(evidence, access, access.address);
   const below = mappingBelow(core, access.address);
   if (below !== null && below.past < onePage) return null;

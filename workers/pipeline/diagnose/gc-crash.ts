@@ -12,21 +12,10 @@ import { AllocationPlace, type NativeFrame } from "../../../services/contract/re
 import { plainName } from "../plumbing.ts";
 import type { Evidence, Finding } from "./evidence.ts";
 import { accessOf } from "./machine-access.ts";
+import { Owner, ownedBy, Seen } from "./object-evidence.ts";
 
 const text = Nullable(Type.String());
-const Seen = Type.Object({
-  address: Type.String(),
-  state: Type.String(),
-  type: text,
-  type_pointer: text,
-  refcount: Nullable(Type.Number()),
-  size: Nullable(Type.Integer()),
-  bytes: text,
-  text,
-});
-type Seen = Static<typeof Seen>;
 const BrokenLink = Type.Object({ list: Type.String(), object: Nullable(Seen), link: Type.String(), looks_like_text: Type.Boolean(), before: Nullable(Seen) });
-const Owner = Type.Object({ address: text, type: text, where: Type.String(), name: text });
 export const GcCrash = Type.Object({
   in_interpreter: Nullable(Type.Boolean()),
   container: Nullable(Seen),
@@ -108,11 +97,6 @@ const advice =
   "The collector only finds such damage, long after it was done: gc.set_threshold(5) makes it look often, so that the crash moves near the cause; PYTHONMALLOC=debug, -X dev and a debug build of Python check more.";
 
 const described = ({ address, type, refcount }: Seen) => `${type ?? "object"} at ${address}${refcount === null ? "" : ` (${refcount} references)`}`;
-
-function ownedBy(owners: GcCrash["owners"]): string {
-  const steps = owners.map(({ type, where, name }) => (name !== null && type === null ? name : `${where} of ${name ?? type ?? "an object"}`));
-  return steps.length === 0 ? "" : ` It is ${steps.join(", which is ")}.`;
-}
 
 function story(told: GcCrash | null): { readonly title: string; readonly detail: string } {
   if (told?.visited != null && told.container !== null) {
