@@ -33,6 +33,7 @@ import { createGroupStore } from "./storage/group-store.ts";
 import { createJobStore } from "./storage/job-store.ts";
 import { createReportStore } from "./storage/report-store.ts";
 import { createWebhookStore } from "./storage/webhook-store.ts";
+import { stopAsked } from "./supervisor/stop-asked.ts";
 import { startRegrouping } from "./triage/regroup.ts";
 
 /** Requests that run when the end is asked for have this long; the supervisor kills after 20 s. */
@@ -49,13 +50,6 @@ async function chooseAuthentication({ listen, tokensFile }: Config, logger: Logg
   return authenticateLocal;
 }
 
-function stopAsked(): AbortSignal {
-  const stop = new AbortController();
-  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => stop.abort(signal));
-  process.on("disconnect", () => stop.abort("disconnect"));
-  return stop.signal;
-}
-
 /** What an address is at fault for, by the error of listen(2). */
 const unusableAddress: Readonly<Record<string, string>> = {
   EADDRINUSE: "is in use by another process",
@@ -69,7 +63,7 @@ const errorCode = (error: unknown) => (typeof error === "object" && error !== nu
 async function main(): Promise<void> {
   const config = readConfig();
   const logger = createLogger({ level: config.logLevel, component: "api" });
-  const stop = stopAsked();
+  const stop = stopAsked(logger);
   const { listen, limits, redisUrl } = config;
   if (redisUrl === null) {
     throw new Failure("configuration_invalid", "INQUEST_REDIS_URL is not set", {

@@ -22,6 +22,7 @@ import { createUpstreamRequests } from "../services/storage/upstream-requests.ts
 import { startAnalysisWorker } from "./analysis-worker.ts";
 import { probeSandbox } from "./gdb/probe-sandbox.ts";
 import { makeIndex } from "./indexing/make-index.ts";
+import { stopAsked } from "../services/supervisor/stop-asked.ts";
 import { startIndexing } from "./indexing/start-indexing.ts";
 import { removeFormerRuns, sweepJobFolders } from "./leftovers.ts";
 import { askUpstream } from "./pipeline/ask-upstream.ts";
@@ -31,13 +32,6 @@ import { startStandby } from "./standby.ts";
 /** EX_CONFIG: whoever watches this process need not start it again before the machine has changed. */
 const hopeless = 78;
 
-function stopAsked(): AbortSignal {
-  const stop = new AbortController();
-  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => stop.abort(signal));
-  process.on("disconnect", () => stop.abort("disconnect"));
-  return stop.signal;
-}
-
 async function serve(config: Config, logger: Logger): Promise<void> {
   const { limits, redisUrl, dataDir } = config;
   if (redisUrl === null) {
@@ -45,7 +39,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
       hint: "Set it to redis://HOST:PORT or unix:PATH, or run npm start, which brings its own Redis.",
     });
   }
-  const stop = stopAsked();
+  const stop = stopAsked(logger);
   const workDir = join(dataDir, "work");
   const probe = await probeSandbox({ gdb: config.gdb, helperCache: join(dataDir, "helpers") });
   if (!probe.ok) throw new Failure(probe.code, probe.reason);
