@@ -6,19 +6,17 @@
  */
 import { createReadStream } from "node:fs";
 import { Failure } from "../contract/failure.ts";
-import type { Labels } from "../contract/common.ts";
-import type { WhenMissing } from "../contract/job.ts";
-import { type JobOptions, noOptions, parseOptions } from "../contract/job-options.ts";
 import type { Limits } from "../contract/limits.ts";
 import { isRecognised, readLog } from "../logs/read-log.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 import { cleanFileName, cleanPath } from "./multipart/file-names.ts";
 import { formParts, type FormRequest, type Part } from "./multipart/form-parts.ts";
 import { type ChunkSource, withHead } from "./receive/chunk-source.ts";
-import { fieldBytes, parseLabels, parseWhenMissing, readField } from "./receive/form-fields.ts";
+import { fieldBytes, readField } from "./receive/form-fields.ts";
 import { digestOfField, digestOfHeaders, requireDigest } from "./receive/sent-digest.ts";
 import { ReceivedParts } from "./receive/received-parts.ts";
 import { requestChunks } from "./receive/stream-chunks.ts";
+import { FormFields, isFieldName, type SubmissionFields } from "./receive/submission-fields.ts";
 import type { ReceivedBinaries, ReceivedUpload } from "./received-upload.ts";
 
 export interface ReceiveOptions {
@@ -30,8 +28,8 @@ export interface ReceiveOptions {
 export interface ReceiveRawOptions extends ReceiveOptions {
   /** What `?filename=` says of a raw body. */
   readonly filename: string | null;
-  /** What `?options=` asks for; a part of that name counts more. */
-  readonly options?: JobOptions;
+  /** What the query says; a part of that name counts more. */
+  readonly fields?: Partial<SubmissionFields>;
 }
 
 /** Reads the body with `read` and hands over what came; disposes it all when that fails. */
@@ -72,32 +70,19 @@ async function optionalFile(part: Part): Promise<ChunkSource | null> {
   return first === null ? null : withHead([first], part.body);
 }
 
-interface Fields {
-  labels: Labels | null;
-  whenMissing: WhenMissing | null;
-  options: JobOptions | null;
-  /** Of the core as it is sent. */
+/** Of the core as it is sent; a form tells it once, or the headers of a raw body do. */
+interface SentDigest {
   sha256: string | null;
 }
 
-async function takeField(part: Part, fields: Fields, limits: Limits): Promise<void> {
+async function takeDigest(part: Part, digest: SentDigest, limits: Limits): Promise<void> {
   const text = await readField(part.body, part.name, fieldBytes(limits));
-  if (part.name === "labels") {
-    if (fields.labels !== null) throw new Failure("labels_invalid", "a second part named `labels` came");
-    fields.labels = parseLabels(text, limits);
-  } else if (part.name === "when_missing") {
-    if (fields.whenMissing !== null) throw new Failure("when_missing_invalid", "a second part named `when_missing` came");
-    fields.whenMissing = parseWhenMissing(text);
-  } else if (part.name === "options") {
-    if (fields.options !== null) throw new Failure("options_invalid", "a second part named `options` came");
-    fields.options = parseOptions(text);
-  } else {
-    if (fields.sha256 !== null) throw new Failure("digest_invalid", "a second digest came");
-    fields.sha256 = digestOfField(text, part.name);
-  }
+  if (digest.sha256 !== null) throw new Failure("digest_invalid", "a second digest came");
+  digest.sha256 = digestOfField(text, part.name);
 }
 
-async function takeJobPart(part: Part, parts: ReceivedParts, fields: Fields, limits: Limits): Promise<void> {
+async function takeJobPart(part: Part, parts: ReceivedParts, fields: FormFields, digest: SentDigest, limits: Limits): Promise<void> {
+  if (isFieldName(part.name)) return await fields.take(part, part.name);
   switch (part.name) {
     case "core":
       requireFile(part);
@@ -112,12 +97,9 @@ async function takeJobPart(part: Part, parts: ReceivedParts, fields: Fields, lim
       if (body !== null) await parts.addAttachment(body, part.filename);
       return;
     }
-    case "labels":
-    case "when_missing":
-    case "options":
     case "sha256":
     case "digest":
-      return await takeField(part, fields, limits);
+      return await takeDigest(part, digest, limits);
     default:
       throw new Failure("unknown_part", `the part ${shown(part.name)} is not known`);
   }
@@ -134,12 +116,13 @@ async function requireTellingLog({ attachments }: ReceivedParts): Promise<void> 
 export async function receiveUpload(options: ReceiveRawOptions): Promise<ReceivedUpload> {
   const { request, limits, filename } = options;
   const form = isMultipart(request);
-  const fields: Fields = { labels: null, whenMissing: null, options: null, sha256: digestOfHeaders(request.headers, form) };
+  const fields = new FormFields(limits);
+  const digest: SentDigest = { sha256: digestOfHeaders(request.headers, form) };
   const parts = await receive(options, async (received) => {
-    if (form) for await (const part of formParts(request)) await takeJobPart(part, received, fields, limits);
+    if (form) for await (const part of formParts(request)) await takeJobPart(part, received, fields, digest, limits);
     else await wholeBody(request, (body) => received.addCore(body, cleanFileName(filename)));
     if (received.core === null) await requireTellingLog(received);
-    else requireDigest(fields.sha256, received.core.sentSha256);
+    else requireDigest(digest.sha256, received.core.sentSha256);
   });
   const { core, binaries, attachments } = parts;
   const key = request.headers["idempotency-key"];
@@ -147,9 +130,7 @@ export async function receiveUpload(options: ReceiveRawOptions): Promise<Receive
     core,
     binaries,
     attachments,
-    labels: fields.labels ?? {},
-    whenMissing: fields.whenMissing ?? "analyze",
-    options: fields.options ?? options.options ?? noOptions,
+    ...fields.fields(options.fields),
     idempotencyKey: typeof key === "string" && key !== "" ? key : null,
     [Symbol.asyncDispose]: () => parts[Symbol.asyncDispose](),
   };

@@ -1,11 +1,9 @@
 /** What one request brought, received and looked at, not yet kept. */
-import type { Labels } from "../contract/common.ts";
-import type { WhenMissing } from "../contract/job.ts";
-import type { JobOptions } from "../contract/job-options.ts";
 import type { BlobWriter } from "../storage/blob-store.ts";
 import type { BinaryFacts } from "./binary/binary-facts.ts";
 import type { CoreFacts } from "./core/core-facts.ts";
 import type { CoreFileName } from "./core-file-name.ts";
+import type { SubmissionFields } from "./receive/submission-fields.ts";
 
 export interface ReceivedCore {
   readonly writer: BlobWriter;
@@ -32,14 +30,11 @@ export interface ReceivedAttachment {
 }
 
 /** Disposing it disposes every writer: what was not committed is removed. */
-export interface ReceivedUpload extends AsyncDisposable {
+export interface ReceivedUpload extends SubmissionFields, AsyncDisposable {
   /** Null for logs alone; one of them tells something then. */
   readonly core: ReceivedCore | null;
   readonly binaries: readonly ReceivedBinary[];
   readonly attachments: readonly ReceivedAttachment[];
-  readonly labels: Labels;
-  readonly whenMissing: WhenMissing;
-  readonly options: JobOptions;
   /** The `Idempotency-Key` header. */
   readonly idempotencyKey: string | null;
 }

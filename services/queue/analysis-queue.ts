@@ -16,9 +16,16 @@ export interface QueueCounts {
   readonly delayed: number;
 }
 
+export interface QueuedJob {
+  readonly id: string;
+  readonly coreSize: number;
+}
+
 export interface AnalysisQueue extends AsyncDisposable {
   /** Never rejects for a Redis that is gone: `deferred` jobs are added as soon as it answers. Bytes of the core give the priority: small ones first. */
   add(jobId: string, coreSize: number): Promise<"added" | "deferred">;
+  /** The same for many that were never queued before, in one go. */
+  addNew(jobs: readonly QueuedJob[]): Promise<"added" | "deferred">;
   /** Takes the job out of the queue, and tells the worker that has it to stop at once. The row must have been changed before. Never rejects. */
   cancel(jobId: string): Promise<void>;
   /** Those of the ids that the queue does not know. Rejects with `queue_unavailable`, as all below. */
@@ -98,6 +105,21 @@ export async function openAnalysisQueue(redis: RedisConnections, options: { read
       }
       tryAgainLater();
       return pending.has(jobId) ? "deferred" : "added";
+    },
+
+    addNew: async (jobs) => {
+      for (const { id, coreSize } of jobs) pending.set(id, coreSize);
+      try {
+        if (jobs.length > 0)
+          await withQueue((queue) =>
+            queue.addBulk(jobs.map(({ id, coreSize }) => ({ name: "analyse", data: { job_id: id }, opts: jobSettings(id, coreSize, options.attempts) }))),
+          );
+        for (const { id } of jobs) pending.delete(id);
+      } catch {
+        // Redis is gone: they stay pending.
+      }
+      tryAgainLater();
+      return jobs.some(({ id }) => pending.has(id)) ? "deferred" : "added";
     },
 
     cancel: async (jobId) => {

@@ -32,6 +32,8 @@ export interface AddedBinary {
 export interface BinaryStore {
   /** `created` is false when the project has these bytes already; the new blob is then on its way out, unless it is the same one. */
   add(projectId: string, binary: NewBinary): Promise<AddedBinary>;
+  /** The same for many, in their order: all in one transaction. */
+  addAll(projectId: string, binaries: readonly NewBinary[]): Promise<readonly AddedBinary[]>;
   /** Newest first. More than one of a kind under one build-id means that the files differ. */
   byBuildId(projectId: string, buildId: string, kinds?: readonly BinaryKind[]): Promise<StoredBinary[]>;
   byBuildIds(projectId: string, buildIds: readonly string[], kinds?: readonly BinaryKind[]): Promise<StoredBinary[]>;
@@ -149,6 +151,14 @@ export function createBinaryStore(database: Database): BinaryStore {
     debugFilesNamed: (projectId, names) => inSlices(projectId, "filename", names.map(storable), (query) => query.where("kind", "=", "debug")),
     byPaths,
     add: (projectId, binary) => database.query.transaction().execute((transaction) => addBinary(transaction, projectId, binary)),
+    addAll: (projectId, binaries) =>
+      database.query.transaction().execute(async (transaction) => {
+        const added = new Map<NewBinary, AddedBinary>();
+        // One order for all writers, so that two transactions never wait for each other's rows crosswise.
+        const sorted = binaries.toSorted((one, other) => (one.sha256 < other.sha256 ? -1 : 1));
+        for (const binary of sorted) added.set(binary, await addBinary(transaction, projectId, binary));
+        return binaries.flatMap((binary) => added.get(binary) ?? []);
+      }),
     byBuildId: (projectId, buildId, kinds) => byBuildIds(projectId, [buildId], kinds),
     bySha256: async (projectId, sha256) => {
       const row = await database.query.selectFrom("binaries").selectAll().where("project_id", "=", projectId).where("sha256", "=", sha256).executeTakeFirst();

@@ -22,7 +22,7 @@ export interface NewBulkItem {
 
 export interface BulkStore {
   begin(projectId: string, id: string, expiresAt: string): Promise<void>;
-  add(id: string, item: NewBulkItem): Promise<void>;
+  add(id: string, items: readonly NewBulkItem[]): Promise<void>;
   end(id: string, error: JobError | null): Promise<void>;
   get(projectId: string, id: string): Promise<StoredBulk | null>;
   /** In the order in which they came, those after a position; `refused`: only those without a job. */
@@ -43,16 +43,19 @@ export function createBulkStore({ query }: Pick<Database, "query">): BulkStore {
         .execute();
     },
 
-    add: async (id, { position, filename, jobId, error }) => {
+    add: async (id, items) => {
+      if (items.length === 0) return;
       await query
         .insertInto("bulk_items")
-        .values({
-          bulk_id: id,
-          position,
-          filename: filename === null ? null : storable(filename),
-          job_id: jobId,
-          error: error === null ? null : storable(JSON.stringify(error)),
-        })
+        .values(
+          items.map(({ position, filename, jobId, error }) => ({
+            bulk_id: id,
+            position,
+            filename: filename === null ? null : storable(filename),
+            job_id: jobId,
+            error: error === null ? null : storable(JSON.stringify(error)),
+          })),
+        )
         .execute();
     },
 

@@ -1,13 +1,12 @@
 /** How a job comes to be: the row, what came with it and what it is found by, in one transaction. */
 import type { Transaction } from "kysely";
-import type { Job } from "../contract/job.ts";
 import { addBinary } from "./binary-store.ts";
 import { discardBlobs, keepBlobs } from "./blob-trash.ts";
 import type { Database } from "./database.ts";
 import { timeOfId } from "./id-time.ts";
 import { appendEvent } from "./job-events.ts";
 import { toJob } from "./job-row.ts";
-import type { JobStore, NewJob } from "./job-store.ts";
+import type { CreatedJob, JobStore, NewJob } from "./job-store.ts";
 import type { JobTable, Schema } from "./schema.ts";
 import { indexJob } from "./search/index-writer.ts";
 import { baseName, indexable, storable } from "./search-text.ts";
@@ -70,41 +69,46 @@ async function addBelongings(transaction: Transaction<Schema>, job: NewJob): Pro
   await keepBlobs(transaction, [...(job.coreBlob === null ? [] : [job.coreBlob]), ...job.attachments.map((attachment) => attachment.blob)]);
 }
 
-export function creation(database: Database): Pick<JobStore, "create" | "byIdempotencyKey"> {
-  const byIdempotencyKey = async (projectId: string, key: string): Promise<Job | null> => {
-    const row = await database.query
-      .selectFrom("jobs")
-      .selectAll()
-      .where("project_id", "=", projectId)
-      .where("idempotency_key", "=", indexable(key))
-      .executeTakeFirst();
-    return row === undefined ? null : toJob(row);
-  };
+async function createOne(transaction: Transaction<Schema>, job: NewJob): Promise<CreatedJob> {
+  const inserted = await transaction
+    .insertInto("jobs")
+    .values(newRow(job))
+    .onConflict((conflict) => conflict.columns(["project_id", "idempotency_key"]).doNothing())
+    .returningAll()
+    .executeTakeFirst();
+  if (inserted !== undefined) {
+    await addBelongings(transaction, job);
+    await appendEvent(transaction, inserted, "status");
+    await indexJob(transaction, inserted, termsOfRow(inserted));
+    return { job: toJob(inserted), created: true };
+  }
+  const earlier = await transaction
+    .selectFrom("jobs")
+    .selectAll()
+    .where("project_id", "=", job.projectId)
+    .where("idempotency_key", "=", newRow(job).idempotency_key)
+    .executeTakeFirstOrThrow();
+  await discardBlobs(transaction, [job.coreBlob, ...[...job.binaries, ...job.attachments].map((each) => each.blob)]);
+  return { job: toJob(earlier), created: false };
+}
 
+export function creation(database: Database): Pick<JobStore, "create" | "createAll" | "byIdempotencyKey"> {
   return {
-    byIdempotencyKey,
-    create: (job) =>
+    byIdempotencyKey: async (projectId, key) => {
+      const row = await database.query
+        .selectFrom("jobs")
+        .selectAll()
+        .where("project_id", "=", projectId)
+        .where("idempotency_key", "=", indexable(key))
+        .executeTakeFirst();
+      return row === undefined ? null : toJob(row);
+    },
+    create: (job) => database.query.transaction().execute((transaction) => createOne(transaction, job)),
+    createAll: (jobs) =>
       database.query.transaction().execute(async (transaction) => {
-        const inserted = await transaction
-          .insertInto("jobs")
-          .values(newRow(job))
-          .onConflict((conflict) => conflict.columns(["project_id", "idempotency_key"]).doNothing())
-          .returningAll()
-          .executeTakeFirst();
-        if (inserted !== undefined) {
-          await addBelongings(transaction, job);
-          await appendEvent(transaction, inserted, "status");
-          await indexJob(transaction, inserted, termsOfRow(inserted));
-          return { job: toJob(inserted), created: true };
-        }
-        const earlier = await transaction
-          .selectFrom("jobs")
-          .selectAll()
-          .where("project_id", "=", job.projectId)
-          .where("idempotency_key", "=", newRow(job).idempotency_key)
-          .executeTakeFirstOrThrow();
-        await discardBlobs(transaction, [job.coreBlob, ...[...job.binaries, ...job.attachments].map((each) => each.blob)]);
-        return { job: toJob(earlier), created: false };
+        const made: CreatedJob[] = [];
+        for (const job of jobs) made.push(await createOne(transaction, job));
+        return made;
       }),
   };
 }

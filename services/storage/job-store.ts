@@ -55,6 +55,11 @@ export interface NewJob {
   readonly coreExpiresAt: string | null;
 }
 
+export interface CreatedJob {
+  readonly job: Job;
+  readonly created: boolean;
+}
+
 /** The job as users see it, and what only the service needs to know. */
 export interface StoredJob {
   readonly job: Job;
@@ -106,7 +111,9 @@ export interface StartedJob extends StoredJob {
 
 export interface JobStore {
   /** One transaction for the row, its binaries and attachments. The same idempotency key gives the job that was there; the new upload's blobs then go to the trash. */
-  create(job: NewJob): Promise<{ readonly job: Job; readonly created: boolean }>;
+  create(job: NewJob): Promise<CreatedJob>;
+  /** The same for many, in their order: all in one transaction. */
+  createAll(jobs: readonly NewJob[]): Promise<readonly CreatedJob[]>;
   get(projectId: string, id: string): Promise<StoredJob | null>;
   byIdempotencyKey(projectId: string, key: string): Promise<Job | null>;
   /** Newest first. A cursor that is not ours rejects with `invalid_cursor`. */

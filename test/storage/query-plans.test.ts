@@ -107,7 +107,7 @@ test("no statement reads a whole table that grows with the jobs", async () => {
   for (const path of [`/v1/jobs/${id}`, `/v1/jobs/${id}/report`, `/v1/jobs/${id}/events`, "/v1/groups/s0", "/metrics", "/readyz"]) await api.app.inject(path);
   const bulks = createBulkStore(database);
   await bulks.begin("default", id, "2100-01-01T00:00:00.000Z");
-  await bulks.add(id, { position: 0, filename: null, jobId: id, error: null });
+  await bulks.add(id, [{ position: 0, filename: null, jobId: id, error: null }]);
   await bulks.end(id, null);
   await bulks.get("default", id);
   await bulks.items(id, { after: -1, limit: 10, refused: true });

@@ -531,9 +531,9 @@ export function storeContract(openEmpty: () => Promise<Database>): void {
       for (let position = 0; position < 4; position += 1) {
         const { job } = await all.jobs.create(newJob());
         made.push(job.id);
-        await bulks.add(id, { position, filename: `core.${position}`, jobId: job.id, error: null });
+        await bulks.add(id, [{ position, filename: `core.${position}`, jobId: job.id, error: null }]);
       }
-      await bulks.add(id, { position: 4, filename: "nul\0", jobId: null, error });
+      await bulks.add(id, [{ position: 4, filename: "nul\0", jobId: null, error }]);
       await all.jobs.start(made[0] ?? "");
       await all.jobs.fail(made[0] ?? "", 1, error);
       await all.jobs.delete("default", made[1] ?? "");

@@ -7,6 +7,7 @@ import { receiveBinaries, receiveBinary } from "../../intake/receive.ts";
 import type { App } from "../app-type.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { requireUpload } from "../http/early-refusal.ts";
+import { ownSilence } from "../http/own-silence.ts";
 import { sendContinue } from "../http/unread-body.ts";
 import type { Metrics } from "../metrics.ts";
 import { answers, json } from "../schema/answers.ts";
@@ -66,6 +67,7 @@ export function binaryUploadRoutes(app: App, dependencies: Dependencies, metrics
     async (request, reply): Promise<Static<typeof BinaryList>> => {
       await requireRoom(blobs, limits, request.headers);
       sendContinue(request, reply);
+      using _working = ownSilence(request.raw);
       await using upload = await receiveBinaries({ request, blobs, limits });
       const kept = await keepBinaries(dependencies, request.caller.project, upload.binaries);
       for (const { writer } of upload.binaries) metrics.uploadBytes.inc({ kind: "binary" }, writer.size);

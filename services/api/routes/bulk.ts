@@ -11,13 +11,14 @@ import type { StoredBulk } from "../../storage/bulk-store.ts";
 import type { App } from "../app-type.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { requireUpload } from "../http/early-refusal.ts";
+import { ownSilence } from "../http/own-silence.ts";
 import { sendContinue } from "../http/unread-body.ts";
 import type { Metrics } from "../metrics.ts";
 import { answers, json } from "../schema/answers.ts";
 import { IdParameter } from "../schema/id-parameter.ts";
 import { nextLink } from "../schema/next-link.ts";
 import { reference } from "../schema/reference.ts";
-import { becomeJob } from "../submit/become-job.ts";
+import { becomeJobs } from "../submit/become-job.ts";
 import { requireRoom } from "../submit/require-room.ts";
 import { untilGone } from "../waiting.ts";
 
@@ -111,24 +112,20 @@ export function bulkRoutes(app: App, dependencies: Dependencies, metrics: Metric
       const { project } = request.caller;
       await requireRoom(blobs, limits, request.headers);
       sendContinue(request, reply);
+      using _working = ownSilence(request.raw);
       const id = uuid();
       let position = 0;
       await bulks.begin(project, id, new Date(Date.now() + limits.report_retention_seconds * 1_000).toISOString());
       try {
-        await receiveBulk(
-          { request, blobs, limits },
-          {
-            accept: async (upload) => {
-              const job = await becomeJob(dependencies, metrics, project, upload, request.log);
-              await bulks.add(id, { position, filename: upload.core?.filename ?? null, jobId: job.id, error: null });
-              position += 1;
-            },
-            refuse: async (filename, failure) => {
-              await bulks.add(id, { position, filename, jobId: null, error: errorOf(failure) });
-              position += 1;
-            },
-          },
-        );
+        await receiveBulk({ request, blobs, limits }, async (files) => {
+          const uploads = files.flatMap((file) => ("upload" in file ? [file.upload] : []));
+          const jobs = (await becomeJobs(dependencies, metrics, project, uploads, request.log)).values();
+          const items = files.map((file) => {
+            const [jobId, error] = "upload" in file ? [jobs.next().value?.id ?? null, null] : [null, errorOf(file.failure)];
+            return { position: position++, filename: file.filename, jobId, error };
+          });
+          await bulks.add(id, items);
+        });
         await bulks.end(id, null);
       } catch (error) {
         await bulks.end(id, error instanceof Failure ? errorOf(error) : errorOf(new Failure("internal_error", "The upload failed."))).catch(() => undefined);

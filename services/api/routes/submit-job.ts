@@ -7,9 +7,10 @@
 import { Type } from "typebox";
 import { Failure } from "../../contract/failure.ts";
 import { Job, WhenMissing } from "../../contract/job.ts";
-import { OptionList, parseOptions } from "../../contract/job-options.ts";
+import { OptionList } from "../../contract/job-options.ts";
 import { acceptUploads } from "../../intake/multipart/accept-uploads.ts";
 import { receiveUpload } from "../../intake/receive.ts";
+import { readFields } from "../../intake/receive/submission-fields.ts";
 import type { App } from "../app-type.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { requireUpload } from "../http/early-refusal.ts";
@@ -129,10 +130,10 @@ export function submitJobRoute(app: App, dependencies: Dependencies, metrics: Me
       const earlier = key === null ? null : await jobs.byIdempotencyKey(project, key);
       if (earlier !== null) return accepted(earlier);
       using _claim = key === null ? null : claims.take(project, key, request.raw);
-      const options = parseOptions(request.query.options ?? "");
+      const fields = readFields({ options: request.query.options }, limits);
       await requireRoom(blobs, limits, request.headers);
       sendContinue(request, reply);
-      await using upload = await receiveUpload({ request, filename: request.query.filename ?? null, options, blobs, limits });
+      await using upload = await receiveUpload({ request, filename: request.query.filename ?? null, fields, blobs, limits });
       const job = await becomeJob(dependencies, metrics, project, upload, request.log);
       return accepted(job);
     },

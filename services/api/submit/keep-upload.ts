@@ -1,5 +1,5 @@
 /**
- * A received upload becomes a job: bytes first, then the row, and the caller queues it after.
+ * Received uploads become jobs: bytes first, then the rows, and the caller queues them after.
  *
  * A process that dies in between leaves blobs that no row names, never a row whose bytes are missing; an error takes the
  * committed blobs back.
@@ -12,13 +12,13 @@ import type { ReceivedCore, ReceivedUpload } from "../../intake/received-upload.
 import { binariesArrived, lookAfterParking, type ParkingParts } from "./parked-jobs.ts";
 import type { BinaryStore } from "../../storage/binary-store.ts";
 import type { BlobKey, BlobStore } from "../../storage/blob-store.ts";
-import type { Attachment, JobStore } from "../../storage/job-store.ts";
+import type { Attachment, CreatedJob, JobStore, NewJob } from "../../storage/job-store.ts";
 import { commitBinaries } from "../../intake/binary/keep-binaries.ts";
 import { findBinaries } from "../../intake/needs/find-binaries.ts";
 import { isAwaited } from "../../intake/needs/missing-binaries.ts";
 
 export interface Keepers extends ParkingParts {
-  readonly jobs: Pick<JobStore, "create" | "get" | "parked" | "unpark" | "stillMissing">;
+  readonly jobs: Pick<JobStore, "createAll" | "get" | "parked" | "unpark" | "stillMissing">;
   readonly binaries: BinaryStore;
   readonly blobs: Pick<BlobStore, "remove" | "localFile">;
   readonly limits: Limits;
@@ -56,54 +56,76 @@ async function commitAttachments(upload: ReceivedUpload, id: string, committed: 
   return result;
 }
 
+/** Its bytes become blobs, whose names go to `committed`; the job as it is to be stored. */
+async function prepare(keepers: Keepers, project: string, upload: ReceivedUpload, committed: BlobKey[]): Promise<NewJob> {
+  const { binaries, limits } = keepers;
+  const id = uuid();
+  const { core } = upload;
+  const coreBlob = core === null ? null : `cores/${id}`;
+  if (core !== null && coreBlob !== null) {
+    await core.writer.commit(coreBlob);
+    committed.push(coreBlob);
+  }
+  const kept = await commitBinaries(binaries, project, upload.binaries, committed);
+  const attachments = await commitAttachments(upload, id, committed);
+
+  const missing = core === null ? [] : (await findBinaries(binaries, project, core.facts, kept)).missing;
+  const parked = upload.whenMissing === "wait" && missing.some(isAwaited);
+  return {
+    id,
+    projectId: project,
+    idempotencyKey: upload.idempotencyKey,
+    status: parked ? "awaiting_binaries" : "queued",
+    whenMissing: upload.whenMissing,
+    options: upload.options,
+    waitsUntil: parked ? after(limits.awaiting_binaries_seconds) : null,
+    core: core === null ? null : summary(core),
+    coreBlob,
+    labels: labelsOf(upload),
+    missingBinaries: missing,
+    binaries: kept,
+    attachments,
+    expiresAt: after(limits.report_retention_seconds),
+    coreExpiresAt: after(limits.core_retention_seconds),
+  };
+}
+
+/** The files' syncs run side by side, which the disk does in one go; the rows are one commit. */
+async function keepAll(keepers: Keepers, project: string, uploads: readonly ReceivedUpload[]): Promise<readonly CreatedJob[]> {
+  const committed: BlobKey[] = [];
+  try {
+    const prepared = await Promise.allSettled(uploads.map((upload) => prepare(keepers, project, upload, committed)));
+    const jobs = prepared.map((each) => {
+      if (each.status === "rejected") throw each.reason;
+      return each.value;
+    });
+    return await keepers.jobs.createAll(jobs);
+  } catch (error) {
+    for (const key of committed) await keepers.blobs.remove(key).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function parkedOrNot(keepers: Keepers, project: string, job: Job): Promise<Job> {
+  return job.status === "awaiting_binaries" ? await lookAfterParking(keepers, project, job) : job;
+}
+
 /** `created` is false when the idempotency key gave the job that was there. Jobs that waited for what came with it start. */
-export async function keepUpload(keepers: Keepers, project: string, upload: ReceivedUpload): Promise<{ readonly job: Job; readonly created: boolean }> {
-  const kept = await keepAll(keepers, project, upload);
+export async function keepUpload(keepers: Keepers, project: string, upload: ReceivedUpload): Promise<CreatedJob> {
+  const [kept] = await keepAll(keepers, project, [upload]);
+  if (kept === undefined) throw new TypeError("an upload was kept and is not there");
   if (!kept.created) return kept;
   await binariesArrived(
     keepers,
     project,
     upload.binaries.map(({ facts, path }) => ({ build_id: facts.buildId, path })),
   );
-  return kept.job.status === "awaiting_binaries" ? { ...kept, job: await lookAfterParking(keepers, project, kept.job) } : kept;
+  return { ...kept, job: await parkedOrNot(keepers, project, kept.job) };
 }
 
-async function keepAll(keepers: Keepers, project: string, upload: ReceivedUpload): Promise<{ readonly job: Job; readonly created: boolean }> {
-  const { jobs, binaries, blobs, limits } = keepers;
-  const id = uuid();
-  const committed: BlobKey[] = [];
-  try {
-    const { core } = upload;
-    const coreBlob = core === null ? null : `cores/${id}`;
-    if (core !== null && coreBlob !== null) {
-      await core.writer.commit(coreBlob);
-      committed.push(coreBlob);
-    }
-    const kept = await commitBinaries(binaries, project, upload.binaries, committed);
-    const attachments = await commitAttachments(upload, id, committed);
-
-    const missing = core === null ? [] : (await findBinaries(binaries, project, core.facts, kept)).missing;
-    const parked = upload.whenMissing === "wait" && missing.some(isAwaited);
-
-    return await jobs.create({
-      id,
-      projectId: project,
-      idempotencyKey: upload.idempotencyKey,
-      status: parked ? "awaiting_binaries" : "queued",
-      whenMissing: upload.whenMissing,
-      options: upload.options,
-      waitsUntil: parked ? after(limits.awaiting_binaries_seconds) : null,
-      core: core === null ? null : summary(core),
-      coreBlob,
-      labels: labelsOf(upload),
-      missingBinaries: missing,
-      binaries: kept,
-      attachments,
-      expiresAt: after(limits.report_retention_seconds),
-      coreExpiresAt: after(limits.core_retention_seconds),
-    });
-  } catch (error) {
-    for (const key of committed) await blobs.remove(key).catch(() => undefined);
-    throw error;
-  }
+/** Cores alone, without binaries and without idempotency keys; the jobs in their order. */
+export async function keepUploads(keepers: Keepers, project: string, uploads: readonly ReceivedUpload[]): Promise<readonly Job[]> {
+  const jobs: Job[] = [];
+  for (const { job } of await keepAll(keepers, project, uploads)) jobs.push(await parkedOrNot(keepers, project, job));
+  return jobs;
 }

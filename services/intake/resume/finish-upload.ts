@@ -45,14 +45,14 @@ async function receiveForm(body: Readable, contentType: string, { idempotencyKey
 }
 
 async function receiveCore(body: Readable, { metadata, toldAtEnd, idempotencyKey }: FinishedUpload, { blobs, limits }: Taking): Promise<ReceivedUpload> {
-  const { filename, labels, whenMissing, options, sha256 } = readMetadata(metadata, limits);
+  const { filename, fields, sha256 } = readMetadata(metadata, limits);
   const received = new ReceivedParts(blobs, limits);
   try {
     await received.addCore(new StreamChunks(body, (error) => error ?? new Failure("store_unavailable", "the upload's bytes cannot be read")), filename);
     const { core } = received;
     if (core === null) throw new Failure("core_missing", "the upload holds no core");
     for (const told of [sha256, toldAtEnd]) requireDigest(told, core.sentSha256);
-    return { core, binaries: [], attachments: [], labels, whenMissing, options, idempotencyKey, [Symbol.asyncDispose]: () => received[Symbol.asyncDispose]() };
+    return { core, binaries: [], attachments: [], ...fields, idempotencyKey, [Symbol.asyncDispose]: () => received[Symbol.asyncDispose]() };
   } catch (error) {
     await received[Symbol.asyncDispose]();
     throw error;

@@ -1,16 +1,15 @@
 /** What the sender says of a resumable upload when it begins: the upload is a core, or the whole form that `POST /v1/jobs` takes. */
 import { Failure } from "../../contract/failure.ts";
-import { noOptions, parseOptions } from "../../contract/job-options.ts";
 import type { Limits } from "../../contract/limits.ts";
 import { cleanFileName } from "../multipart/file-names.ts";
-import { parseLabels, parseWhenMissing } from "../receive/form-fields.ts";
 import { digestOfField } from "../receive/sent-digest.ts";
+import { fieldNames, readFields, usualFields } from "../receive/submission-fields.ts";
 
 export type UploadMetadata = Readonly<Record<string, string | null>>;
 
-const known = ["filename", "filetype", "name", "type", "labels", "when_missing", "options", "sha256"];
 /** A form has parts for these. */
-const ofCoreAlone = ["labels", "when_missing", "options", "sha256"];
+const ofCoreAlone: readonly string[] = [...fieldNames, "sha256"];
+const known: readonly string[] = ["filename", "filetype", "name", "type", ...ofCoreAlone];
 
 const typeOf = ({ filetype, type }: UploadMetadata) => filetype ?? type ?? "";
 
@@ -26,12 +25,10 @@ export function readMetadata(metadata: UploadMetadata, limits: Limits) {
     if (form && ofCoreAlone.includes(name))
       throw new Failure("invalid_parameter", `the metadata ${name} is of a core sent alone`, { hint: `In a form, ${name} is one of its parts.` });
   }
-  const { filename, name, labels, when_missing: whenMissing, options, sha256 } = metadata;
+  const { filename, name, sha256 } = metadata;
   return {
     filename: cleanFileName(filename ?? name ?? null),
-    labels: typeof labels === "string" ? parseLabels(labels, limits) : {},
-    whenMissing: typeof whenMissing === "string" ? parseWhenMissing(whenMissing) : ("analyze" as const),
-    options: typeof options === "string" ? parseOptions(options) : noOptions,
+    fields: { ...usualFields, ...readFields(metadata, limits) },
     sha256: typeof sha256 === "string" ? digestOfField(sha256, "sha256") : null,
   };
 }
