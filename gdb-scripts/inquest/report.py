@@ -32,6 +32,7 @@ from .started import how_started
 from .suspended import suspended_work
 from .system_calls import described_calls, gil_ranges
 from .threads import ThreadState, gil_holders, match_lwps, name_threads, thread_states
+from .zeroed_stacks import zeroed_stacks
 
 EXPECTED = (MemoryFault, LayoutMissing, BudgetExceeded, ValueError, KeyError, IndexError, RecursionError, OverflowError, TypeError, AttributeError)
 
@@ -95,6 +96,11 @@ def answer_from(core: Any, manifest: Mapping[str, Any], layouts_from_gdb: Option
         reason = "The search for CPython failed: %s." % type(error).__name__
         answer.warn("section_failed", "runtime: %s at %s" % (type(error).__name__, _where(error)))
     answer.timings["runtime"] = round(1000 * (time.perf_counter() - started), 3)
+    with answer.section("stacks"):
+        zeroed = zeroed_stacks(core)
+        if zeroed:
+            more = " and %d more" % (len(zeroed) - 8) if len(zeroed) > 8 else ""
+            answer.warn("stacks_not_dumped", "the stacks of %s%s hold only zeros: the program that wrote the core could not read them" % (", ".join(map(str, zeroed[:8])), more))
     answer.facts.update(facts_of_the_core(core, manifest, answer.section))
     parts: Dict[str, Any] = {"python": None, "threads": [], "suspended": []}
     if runtime is not None:

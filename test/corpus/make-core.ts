@@ -38,6 +38,11 @@ export interface CoreOptions {
 
 export const programsFolder = fileURLToPath(new URL("./programs", import.meta.url));
 
+const enterRoot = fileURLToPath(new URL("./enter-root.sh", import.meta.url));
+
+/** As words of a shell line. */
+const quoted = (words: readonly string[]) => words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
+
 interface Ended {
   readonly stdout: string;
   readonly stderr: string;
@@ -71,7 +76,9 @@ const limits = "ulimit -c unlimited; ulimit -s 8192; ";
 const filtered = (filter: number | null | undefined) =>
   filter === null || filter === undefined ? "" : `echo 0x${filter.toString(16)} > /proc/self/coredump_filter; `;
 const live = `"$@" > ready & pid=$!; for i in $(seq 200); do grep -q ready ready && break; sleep 0.05; done; `;
-const byGcore = `${live}gdb -nx -batch -p $pid -ex "generate-core-file core" >/dev/null 2>&1; kill -9 $pid; wait $pid 2>/dev/null; true`;
+/** By the gdb of its own userland: an older one writes zeros for the stacks of a newer C library's threads. */
+const byGcore = (into: string) =>
+  `${live}${into} gdb -nx -batch -p $pid -ex "generate-core-file core" >/dev/null 2>&1; kill -9 $pid; wait $pid 2>/dev/null; true`;
 const belowGdb = `exec gdb -nx -batch -ex "handle all nostop noprint pass" -ex "handle SIGSEGV SIGABRT SIGBUS SIGFPE SIGILL stop" -ex run -ex "generate-core-file core" -ex kill --args "$@"`;
 
 /** The folder that the child runs in, and the same as seen from here. */
@@ -85,10 +92,10 @@ export async function makeCore(interpreter: Interpreter, program: string, option
   const inside = interpreter.root === null ? folder : folder.slice(interpreter.root.length);
   const name = basename(program);
   await cp(program, join(folder, name));
-  const enter = interpreter.root === null ? [] : ["chroot", interpreter.root, "sh", "-c", 'cd "$0" && exec "$@"', inside];
-  const words = [...enter, interpreter.path, ...(options.arguments ?? []), join(inside, name)];
+  const into = interpreter.root === null ? [] : ["sh", enterRoot, interpreter.root, inside];
+  const words = [...into, interpreter.path, ...(options.arguments ?? []), join(inside, name)];
   const environment = { PYTHONFAULTHANDLER: "1", PYTHONDONTWRITEBYTECODE: "1", ...options.environment };
-  const tail = options.gcore === true ? byGcore : (await kernelWritesHere()) ? '"$@"' : belowGdb;
+  const tail = options.gcore === true ? byGcore(quoted(into)) : (await kernelWritesHere()) ? '"$@"' : belowGdb;
   const ended = await run(limits + filtered(options.filter) + tail, words, folder, environment);
   const cores = (await readdir(folder)).filter((each) => /^core(\.\d+)?$/.test(each));
   if (cores[0] === undefined) {

@@ -103,6 +103,20 @@ class Damage(unittest.TestCase):
                 self.assertEqual(len(thread["frames"]), 5 if old else len(frames))
                 self.assertEqual(thread["frames"][1]["function"], "die")
 
+    def test_a_stack_that_was_dumped_as_zeros_costs_no_python_frame_and_is_told(self):
+        for death, manifest, core, runtime, image in self.cases():
+            with self.subTest(python=death.python.path):
+                waiting = [lwp for lwp in core.lwps if lwp != manifest["crashed_lwp"]]
+                clean = answer_from(core, manifest)["threads"]
+                for lwp in waiting:
+                    sp, end = core.sp(lwp) & ~7, core.thread_pointer(lwp)
+                    for address in range(sp, min(end, sp + 65536), 8):
+                        core.write(address, 0)
+                answer = answer_from(core, manifest)
+                self.assertIn("stacks_not_dumped", [each["code"] for each in answer["warnings"]])
+                for before, after in zip(clean, answer["threads"]):
+                    self.assertEqual([each["function"] for each in after["frames"]], [each["function"] for each in before["frames"]])
+
     def test_a_code_object_that_is_lost_costs_its_own_frame_only(self):
         for death, manifest, core, runtime, image in self.cases():
             with self.subTest(python=death.python.path):

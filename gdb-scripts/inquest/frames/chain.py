@@ -57,6 +57,8 @@ def thread_chain(image: Image, thread_state: int) -> Chain:
         try:
             top = image.pointer(cframe, "_PyCFrame", "current_frame") if cframe else 0
             chain = interpreter_frames(image, top, cframe)
+            if not top and not thread_state <= cframe < thread_state + image.layouts.size("PyThreadState"):
+                chain.broken = "the cframe holds nothing"
         except MemoryFault as fault:
             chain = Chain([], "the cframe: %s" % fault)
     if chain.broken is not None:
@@ -275,6 +277,10 @@ def interpreter_frames(image: Image, top: int, cframe: int = 0) -> Chain:
             found, previous, raw = block.read(address)
         except MemoryFault as fault:
             chain.broken = "frame at 0x%x: %s" % (address, fault)
+            break
+        if found.owner < least_shim and not found.code and not previous:
+            # A debugger writes zeros where it could not read, gdb 13 for whole stacks of threads.
+            chain.broken = "frame at 0x%x: holds nothing" % address
             break
         if found.owner >= least_shim:
             if chain.frames and not chain.frames[-1].entry:
