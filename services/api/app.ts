@@ -87,7 +87,7 @@ export async function buildApp(dependencies: Dependencies): Promise<App> {
     // Routes that read their stream themselves say when they want it.
     if (!request.is404 && request.routeOptions.config.body === undefined) sendContinue(request, reply);
   });
-  app.addHook("onSend", closeGently);
+  app.addHook("onSend", closeGently());
   app.addHook("onResponse", metrics.observe);
   app.addHook("onResponse", async (request, reply) => {
     const event = { method: request.method, route: request.routeOptions.url ?? null, status: reply.statusCode, duration_ms: Math.round(reply.elapsedTime) };

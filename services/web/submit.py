@@ -733,6 +733,26 @@ class Counted(object):
                     yield chunk[max(0, offset - start):]
 
 
+def piece_of(chunks, offset, size):
+    """So many bytes of a stream from an offset on."""
+    at = 0
+    with closing(chunks):
+        for chunk in chunks:
+            part = chunk[max(0, offset - at):offset + size - at]
+            at += len(chunk)
+            if part:
+                yield part
+            if at >= offset + size:
+                return
+
+
+class Outgoing(object):
+    """What a resumable upload sends: ``make()`` gives the same bytes each time; ``length`` is None when only sending them tells."""
+
+    def __init__(self, core, told, length, make):
+        self.core, self.told, self.length, self.make = core, told, length, make
+
+
 class Submission(object):
     def __init__(self, service, options):
         self.service, self.options = service, options
@@ -779,8 +799,8 @@ class Submission(object):
             self.sending = [file.path for file in batch]
             self.send("binaries", "/v1/binaries", lambda: [file_part("binary", LocalFile(file.path, file.name)) for file in batch])
 
-    def core_parts(self, core, packer, state):
-        state["file"] = core
+    def core_parts(self, core, packer):
+        state = {}
 
         def body():
             # Made anew for each try: what a try that was cut has sent must not count.
@@ -790,18 +810,26 @@ class Submission(object):
                     digest.update(chunk)
                     yield chunk
 
-        parts = [
+        return [
             Part("core", core.size if packer is None else None, body, self.name_of(core)),
             Part("sha256", 64, lambda: iter_of([state["digest"].hexdigest().encode("ascii")])),
         ]
+
+    def parts_of(self, core, packer):
+        """Of the whole form; without a core, that of logs alone."""
+        parts = [] if core is None else self.core_parts(core, packer)
         parts += [file_part("attachment", LocalFile(path, os.path.basename(path))) for path in self.options.attach]
+        return parts + [text_part(name, value) for name, value in self.fields().items()]
+
+    def fields(self):
+        told = {}
         if self.options.labels:
-            parts.append(text_part("labels", json.dumps(self.options.labels)))
+            told["labels"] = json.dumps(self.options.labels)
         if self.options.options:
-            parts.append(text_part("options", self.options.options))
+            told["options"] = self.options.options
         if self.parked:
-            parts.append(text_part("when_missing", "wait"))
-        return parts
+            told["when_missing"] = "wait"
+        return told
 
     def name_of(self, core):
         return os.path.basename(self.options.name or core.path)
@@ -814,18 +842,41 @@ class Submission(object):
         self.sending = [path]
         upload = None
         if packer is not None and self.options.pack == "auto":
-            if self.rate is None and core.size >= SMALL and not self.options.attach:
+            if self.rate is None and core.size >= SMALL:
                 upload = self.measure(core)
             if not packing_is_quicker(packer, core, self.rate or 12.5e6):
                 packer = None
         self.say("sending the core, %s%s" % (size_text(core.size), "" if packer is None else ", packed by %s" % packer.name))
-        resume_from = self.options.resume_from or (sys.maxsize if self.service.local else SMALL)
-        if not self.options.attach and (upload is not None or core.size >= resume_from):
+        if upload is not None or core.size >= self.resume_from():
             return self.send_resumable(path, is_packed, packer, upload)
-        state = {}
-        key = uuid.uuid4().hex
-        job = self.send("core", "/v1/jobs", lambda: self.core_parts(LocalFile(path), packer, state), {"Idempotency-Key": key})
-        return self.verified(state["file"], is_packed, job)
+        sent = []
+
+        def parts():
+            sent[:] = [LocalFile(path)]
+            return self.parts_of(sent[0], packer)
+
+        job = self.send("core", "/v1/jobs", parts, {"Idempotency-Key": uuid.uuid4().hex})
+        return self.verified(sent[0], is_packed, job)
+
+    def resume_from(self):
+        return self.options.resume_from or (sys.maxsize if self.service.local else SMALL)
+
+    def send_logs(self):
+        """A job of logs alone."""
+        self.sending = self.options.attach
+        try:
+            size = sum(LocalFile(path).size for path in self.sending)
+        except OSError as error:
+            raise Stop(USAGE, "%s: %s" % (error.filename, error.strerror))
+        self.say("sending %d %s, %s" % (len(self.sending), "log" if len(self.sending) == 1 else "logs", size_text(size)))
+        if size < self.resume_from():
+            return self.send("logs", "/v1/jobs", lambda: self.parts_of(None, None), {"Idempotency-Key": uuid.uuid4().hex})
+        try:
+            return self.send_rest(*self.begin(self.outgoing(None, None)))
+        except Changed as error:
+            raise Stop(CHANGED, "%s changed while it was sent" % error)
+        finally:
+            self.progress.done()
 
     def verified(self, core, is_packed, job):
         """The service knows the digest of the core itself. (Nothing was read when it knew the key already.)"""
@@ -836,19 +887,27 @@ class Submission(object):
 
     # By the tus protocol: after a drop the service tells how far it came, and the rest is sent.
 
-    def begin(self, core, length):
-        told = {"filename": self.name_of(core)}
-        if self.options.labels:
-            told["labels"] = json.dumps(self.options.labels)
-        if self.options.options:
-            told["options"] = self.options.options
-        if self.parked:
-            told["when_missing"] = "wait"
-        metadata = ",".join("%s %s" % (name, base64.b64encode(os.fsencode(value)).decode("ascii")) for name, value in told.items())
-        size = {"Upload-Defer-Length": "1"} if length is None else {"Upload-Length": str(length)}
+    def outgoing(self, core, packer):
+        """The core alone, or the form with its logs."""
+        if core is None or self.options.attach:
+            content_type, length, chunks = form(self.parts_of(core, packer))
+            total = length or sum(os.path.getsize(path) for path in self.sending)
+            return Outgoing(core, {"filetype": content_type}, length, lambda: self.progress.of("sending", total, chunks()))
+
+        def make():
+            raw = self.progress.of("core", core.size, core.chunks())
+            return raw if packer is None else packer.pack(raw)
+
+        return Outgoing(core, dict(self.fields(), filename=self.name_of(core)), core.size if packer is None else None, make)
+
+    def begin(self, outgoing):
+        metadata = ",".join("%s %s" % (name, base64.b64encode(os.fsencode(value)).decode("ascii")) for name, value in outgoing.told.items())
+        size = {"Upload-Defer-Length": "1"} if outgoing.length is None else {"Upload-Length": str(outgoing.length)}
         made = self.service.ask("POST", "/v1/uploads", dict(TUS, **dict(size, **{"Upload-Metadata": metadata, "Content-Length": "0"})))
         place = urlsplit(made.headers["Location"]).path
-        return place[len(self.service.base):] if self.service.base and place.startswith(self.service.base) else place
+        if self.service.base and place.startswith(self.service.base):
+            place = place[len(self.service.base):]
+        return place, outgoing
 
     def patch(self, place, offset, length, chunks, more=None):
         headers = dict(TUS, **{"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"})
@@ -861,13 +920,14 @@ class Submission(object):
             pass  # it expires
 
     def measure(self, core):
-        """Sends the core's beginning for a moment, to learn how fast the link is; where the upload is that this began."""
-        place, offset = self.begin(core, core.size), 0
+        """Sends the beginning for a moment, to learn how fast the link is; the upload that this began."""
+        place, outgoing = self.begin(self.outgoing(core, None))
+        offset = 0
         try:
             for size in (1 << 18, 1 << 20, 4 << 20, 16 << 20):
-                size = min(size, core.size - offset - 1)  # the last byte would make a job of it
+                size = min(size, outgoing.length - offset - 1)  # the last byte would make a job of it
                 began = time.time()
-                self.patch(place, offset, size, core.chunks(offset, size))
+                self.patch(place, offset, size, piece_of(outgoing.make(), offset, size))
                 took = max(time.time() - began, 1e-6)
                 offset, self.rate = offset + size, size / took
                 if took > 0.3:
@@ -878,21 +938,27 @@ class Submission(object):
         except Stop as stop:
             if stop.status != UNREACHABLE:
                 raise
-        return place
+        finally:
+            self.progress.done()
+        return place, outgoing
 
-    def send_resumable(self, path, is_packed, packer, place):
+    def send_resumable(self, path, is_packed, packer, upload):
         for left in (2, 1, 0):
-            core = LocalFile(path)
-            if packer is not None and place is not None:
-                self.give_up(place)  # what was measured with
-                place = None
-            if place is None:
-                place = self.begin(core, core.size if packer is None else None)
+            if packer is not None and upload is not None:
+                self.give_up(upload[0])  # what was measured with
+                upload = None
+            if upload is None:
+                upload = self.begin(self.outgoing(LocalFile(path), packer))
+            core = upload[1].core
             try:
-                return self.verified(core, is_packed, self.send_rest(place, core, packer))
+                job = self.send_rest(*upload)
+                if core.sha256 is None:  # the last answer was missed
+                    for _ in core.chunks():
+                        pass
+                return self.verified(core, is_packed, job)
             except Changed as error:
-                self.give_up(place)
-                place = None
+                self.give_up(upload[0])
+                upload = None
                 if left == 0:
                     raise Stop(CHANGED, "%s changes while it is sent" % error)
                 self.say("%s changed while it was sent; again" % error)
@@ -901,8 +967,8 @@ class Submission(object):
                 self.progress.done()
         raise AssertionError
 
-    def send_rest(self, place, core, packer):
-        """The file is read from its start each time, to know its digest; what the service has is left out."""
+    def send_rest(self, place, outgoing):
+        """The files are read from their start each time, to know their digest; what the service has is left out."""
         left, came = self.options.retries, 0
         while True:
             try:
@@ -912,16 +978,14 @@ class Submission(object):
                     left, came = self.options.retries, offset
                 if not answer.headers.get("Inquest-Job-Id"):
                     self.service.close()
-                    raw = self.progress.of("core", core.size, core.chunks())
-                    all_of_it = Counted(raw if packer is None else packer.pack(raw))
-                    answer = self.patch(place, offset, None if packer is not None else core.size - offset, all_of_it.after(offset))
-                    if packer is not None:
-                        digest = base64.b64encode(all_of_it.digest.digest()).decode("ascii")
-                        more = {"Upload-Length": str(all_of_it.size), "Repr-Digest": "sha-256=:%s:" % digest}
+                    all_of_it = Counted(outgoing.make())
+                    rest = None if outgoing.length is None else outgoing.length - offset
+                    answer = self.patch(place, offset, rest, all_of_it.after(offset))
+                    if outgoing.length is None:
+                        more = {"Upload-Length": str(all_of_it.size)}
+                        if "filetype" not in outgoing.told:  # a form holds the digest itself
+                            more["Repr-Digest"] = "sha-256=:%s:" % base64.b64encode(all_of_it.digest.digest()).decode("ascii")
                         answer = self.patch(place, all_of_it.size, 0, (), more)
-                if core.sha256 is None:  # the last answer was missed
-                    for _ in core.chunks():
-                        pass
                 job = answer.headers["Inquest-Job-Id"]
                 told = self.service.ask("GET", "/v1/jobs/" + job, accept=(403,))
                 return {"id": job, "status": "queued", "core": {"sha256": None}} if told.status == 403 else told.json()
@@ -968,7 +1032,7 @@ class Submission(object):
     def finish(self, job):
         page = "%s/v1/jobs/%s" % (self.service.parts.geturl().rstrip("/"), job["id"])
         if self.options.no_wait:
-            print(json.dumps({"job": job}) if self.options.json else page)
+            print(json.dumps({"job": job}) if self.options.json else page, flush=True)
             return OK
         self.say("job %s" % job["id"])
         deadline = time.time() + self.options.max_wait
@@ -1396,7 +1460,7 @@ def parser():
     add("--token", default=os.environ.get("INQUEST_TOKEN") or None, help="better given as INQUEST_TOKEN: arguments are seen by others")
     add("--label", action="append", type=label_option, default=[], metavar="NAME=VALUE", help="for example host=web1; repeatable")
     add("--options", metavar="NAMES", help="what the analysis does beyond the usual: heap_check, census; with commas between")
-    add("--attach", action="append", default=[], metavar="FILE", help="a text log, such as the standard error; repeatable")
+    add("--attach", action="append", default=[], metavar="FILE", help="a text log, such as the standard error; repeatable; alone, without a core, it is a job too")
     add("--name", help="the core's file name, where it tells more than the one it has now")
     add("--root", default="/", help="where the crashed machine's files are found")
     add("--no-binaries", action="store_true", help="send the core alone")
@@ -1440,8 +1504,10 @@ def run(words):
         return from_coredumpctl(submission, options.coredumpctl)
     if options.watch is not None:
         return watch(submission, options.watch, options.pattern or ["coredump-*", "core", "core.*", "*.core"], options.once, options.state, options.delete)
+    if not options.cores and options.attach:
+        return submission.finish(submission.send_logs())
     if not options.cores:
-        parser().error("give a core, --watch DIR, --coredumpctl, --install-handler or --uninstall")
+        parser().error("give a core, a log to --attach, --watch DIR, --coredumpctl, --install-handler or --uninstall")
     return submit_all(submission, options.cores)
 
 

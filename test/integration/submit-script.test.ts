@@ -111,6 +111,27 @@ describe("the script", () => {
     expect(nobody).toMatchObject({ status: 4, stderr: expect.stringContaining("cannot be reached") });
   });
 
+  it("sends logs with a core over a link that drops, and logs alone", async () => {
+    const log = join(folder, "stderr.log");
+    await writeFile(log, 'Fatal Python error: Segmentation fault\n\nCurrent thread 0x00007f0000000000 (most recent call first):\n  File "a.py", line 3 in f\n');
+    await using api = await openApiUnderTest();
+    await using relay = await startDroppingRelay(await api.listen(), { request: /^PATCH /, after: 1_000_000, drops: 2 });
+    const words = ["--url", relay.url, "--json", "--no-wait", "--attach", log, "--label", "host=web1"];
+    for (const pack of ["never", "gzip"]) {
+      const { status, stdout, stderr } = await send(own.path, [...words, "--no-binaries", "--resume-from", "1M", "--pack", pack, core.path]);
+      expect(status, stderr).toBe(0);
+      const { job } = JSON.parse(stdout);
+      expect(job).toMatchObject({ labels: { host: "web1" }, core: { filename: basename(core.path), size: (await stat(core.path)).size } });
+      expect(await api.parts.jobs.attachments(job.id)).toMatchObject([{ filename: "stderr.log" }]);
+    }
+    expect(relay.dropped).toBe(2);
+    for (const from of ["1T", "1"]) {
+      const { status, stdout, stderr } = await send(own.path, [...words, "--resume-from", from]);
+      expect(status, stderr).toBe(0);
+      expect(JSON.parse(stdout).job).toMatchObject({ core: null, labels: { host: "web1" } });
+    }
+  });
+
   it.each([
     ["as a form", ["--resume-from", "1T"], 1_000_000],
     ["resumable", ["--resume-from", "1M", "--pack", "never"], 1_500_000],

@@ -10,9 +10,17 @@ import type { IncomingMessage, Server } from "node:http";
 import { Socket } from "node:net";
 import type { FastifyReply, FastifyRequest } from "fastify";
 
-const idleLimitMs = 2_000;
-/** For a body that was refused. One that is merely not needed (the same Idempotency-Key again) may take as long as it keeps coming. */
-const wholeLimitMs = 30_000;
+export interface DrainLimits {
+  /**
+   * How long nothing may come. Packets lost three times in a row keep a slow link silent for 1 + 2 + 4 s (RFC 6298: the timer of
+   * retransmissions doubles), and a client that was cut off then loses the answer; what waits costs one socket.
+   */
+  readonly idleMs: number;
+  /** For a body that was refused. One that is merely not needed (the same Idempotency-Key again) may take as long as it keeps coming. */
+  readonly wholeMs: number;
+}
+
+const usual: DrainLimits = { idleMs: 10_000, wholeMs: 60_000 };
 
 /** Requests whose client waits for `100 Continue`. */
 const waiting = new WeakSet<IncomingMessage>();
@@ -35,11 +43,11 @@ export function sendContinue(request: FastifyRequest, reply: FastifyReply): void
 const announcesBody = ({ headers }: IncomingMessage) => headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
 
 /** Throws away what still arrives; a connection that takes too long over it is closed. */
-function drain(body: IncomingMessage, options: { readonly refused: boolean; readonly closeAfter: boolean }): void {
+function drain(body: IncomingMessage, { idleMs, wholeMs }: DrainLimits, options: { readonly refused: boolean; readonly closeAfter: boolean }): void {
   if (body.destroyed) return;
   const close = () => body.socket.destroy();
-  const whole = options.refused ? setTimeout(close, wholeLimitMs) : undefined;
-  const idle = setTimeout(close, idleLimitMs);
+  const whole = options.refused ? setTimeout(close, wholeMs) : undefined;
+  const idle = setTimeout(close, idleMs);
   const end = () => {
     clearTimeout(whole);
     clearTimeout(idle);
@@ -55,20 +63,22 @@ function drain(body: IncomingMessage, options: { readonly refused: boolean; read
 }
 
 /** `onSend` hook: an answer to a request whose body has not all arrived. */
-export async function closeGently(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
-  const { raw } = request;
-  // An injected request has no connection.
-  if (raw.complete || !announcesBody(raw) || !(raw.socket instanceof Socket)) return payload;
-  if (waiting.has(raw)) {
-    // Nothing was sent yet, so nothing can be reset.
-    reply.header("connection", "close");
-  } else {
-    // Otherwise Node would close as soon as the answer is written.
-    const closeAfter = !reply.raw.shouldKeepAlive;
-    reply.raw.shouldKeepAlive = true;
-    reply.removeHeader("connection");
-    const refused = reply.statusCode >= 300;
-    reply.raw.once("finish", () => drain(raw, { refused, closeAfter }));
-  }
-  return payload;
+export function closeGently(limits: DrainLimits = usual) {
+  return async (request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> => {
+    const { raw } = request;
+    // An injected request has no connection.
+    if (raw.complete || !announcesBody(raw) || !(raw.socket instanceof Socket)) return payload;
+    if (waiting.has(raw)) {
+      // Nothing was sent yet, so nothing can be reset.
+      reply.header("connection", "close");
+    } else {
+      // Otherwise Node would close as soon as the answer is written.
+      const closeAfter = !reply.raw.shouldKeepAlive;
+      reply.raw.shouldKeepAlive = true;
+      reply.removeHeader("connection");
+      const refused = reply.statusCode >= 300;
+      reply.raw.once("finish", () => drain(raw, limits, { refused, closeAfter }));
+    }
+    return payload;
+  };
 }

@@ -2,8 +2,10 @@ import { hash } from "node:crypto";
 import { once } from "node:events";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import Fastify from "fastify";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { authenticateByToken } from "../../../services/api/auth/authenticate.ts";
+import { closeGently } from "../../../services/api/http/unread-body.ts";
 import { type ApiUnderTest, openApiUnderTest } from "../support/api-under-test.ts";
 import { head, openRaw } from "../support/raw-http.ts";
 import { tinyCore } from "../support/tiny-core.ts";
@@ -90,12 +92,24 @@ test("a client that asks first with a known Idempotency-Key gets its job without
   expect(answer).toContain(made.json().id);
 });
 
-test("a refused client that neither stops nor sends is let go", async () => {
-  await using connection = await openRaw(url);
-  connection.socket.write(head("POST", "/v1/nowhere", { ...raw, "Content-Length": 1_000 }));
-  await connection.until(/"request_id":"[^"]+"\}/);
-  if (!connection.socket.closed) await once(connection.socket, "close");
-  expect(connection.socket.closed).toBe(true);
+test("a refused client that neither stops nor sends is let go, and later one that sends on and on", async () => {
+  const app = Fastify();
+  app.addHook("onRequest", async (_request, reply) => reply.code(404).send({ code: "not_found" }));
+  app.addHook("onSend", closeGently({ idleMs: 300, wholeMs: 1_500 }));
+  const refusing = await app.listen({ host: "127.0.0.1", port: 0 });
+  const closed: string[] = [];
+  const lasts = async (what: string, sends: boolean) => {
+    await using connection = await openRaw(refusing);
+    connection.socket.write(head("POST", "/", { "Content-Length": GiB }));
+    await connection.until(/not_found/);
+    const sending = setInterval(() => sends && connection.socket.write("more"), 20);
+    if (!connection.socket.closed) await once(connection.socket, "close");
+    clearInterval(sending);
+    closed.push(what);
+  };
+  await Promise.all([lasts("sends on", true), lasts("silent", false)]);
+  expect(closed).toEqual(["silent", "sends on"]);
+  await app.close();
 });
 
 test("a client that goes away leaves no partial file and no job, and the next request is served", async () => {
