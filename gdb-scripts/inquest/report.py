@@ -147,7 +147,7 @@ class _Process:
         threads = self._described_threads()
         suspended: List[Dict[str, Any]] = []
         with self.answer.section("suspended"):
-            suspended = suspended_work(self.image, self.runtime, self.states, self.chains, self.manifest["frames_per_thread"])
+            suspended = suspended_work(self.image, self.runtime, self.states, self.chains, self.manifest["frames_per_thread"], self._symbol)
         gils: List[Any] = []
         with self.answer.section("system_calls"):
             gils = gil_ranges(self.image, self.runtime, self._symbol)

@@ -145,6 +145,7 @@ class Reports(unittest.TestCase):
                 self.assertEqual([[f["function"] for f in each["frames"]][:1] for each in found], [["waits"]] * 2)
                 texts = sorted(v["repr"] for each in found for v in each["frames"][0]["locals"] if v["name"] == "mine")
                 self.assertEqual(texts, ["'waiting 0'", "'waiting 1'"])
+                self.assertEqual(sorted(each["name"] or "" for each in found), ["", "__main__.Derived"])
 
     def test_a_process_without_python_says_so(self):
         work = tempfile.mkdtemp(dir=self.folder)

@@ -15,6 +15,7 @@ from ..frames.chain import Chain, RawFrame
 from ..frames.describe import LocalsAllowance
 from ..frames.image import Image
 from ..frames.namespace import attribute, module_global, text
+from ..heap.gc_lists import GcList
 from ..layout.model import LayoutMissing
 from ..memory import MemoryFault
 from .coroutines import await_chain, kind_of, standing, type_name
@@ -51,13 +52,14 @@ def tasks(
     runtime: Any,
     states: Sequence[Any],
     chains: Mapping[int, Chain],
+    lists: Sequence[GcList],
     most_frames: int,
     allowance: LocalsAllowance,
     seen: "set[int]",
 ) -> List[Dict[str, Any]]:
     """``Suspended`` entries of kind ``task``; the objects of their await chains are added to ``seen``."""
     found: Dict[int, Task] = {}
-    for address in _addresses(image, runtime, states, chains):
+    for address in _addresses(image, runtime, states, chains, lists):
         if address not in found:
             task = _read(image, address, seen)
             if task is not None:
@@ -75,7 +77,9 @@ def tasks(
     ]
 
 
-def _addresses(image: Image, runtime: Any, states: Sequence[Any], chains: Mapping[int, Chain]) -> Iterator[int]:
+def _addresses(
+    image: Image, runtime: Any, states: Sequence[Any], chains: Mapping[int, Chain], lists: Sequence[GcList]
+) -> Iterator[int]:
     for state in states:
         if image.layouts.has("_PyThreadStateImpl", "asyncio_tasks_head"):
             yield from _linked(image, state.address + image.layouts.offset("_PyThreadStateImpl", "asyncio_tasks_head"))
@@ -88,7 +92,7 @@ def _addresses(image: Image, runtime: Any, states: Sequence[Any], chains: Mappin
             yield from _members(image, module_global(image, interpreter.modules, "asyncio.tasks", name))
         task_class = module_global(image, interpreter.modules, "asyncio.tasks", "Task") if image.version == (3, 6) else 0
         if task_class:
-            yield from instances(image, task_class, seeds(image, interpreter, chains))
+            yield from instances(image, task_class, seeds(image, interpreter, chains, lists))
 
 
 def _linked(image: Image, head: int) -> Iterator[int]:
