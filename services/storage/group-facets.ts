@@ -10,7 +10,7 @@ export type Facet = readonly [kind: string, value: string];
 const mostExtensions = 40;
 const mostLabels = 32;
 
-export function facetsOf(row: JobTable, report: Report): Facet[] {
+export function facetsOf(row: Pick<JobTable, "created_at" | "executable" | "labels">, report: Report): Facet[] {
   const labels: Labels = JSON.parse(row.labels);
   const extensions = (report.python?.extension_modules ?? [])
     .filter(({ third_party, version }) => third_party && version !== null)

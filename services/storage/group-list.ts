@@ -1,5 +1,5 @@
 /** Pages of groups. Without filters one index is walked; filters of the jobs are answered by counting the jobs that they leave. */
-import { type CompiledQuery, sql } from "kysely";
+import { sql } from "kysely";
 import { Failure } from "../contract/failure.ts";
 import type { GroupStatus } from "../contract/group.ts";
 import type { Database } from "./database.ts";
@@ -71,13 +71,20 @@ const unindexedCount = sql<number>`groups.count + 0`;
 /** The groups are named by their hashes: no other index is to be walked. */
 const unindexed = (column: "status" | "first_seen") => sql<string>`${sql.ref(column)} || ''`;
 
+/** Of the order's index alone: `limit` places from its end on, or after one of them. */
+export function placesOf(database: Database, projectId: string, page: GroupListQuery, after: Place | null, limit: number) {
+  let query = database.query
+    .selectFrom("groups")
+    .select([`${page.sort} as value`, "hash"])
+    .where("project_id", "=", projectId);
+  if (page.status !== null) query = query.where("status", "=", page.status);
+  if (page.newSince !== null) query = query.where("first_seen", ">=", page.newSince);
+  if (after !== null) query = query.where(sql<boolean>`(${sql.ref(page.sort)}, hash) < (${after.value}, ${after.hash})`);
+  return query.orderBy(page.sort, "desc").orderBy("hash", "desc").limit(limit);
+}
+
 /** Walks `groups_by_…` from its end; a group that was edited out of the way never hides another. */
-export function groupPage(
-  database: Database,
-  projectId: string,
-  page: GroupListQuery,
-  after: Place | null,
-): { compile(): CompiledQuery; execute(): Promise<GroupTable[]> } {
+export function groupPage(database: Database, projectId: string, page: GroupListQuery, after: Place | null) {
   let query = database.query.selectFrom("groups").selectAll().where("project_id", "=", projectId).where(unindexedCount, ">", 0);
   if (page.status !== null) query = query.where("status", "=", page.status);
   if (page.newSince !== null) query = query.where("first_seen", ">=", page.newSince);
@@ -96,8 +103,36 @@ interface Matching {
 }
 
 const groupsAtOnce = 400;
+/** Read of the index at once. */
+const mostPlaces = 4_000;
 
-/** The largest counts first; rows are read for as many groups as the page needs. */
+/** The largest counts first, of equal ones the largest hash; only as much is sorted as is asked for. */
+function* byCount(counts: ReadonlyMap<string, number>, after: Place | null): Generator<string> {
+  const hashes = new Map<number, string[]>();
+  for (const [hash, value] of counts) {
+    if (after !== null && compare({ hash, value }, after) <= 0) continue;
+    const equal = hashes.get(value);
+    if (equal === undefined) hashes.set(value, [hash]);
+    else equal.push(hash);
+  }
+  for (const value of [...hashes.keys()].toSorted((one, other) => other - one)) yield* (hashes.get(value) ?? []).toSorted().toReversed();
+}
+
+function* inSlices<T>(values: Iterable<T>, first: number): Generator<T[]> {
+  let slice: T[] = [];
+  for (const value of values) if (slice.push(value) === first) yield slice.splice(0);
+  if (slice.length > 0) yield slice;
+}
+
+/** Of these groups, those that the page asks for; by hash. */
+async function rowsOf(database: Database, projectId: string, page: GroupListQuery, hashes: readonly string[]): Promise<Map<string, GroupTable>> {
+  let query = database.query.selectFrom("groups").selectAll().where("project_id", "=", projectId).where("hash", "in", hashes);
+  if (page.status !== null) query = query.where(unindexed("status"), "=", page.status);
+  if (page.newSince !== null) query = query.where(unindexed("first_seen"), ">=", page.newSince);
+  return new Map((await query.execute()).map((group) => [group.hash, group]));
+}
+
+/** Rows are read for as many groups as the page needs. */
 async function filteredByCount(
   database: Database,
   projectId: string,
@@ -105,24 +140,19 @@ async function filteredByCount(
   page: GroupListQuery,
   after: Place | null,
 ): Promise<Matching[]> {
-  const places = [...counts].map(([hash, count]) => ({ hash, value: count })).toSorted((one, other) => compare(one, other));
-  const rest = after === null ? places : places.filter((place) => compare(place, after) > 0);
   const found: Matching[] = [];
-  for (let start = 0; start < rest.length && found.length <= page.limit; start += groupsAtOnce) {
-    const hashes = rest.slice(start, start + groupsAtOnce).map(({ hash }) => hash);
-    let query = database.query.selectFrom("groups").selectAll().where("project_id", "=", projectId).where("hash", "in", hashes);
-    if (page.status !== null) query = query.where(unindexed("status"), "=", page.status);
-    if (page.newSince !== null) query = query.where(unindexed("first_seen"), ">=", page.newSince);
-    const rows = new Map((await query.execute()).map((group) => [group.hash, group]));
+  for (const hashes of inSlices(byCount(counts, after), Math.min(groupsAtOnce, page.limit + 1))) {
+    const rows = await rowsOf(database, projectId, page, hashes);
     for (const hash of hashes) {
       const group = rows.get(hash);
       if (group !== undefined) found.push({ group, count: counts.get(hash) ?? 0 });
     }
+    if (found.length > page.limit) break;
   }
   return found.slice(0, page.limit + 1);
 }
 
-/** Walks the groups in their order and keeps those that have such jobs. */
+/** Walks the index of the order, which has all that is asked of it, and keeps those groups that have such jobs. */
 async function filteredByTime(
   database: Database,
   projectId: string,
@@ -130,18 +160,19 @@ async function filteredByTime(
   page: GroupListQuery,
   after: Place | null,
 ): Promise<Matching[]> {
-  const found: Matching[] = [];
-  for (let from = after; ; ) {
-    const rows = await groupPage(database, projectId, { ...page, limit: groupsAtOnce - 1 }, from).execute();
-    for (const group of rows) {
-      const count = counts.get(group.hash);
-      if (count !== undefined) found.push({ group, count });
-      if (found.length > page.limit) return found;
-    }
-    const last = rows.at(-1);
-    if (rows.length < groupsAtOnce || last === undefined) return found;
-    from = { value: last[page.sort], hash: last.hash };
+  const hashes: string[] = [];
+  for (let from = after, size = page.limit + 1; hashes.length <= page.limit; size = Math.min(size * 4, mostPlaces)) {
+    const places = await placesOf(database, projectId, page, from, size).execute();
+    for (const { hash } of places) if (counts.has(hash)) hashes.push(hash);
+    const last = places.at(-1);
+    if (places.length < size || last === undefined) break;
+    from = last;
   }
+  const rows = hashes.length === 0 ? new Map<string, GroupTable>() : await rowsOf(database, projectId, page, hashes.slice(0, page.limit + 1));
+  return hashes.flatMap((hash) => {
+    const group = rows.get(hash);
+    return group === undefined ? [] : [{ group, count: counts.get(hash) ?? 0 }];
+  });
 }
 
 async function decorate(

@@ -6,12 +6,12 @@
  */
 import { Failure } from "../contract/failure.ts";
 import type { Database } from "./database.ts";
-import { movedSignatures } from "./group-filter.ts";
+import { type MovedSignatures, movedSignatures } from "./group-filter.ts";
 import type { JobFilters } from "./job-store.ts";
 import { countJobs, wholePlan } from "./search/counting.ts";
 import { termsOfIds } from "./search/dictionary.ts";
 import { manyValues } from "./search/many-values.ts";
-import { type CountedRow, folded, largest } from "./search/tally.ts";
+import type { Tally } from "./search/tally.ts";
 import { labelKind } from "./search-terms.ts";
 import { parseSpans, type Spans } from "./time-spans.ts";
 
@@ -78,41 +78,19 @@ function checkFields(by: readonly string[]): void {
 const bySpan = (spans: ReadonlyMap<number, number>, of: Spans): SpanCount[] =>
   [...spans].toSorted(([one], [other]) => one - other).map(([number, count]) => ({ start: of.startOf(number), count }));
 
-function requireFewSpans(rows: readonly CountedRow[], interval: string): void {
-  let [first, last] = [Infinity, -Infinity];
-  for (const row of rows) {
-    for (const span of row.spans.keys()) {
-      first = Math.min(first, span);
-      last = Math.max(last, span);
-    }
-  }
-  if (last - first >= mostSpans)
+function requireFewSpans({ spanBounds: bounds }: Tally, interval: string): void {
+  const spans = bounds === null ? 0 : bounds.last - bounds.first + 1;
+  if (spans > mostSpans)
     throw new Failure(
       "invalid_parameter",
-      `interval=${interval} cuts the time from the first to the last of these jobs into ${last - first + 1} spans; ${mostSpans} are told.`,
+      `interval=${interval} cuts the time from the first to the last of these jobs into ${spans} spans; ${mostSpans} are told.`,
       {
         hint: "Ask for a longer interval, or bound the time with since and until.",
       },
     );
 }
 
-/** Signatures that are in another group, each by the term that stands for the group: that of its founder, or of any that is in it. */
-async function standIns(database: Database, projectId: string, signatures: ReadonlySet<number>): Promise<Map<number, number>> {
-  const moved = await movedSignatures(database, projectId);
-  const groups = new Map<string, number>();
-  const result = new Map<number, number>();
-  if (moved.size === 0) return result;
-  const terms = await termsOfIds(database.query, [...signatures]);
-  for (const [id, { value }] of terms) if (!moved.has(value)) groups.set(value, id);
-  for (const [id, { value }] of terms) {
-    const group = moved.get(value);
-    if (group === undefined) continue;
-    const known = groups.get(group);
-    if (known === undefined) groups.set(group, id);
-    else result.set(id, known);
-  }
-  return result;
-}
+const unmoved: MovedSignatures = { groups: new Map(), standIns: new Map() };
 
 async function titlesOf(database: Database, projectId: string, groups: readonly string[]): Promise<Map<string, string>> {
   if (groups.length === 0) return new Map();
@@ -124,39 +102,36 @@ export async function jobStats(database: Database, projectId: string, filters: J
   checkFields(by);
   const spans = interval === null ? null : parseSpans(interval);
   const many = by.find((field) => multiple.includes(field)) ?? null;
-  const columns = by.filter((field) => field !== many);
-  const tally = await countJobs(database, projectId, await wholePlan(database, projectId, filters), {
+  // A signature's group is found once for each of them, if they come first.
+  const columns = by.filter((field) => field !== many).toSorted((one, other) => Number(other === "signature") - Number(one === "signature"));
+  const moved = by.includes("signature") ? await movedSignatures(database, projectId) : unmoved;
+  const { total, tally } = await countJobs(database, projectId, await wholePlan(database, projectId, filters), {
     fields: columns.map((field) => columnOf(field) ?? field),
     many: many === null ? null : await manyValues(database, projectId, many),
+    signatures: moved.standIns,
     spanOf: spans === null ? null : (milliseconds) => spans.numberOf(milliseconds),
   });
-  const order = many === null ? columns : [many, ...columns];
-  const signatureAt = order.indexOf("signature");
-  const signatures = new Set(signatureAt === -1 ? [] : tally.rows.map(({ key }) => key[signatureAt] ?? 0));
-  const others = await standIns(database, projectId, signatures);
-  const rows = others.size === 0 ? tally.rows : folded(tally.rows, (key) => key.map((id, index) => (index === signatureAt ? (others.get(id) ?? id) : id)));
-  if (interval !== null) requireFewSpans(rows, interval);
-  const { shown, others: left } = largest(rows, limit);
+  if (interval !== null) requireFewSpans(tally, interval);
+  const { shown, others } = tally.largest(limit);
   const terms = await termsOfIds(database.query, [...new Set(shown.flatMap(({ key }) => key))]);
-  const groups = signatureAt === -1 ? new Map<string, string>() : await movedSignatures(database, projectId);
   const valueOf = (id: number) => {
     const term = terms.get(id);
     if (term === undefined) return null;
-    return term.kind === "signature" ? (groups.get(term.value) ?? term.value) : term.value;
+    return term.kind === "signature" ? (moved.groups.get(term.value) ?? term.value) : term.value;
   };
+  const order = many === null ? columns : [many, ...columns];
   const places = by.map((field) => order.indexOf(field));
-  const valuesOf = ({ key }: CountedRow) => places.map((place) => valueOf(key[place] ?? 0));
-  const rest = new Map<number, number>();
-  for (const { spans: own } of left) for (const [span, count] of own) rest.set(span, (rest.get(span) ?? 0) + count);
   const groupAt = by.indexOf("signature");
+  const rows = shown.map(({ key, count, spans: own }) => ({
+    values: places.map((place) => valueOf(key[place] ?? 0)),
+    count,
+    spans: spans === null ? null : bySpan(own, spans),
+  }));
   const titles =
-    groupAt === -1 ? new Map<string, string>() : await titlesOf(database, projectId, [...new Set(shown.flatMap((row) => valuesOf(row)[groupAt] ?? []))]);
+    groupAt === -1 ? new Map<string, string>() : await titlesOf(database, projectId, [...new Set(rows.flatMap(({ values }) => values[groupAt] ?? []))]);
   return {
-    total: tally.total,
-    rows: shown.map((row) => {
-      const values = valuesOf(row);
-      return { values, title: titles.get(values[groupAt] ?? "") ?? null, count: row.count, spans: spans === null ? null : bySpan(row.spans, spans) };
-    }),
-    other: { rows: left.length, count: left.reduce((sum, { count }) => sum + count, 0), spans: spans === null ? null : bySpan(rest, spans) },
+    total,
+    rows: rows.map((row) => ({ ...row, title: titles.get(row.values[groupAt] ?? "") ?? null })),
+    other: { ...others, spans: spans === null ? null : bySpan(others.spans, spans) },
   };
 }

@@ -13,6 +13,7 @@ import { addJobOptions } from "./migrations/0004-job-options.ts";
 import { createSearchIndex } from "./migrations/0005-search.ts";
 import { createWebhooks } from "./migrations/0006-webhooks.ts";
 import { createBulks } from "./migrations/0007-bulk.ts";
+import { indexMovedSignatures } from "./migrations/0008-moved-signatures.ts";
 import type { Schema } from "./schema.ts";
 
 export type DatabaseKind = "sqlite" | "postgres";
@@ -25,6 +26,7 @@ const migrations: Readonly<Record<string, (query: Kysely<unknown>, kind: Databas
   "0005-search": createSearchIndex,
   "0006-webhooks": createWebhooks,
   "0007-bulk": createBulks,
+  "0008-moved-signatures": indexMovedSignatures,
 };
 
 export async function migrate(query: Kysely<Schema>, kind: DatabaseKind): Promise<void> {

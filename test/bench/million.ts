@@ -16,8 +16,7 @@ import { countJobsByStatus } from "../../services/storage/job-counts.ts";
 import { createJobStore } from "../../services/storage/job-store.ts";
 import { createReportStore } from "../../services/storage/report-store.ts";
 import { openApiUnderTest } from "../api/support/api-under-test.ts";
-import { digest } from "../storage/sample.ts";
-import { days, diagnoses, executables, fillJobs, firstDay, groupCount, hosts, pick, releases, versions } from "./fill-jobs.ts";
+import { days, diagnoses, executables, fillJobs, groupCount, hashOfGroup, hosts, pick, releases, versions } from "./fill-jobs.ts";
 import { MiB, peakMemory, resetPeak } from "./measure.ts";
 
 const jobs = Number(process.argv[2] ?? 1_000_000);
@@ -50,7 +49,11 @@ const api = opened.use(
 const any = <T>(values: readonly T[]): T => pick(values, Math.random);
 const number = (below: number) => Math.floor(Math.random() * below);
 /** Frequent and rare groups alike. */
-const hash = () => digest(`group ${Math.floor(groupCount ** Math.random()) - 1}`).slice(0, 32);
+const hash = () => hashOfGroup(Math.floor(groupCount ** Math.random()) - 1);
+const { first: firstDay } = await database.query
+  .selectFrom("search_blocks")
+  .select((query) => query.fn.min<number>("first_ms").as("first"))
+  .executeTakeFirstOrThrow();
 const time = () => new Date(firstDay + number(days) * 86_400_000).toISOString();
 const week = () => {
   const from = firstDay + number(days - 7) * 86_400_000;

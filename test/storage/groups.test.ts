@@ -1,6 +1,7 @@
+import type { CompiledQuery } from "kysely";
 import { describe, expect, test } from "vitest";
 import { openDatabase } from "../../services/storage/database.ts";
-import { groupPage, groupSorts } from "../../services/storage/group-list.ts";
+import { groupPage, groupSorts, placesOf } from "../../services/storage/group-list.ts";
 import { compareReleases } from "../../services/storage/release-order.ts";
 import { groupContract } from "./group-contract.ts";
 
@@ -12,15 +13,16 @@ test.each(groupSorts.flatMap((sort) => [null, "open" as const].map((status) => (
   "a page of groups by $sort with state $status walks one index in its order and sorts nothing",
   async ({ sort, status }) => {
     await using database = await openDatabase("sqlite::memory:");
-    const query = groupPage(
-      database,
-      "default",
-      { sort, status, newSince: null, limit: 50, cursor: null },
-      { value: sort === "count" ? 3 : "2026", hash: "x" },
-    ).compile();
-    const { rows } = await database.query.executeQuery<{ detail: string }>({ ...query, sql: `explain query plan ${query.sql}` });
-    expect(rows.map((row) => row.detail)).toEqual([
-      expect.stringMatching(new RegExp(`^SEARCH groups USING INDEX groups_by_${status === null ? "" : "status_and_"}${sort} \\(project_id=\\?`)),
+    const page = { sort, status, newSince: null, limit: 50, cursor: null };
+    const after = { value: sort === "count" ? 3 : "2026", hash: "x" };
+    const plan = async (query: CompiledQuery) => {
+      const { rows } = await database.query.executeQuery<{ detail: string }>({ ...query, sql: `explain query plan ${query.sql}` });
+      return rows.map((row) => row.detail);
+    };
+    const index = `groups_by_${status === null ? "" : "status_and_"}${sort} \\(project_id=\\?`;
+    expect(await plan(groupPage(database, "default", page, after).compile())).toEqual([expect.stringMatching(`^SEARCH groups USING INDEX ${index}`)]);
+    expect(await plan(placesOf(database, "default", page, after, 10).compile())).toEqual([
+      expect.stringMatching(`^SEARCH groups USING COVERING INDEX ${index}`),
     ]);
   },
 );

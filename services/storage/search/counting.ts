@@ -14,13 +14,23 @@ import { Tally } from "./tally.ts";
 const blocksAtOnce = 64;
 
 export interface Counting {
-  /** Kinds that are columns. */
+  /** Kinds that are columns; the one of most values is best the first. */
   readonly fields: readonly string[];
   /** A field of many values, which comes first in the keys; null for none. */
   readonly many: ManyValues | null;
+  /** Signatures that count as others: those of a group as one. */
+  readonly signatures: ReadonlyMap<number, number>;
   /** The number of the span that a time lies in; null without spans. */
   readonly spanOf: ((milliseconds: number) => number) | null;
 }
+
+export interface JobCounts {
+  /** Jobs, each once. */
+  readonly total: number;
+  readonly tally: Tally;
+}
+
+const none: ReadonlyMap<number, number> = new Map();
 
 /** The plan with a clause in any case; null when no job can match. */
 export async function wholePlan(database: Database, projectId: string, filters: JobFilters): Promise<SearchPlan | null> {
@@ -30,9 +40,16 @@ export async function wholePlan(database: Database, projectId: string, filters: 
   return every === undefined ? null : { ...plan, clauses: [[every]] };
 }
 
-export async function countJobs(database: Database, projectId: string, plan: SearchPlan | null, { fields, many, spanOf }: Counting): Promise<Tally> {
-  const tally = new Tally();
-  if (plan === null) return tally;
+export async function countJobs(
+  database: Database,
+  projectId: string,
+  plan: SearchPlan | null,
+  { fields, many, signatures, spanOf }: Counting,
+): Promise<JobCounts> {
+  const standIns = [...(many === null ? [] : [none]), ...fields.map((field) => (field === "signature" ? signatures : none))];
+  const tally = new Tally({ fields: standIns.length, standIns, spanOf });
+  if (plan === null) return { total: 0, tally };
+  let total = 0;
   const blocks = await blocksWithin(database, projectId, plan);
   for (let start = 0; start < blocks.length; start += blocksAtOnce) {
     const some = blocks.slice(start, start + blocksAtOnce);
@@ -45,15 +62,15 @@ export async function countJobs(database: Database, projectId: string, plan: Sea
     for (const { block, base_ms: base } of some) {
       const bits = found.get(block);
       if (bits === undefined) continue;
-      tally.total += countBits(bits);
+      total += countBits(bits);
       const offsets = times?.get(block);
       const rest = {
         columns: columns.map((column) => column.get(block) ?? null),
-        times: spanOf === null || offsets === undefined ? null : { base, offsets, spanOf },
+        times: offsets === undefined ? null : { base, offsets },
       };
       if (sets === null) tally.addBlock({ bits, ...rest });
-      else for (const [term, members] of sets.get(block) ?? []) tally.addBlock({ bits: members, ...rest }, [term]);
+      else for (const [term, members] of sets.get(block) ?? []) tally.addBlock({ bits: members, ...rest }, term);
     }
   }
-  return tally;
+  return { total, tally };
 }

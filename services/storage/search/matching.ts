@@ -1,7 +1,7 @@
 /** Which jobs of some blocks a plan leaves: sets are read from the index and intersected, a run of blocks at a time. */
 import type { Database } from "../database.ts";
 import type { SearchBlockTable } from "../schema.ts";
-import { type Bits, countBits, decodeBits, intersect, setBit, unite, ordinalsOf } from "./bit-block.ts";
+import { type Bits, blockJobs, countBits, decodeBits, intersect, membersOf, setBit, unite } from "./bit-block.ts";
 import { type Column, decodeColumn, decodeTimes, gone, type Times } from "./column-block.ts";
 import { timeField } from "./index-writer.ts";
 import type { SearchPlan } from "./search-plan.ts";
@@ -71,11 +71,14 @@ async function columnBodies(database: Database, projectId: string, field: string
 
 /** Takes out what is not within the bounds of time. */
 export function keepWithin(bits: Bits, times: Times, base: number, { from, below }: Pick<SearchPlan, "from" | "below">): void {
-  // An array, because the set changes meanwhile.
-  for (const ordinal of Array.from(ordinalsOf(bits))) {
+  const [first, last] = [from ?? -Infinity, below ?? Infinity];
+  const ordinals = new Uint16Array(blockJobs);
+  const jobs = membersOf(bits, ordinals);
+  for (let at = 0; at < jobs; at += 1) {
+    const ordinal = ordinals[at] ?? 0;
     const offset = times[ordinal] ?? gone;
     const time = base + offset;
-    if (offset === gone || (from !== null && time < from) || (below !== null && time >= below)) setBit(bits, ordinal, false);
+    if (offset === gone || time < first || time >= last) setBit(bits, ordinal, false);
   }
 }
 

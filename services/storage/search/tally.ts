@@ -1,16 +1,17 @@
 /**
- * Counts jobs by the values of columns, and by spans of time.
+ * Counts jobs by the combinations of their values, block by block.
  *
- * Within a block the places of values count into one small array or map; only what a block has of each combination is
- * added to the whole. So a million jobs cost a million additions and not a million look-ups.
+ * A combination is a chain of pairs: the values of the first field are numbered, then the pairs of such a number and a value of the
+ * second field, and so on; jobs are added up by the last number. All of it lies in typed arrays, so a million jobs cost a
+ * million additions and not a million objects.
  */
 import { Failure } from "../../contract/failure.ts";
-import { type Bits, blockJobs } from "./bit-block.ts";
-import { type Column, emptyColumn, gone, type Times } from "./column-block.ts";
+import { type Bits, blockJobs, membersOf } from "./bit-block.ts";
+import { type Column, gone, type Times } from "./column-block.ts";
+import { PairNumbers } from "./pair-numbers.ts";
 
 /** Combinations that are told apart. */
 export const mostCombinations = 250_000;
-const smallTable = 1 << 16;
 
 /** A term's id for each field, 0 for none. */
 export type Key = readonly number[];
@@ -19,146 +20,193 @@ export interface BlockToCount {
   readonly bits: Bits;
   /** In the order of the fields; null where no job of the block has a value. */
   readonly columns: readonly (Column | null)[];
-  readonly times: { readonly base: number; readonly offsets: Times; readonly spanOf: (milliseconds: number) => number } | null;
+  readonly times: { readonly base: number; readonly offsets: Times } | null;
 }
 
 export interface CountedRow {
   readonly key: Key;
-  count: number;
+  readonly count: number;
   /** By the number of the span; empty without spans. */
-  readonly spans: Map<number, number>;
+  readonly spans: ReadonlyMap<number, number>;
 }
 
-/** Calls `visit` with each member; by hand, because this is where the time goes. */
-function eachOrdinal(bits: Bits, visit: (ordinal: number) => void): void {
-  for (let index = 0; index < bits.length; index += 1) {
-    for (let word = bits[index] ?? 0; word !== 0; word &= word - 1) visit((index << 5) + 31 - Math.clz32(word & -word));
+export interface TallyOptions {
+  readonly fields: number;
+  /** Values that count as others, by field. */
+  readonly standIns: readonly ReadonlyMap<number, number>[];
+  /** The number of the span that a time lies in; null without spans. */
+  readonly spanOf: ((milliseconds: number) => number) | null;
+}
+
+export interface Largest {
+  /** The largest first. */
+  readonly shown: readonly CountedRow[];
+  readonly others: { readonly rows: number; readonly count: number; readonly spans: ReadonlyMap<number, number> };
+}
+
+/** Counts by number; numbers that were never counted are 0. */
+class Counts {
+  #counts = new Uint32Array(256);
+
+  get counts(): Uint32Array {
+    return this.#counts;
   }
-}
 
-/** The number of each job's span as one more column. */
-function spansOf({ base, offsets, spanOf }: NonNullable<BlockToCount["times"]>, bits: Bits): Column {
-  const values: number[] = [0];
-  const places = new Uint16Array(blockJobs);
-  const known = new Map<number, number>();
-  eachOrdinal(bits, (ordinal) => {
-    const span = spanOf(base + (offsets[ordinal] ?? gone));
-    let place = known.get(span);
-    if (place === undefined) {
-      place = values.push(span) - 1;
-      known.set(span, place);
+  /** Room for numbers below `size`; the array is to be asked for again. */
+  reserve(size: number): Uint32Array {
+    if (size > this.#counts.length) {
+      const larger = new Uint32Array(Math.max(size, this.#counts.length * 2));
+      larger.set(this.#counts);
+      this.#counts = larger;
     }
-    places[ordinal] = place;
-  });
-  return { values: Uint32Array.from(values), places };
-}
-
-const half = 1 << 15;
-
-/** What a combination is known by: a small integer if possible, which a map finds fastest. */
-function nameOf(key: Key): number | string {
-  const [first = 0, second = 0] = key;
-  if (key.length === 1) return first;
-  if (key.length > 2) return key.join(",");
-  return first < half && second < half ? first * half + second : -1 - (first * 2 ** 26 + second);
-}
-
-function countPlaces(bits: Bits, columns: readonly Column[], sizes: readonly number[], size: number): Iterable<readonly [number, number]> {
-  const [first, second] = columns;
-  const [, width = 1] = sizes;
-  const placeOf =
-    columns.length === 1
-      ? (ordinal: number) => first?.places[ordinal] ?? 0
-      : columns.length === 2
-        ? (ordinal: number) => (first?.places[ordinal] ?? 0) * width + (second?.places[ordinal] ?? 0)
-        : (ordinal: number) => columns.reduce((at, { places }, index) => at * (sizes[index] ?? 1) + (places[ordinal] ?? 0), 0);
-  if (size > smallTable) {
-    const counts = new Map<number, number>();
-    eachOrdinal(bits, (ordinal) => {
-      const at = placeOf(ordinal);
-      counts.set(at, (counts.get(at) ?? 0) + 1);
-    });
-    return counts;
+    return this.#counts;
   }
-  const counts = new Uint32Array(size);
-  eachOrdinal(bits, (ordinal) => {
-    const at = placeOf(ordinal);
-    counts[at] = (counts[at] ?? 0) + 1;
-  });
-  const result: [number, number][] = [];
-  for (let at = 0; at < size; at += 1) {
-    const count = counts[at] ?? 0;
-    if (count > 0) result.push([at, count]);
-  }
-  return result;
 }
+
+const noValues: Column = { values: new Uint32Array(1), places: new Uint8Array(blockJobs) };
+
+const countedAs = (column: Column, standIns: ReadonlyMap<number, number> | undefined): Column =>
+  standIns === undefined || standIns.size === 0 ? column : { ...column, values: column.values.map((value) => standIns.get(value) ?? value) };
 
 export class Tally {
-  readonly #rows = new Map<number | string, CountedRow>();
-  /** Jobs, each once. */
-  total = 0;
+  /** By field: the number before it (0 for the first) and the value. */
+  readonly #chain: readonly PairNumbers[];
+  readonly #standIns: TallyOptions["standIns"];
+  /** By the number of a first value, that of the one it counts as. */
+  readonly #standInNumbers: number[] = [];
+  readonly #counts = new Counts();
+  readonly #spanOf: TallyOptions["spanOf"];
+  /** A row's number and a span's. */
+  readonly #spans = new PairNumbers();
+  readonly #spanCounts = new Counts();
+  readonly #ordinals = new Uint16Array(blockJobs);
+  readonly #numbers = new Int32Array(blockJobs);
 
-  get rows(): readonly CountedRow[] {
-    return [...this.#rows.values()];
+  constructor({ fields, standIns, spanOf }: TallyOptions) {
+    this.#chain = Array.from({ length: fields }, () => new PairNumbers());
+    this.#standIns = standIns;
+    this.#spanOf = spanOf;
   }
 
-  #row(key: Key): CountedRow {
-    const name = nameOf(key);
-    const known = this.#rows.get(name);
-    if (known !== undefined) return known;
-    if (this.#rows.size >= mostCombinations)
+  get size(): number {
+    return this.#chain.at(-1)?.size ?? 0;
+  }
+
+  /** `before`: the value of the first field for all of these jobs, when no column has it. */
+  addBlock({ bits, columns, times }: BlockToCount, before: number | null = null): void {
+    const jobs = membersOf(bits, this.#ordinals);
+    const [head, ...rest] = this.#chain;
+    if (head === undefined || jobs === 0) return;
+    const [first, ...others] = before === null ? columns : [null, ...columns];
+    if (before === null) this.#numberFirst(head, first ?? noValues, jobs);
+    else this.#numbers.fill(head.numberOf(0, before), 0, jobs);
+    for (const [index, pairs] of rest.entries()) this.#numberNext(pairs, countedAs(others[index] ?? noValues, this.#standIns[index + 1]), jobs);
+    if (this.size > mostCombinations)
       throw new Failure("invalid_parameter", `by: there are more than ${mostCombinations} combinations of values.`, {
         hint: "Ask for fewer fields, for fields of fewer values, or filter the jobs.",
       });
-    const row = { key, count: 0, spans: new Map<number, number>() };
-    this.#rows.set(name, row);
-    return row;
+    const counts = this.#counts.reserve(this.size);
+    const numbers = this.#numbers;
+    for (let at = 0; at < jobs; at += 1) {
+      const number = numbers[at] ?? 0;
+      counts[number] = (counts[number] ?? 0) + 1;
+    }
+    if (times !== null && this.#spanOf !== null) this.#countSpans(times, jobs, this.#spanOf);
   }
 
-  /** `before` comes before the values of the columns. */
-  addBlock({ bits, columns, times }: BlockToCount, before: Key = []): void {
-    const all = columns.map((column) => column ?? emptyColumn());
-    if (times !== null) all.push(spansOf(times, bits));
-    const sizes = all.map(({ values }) => values.length);
-    const size = sizes.reduce((product, each) => product * each, 1);
-    for (const [at, count] of countPlaces(bits, all, sizes, size)) {
-      const values = Array<number>(all.length);
-      for (let index = all.length - 1, rest = at; index >= 0; index -= 1) {
-        const width = sizes[index] ?? 1;
-        values[index] = all[index]?.values[rest % width] ?? 0;
-        rest = Math.floor(rest / width);
+  /** Each value is looked up once for the block, and once for all blocks which other one it counts as. */
+  #numberFirst(pairs: PairNumbers, { values, places }: Column, jobs: number): void {
+    const [ordinals, numbers] = [this.#ordinals, this.#numbers];
+    const known = new Int32Array(values.length);
+    for (let at = 0; at < jobs; at += 1) {
+      const place = places[ordinals[at] ?? 0] ?? 0;
+      let number = known[place] ?? 0;
+      if (number === 0) {
+        number = this.#standIn(pairs, values[place] ?? 0) + 1;
+        known[place] = number;
       }
-      const span = times === null ? null : (values.pop() ?? null);
-      const row = this.#row(before.length === 0 ? values : [...before, ...values]);
-      row.count += count;
-      if (span !== null) row.spans.set(span, (row.spans.get(span) ?? 0) + count);
+      numbers[at] = number - 1;
     }
   }
-}
 
-/** Adds up rows whose keys come to the same by `change`. */
-export function folded(rows: readonly CountedRow[], change: (key: Key) => Key): CountedRow[] {
-  const result = new Map<number | string, CountedRow>();
-  for (const { key, count, spans } of rows) {
-    const to = change(key);
-    const name = nameOf(to);
-    const known = result.get(name);
-    if (known === undefined) {
-      result.set(name, { key: to, count, spans });
-      continue;
-    }
-    known.count += count;
-    for (const [span, own] of spans) known.spans.set(span, (known.spans.get(span) ?? 0) + own);
+  #standIn(pairs: PairNumbers, value: number): number {
+    const number = pairs.numberOf(0, value);
+    const known = this.#standInNumbers[number];
+    if (known !== undefined) return known;
+    const standIn = pairs.numberOf(0, this.#standIns[0]?.get(value) ?? value);
+    this.#standInNumbers[number] = standIn;
+    return standIn;
   }
-  return [...result.values()];
-}
 
-/** The `limit` largest, the largest first, and the others. */
-export function largest(rows: readonly CountedRow[], limit: number): { readonly shown: CountedRow[]; readonly others: CountedRow[] } {
-  // Most rows are small: only those that reach the limit are sorted.
-  const least = Uint32Array.from(rows, ({ count }) => count).sort()[Math.max(rows.length - limit, 0)] ?? 0;
-  const first = rows
-    .filter(({ count }) => count >= least)
-    .toSorted((one, other) => other.count - one.count || one.key.reduce((order, id, index) => order || id - (other.key[index] ?? 0), 0));
-  return { shown: first.slice(0, limit), others: [...first.slice(limit), ...rows.filter(({ count }) => count < least)] };
+  #numberNext(pairs: PairNumbers, { values, places }: Column, jobs: number): void {
+    const [ordinals, numbers] = [this.#ordinals, this.#numbers];
+    for (let at = 0; at < jobs; at += 1) numbers[at] = pairs.numberOf(numbers[at] ?? 0, values[places[ordinals[at] ?? 0] ?? 0] ?? 0);
+  }
+
+  #countSpans({ base, offsets }: NonNullable<BlockToCount["times"]>, jobs: number, spanOf: (milliseconds: number) => number): void {
+    const [ordinals, numbers, spans] = [this.#ordinals, this.#numbers, this.#spans];
+    for (let at = 0; at < jobs; at += 1) numbers[at] = spans.numberOf(numbers[at] ?? 0, spanOf(base + (offsets[ordinals[at] ?? 0] ?? gone)));
+    const counts = this.#spanCounts.reserve(spans.size);
+    for (let at = 0; at < jobs; at += 1) {
+      const number = numbers[at] ?? 0;
+      counts[number] = (counts[number] ?? 0) + 1;
+    }
+  }
+
+  #keyOf(row: number): number[] {
+    const key: number[] = [];
+    for (let number = row, field = this.#chain.length - 1; field >= 0; field -= 1) {
+      key.unshift(this.#chain[field]?.second(number) ?? 0);
+      number = this.#chain[field]?.first(number) ?? 0;
+    }
+    return key;
+  }
+
+  /** By the values of the last field; of the only one, where there is one. */
+  byValue(): Map<number, number> {
+    const result = new Map<number, number>();
+    for (let row = 0; row < this.size; row += 1) {
+      const [value, count] = [this.#chain.at(-1)?.second(row) ?? 0, this.#counts.counts[row] ?? 0];
+      if (count > 0) result.set(value, (result.get(value) ?? 0) + count);
+    }
+    return result;
+  }
+
+  /** Of the first and the last job; null when no spans were counted. */
+  get spanBounds(): { readonly first: number; readonly last: number } | null {
+    let [first, last] = [Infinity, -Infinity];
+    for (let number = 0; number < this.#spans.size; number += 1) {
+      first = Math.min(first, this.#spans.second(number));
+      last = Math.max(last, this.#spans.second(number));
+    }
+    return last === -Infinity ? null : { first, last };
+  }
+
+  /** The `limit` largest rows, of equal ones those of the smaller ids, and the others. */
+  largest(limit: number): Largest {
+    const { size } = this;
+    const counts = this.#counts.counts.subarray(0, size);
+    const sorted = counts.slice().sort();
+    // Combinations that count as others have no jobs of their own.
+    const rows = size - sorted.findLastIndex((count) => count === 0) - 1;
+    // Most rows are small: only those that reach the limit are sorted.
+    const least = rows === 0 ? 1 : (sorted[size - Math.min(limit, rows)] ?? 1);
+    const reaching: { readonly row: number; readonly key: Key; readonly count: number }[] = [];
+    for (const [row, count] of counts.entries()) {
+      if (count >= least) reaching.push({ row, key: this.#keyOf(row), count });
+    }
+    const first = reaching
+      .toSorted((one, other) => other.count - one.count || one.key.reduce((order, id, index) => order || id - (other.key[index] ?? 0), 0))
+      .slice(0, limit);
+    const shown = new Map(first.map(({ row, key, count }) => [row, { key, count, spans: new Map<number, number>() }]));
+    const rest = new Map<number, number>();
+    for (let number = 0; number < this.#spans.size; number += 1) {
+      const spans = shown.get(this.#spans.first(number))?.spans ?? rest;
+      const span = this.#spans.second(number);
+      spans.set(span, (spans.get(span) ?? 0) + (this.#spanCounts.counts[number] ?? 0));
+    }
+    const told = first.reduce((sum, { count }) => sum + count, 0);
+    const count = counts.reduce((sum, each) => sum + each, 0) - told;
+    return { shown: [...shown.values()], others: { rows: rows - shown.size, count, spans: rest } };
+  }
 }

@@ -1,0 +1,105 @@
+import { array, assert, constantFrom, integer, property, record, tuple, uniqueArray } from "fast-check";
+import { expect, test } from "vitest";
+import { blockJobs, emptyBits, setBit } from "../../../services/storage/search/bit-block.ts";
+import { type Column, decodeColumn, emptyColumn, encodeColumn } from "../../../services/storage/search/column-block.ts";
+import { PairNumbers } from "../../../services/storage/search/pair-numbers.ts";
+import { Tally } from "../../../services/storage/search/tally.ts";
+
+test("pairs are numbered in the order in which they first come, however many and however alike", () => {
+  const int = integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
+  assert(
+    property(array(tuple(constantFrom(0, 1, 256, 65_536, -1), integer({ min: 0, max: 40 })), { maxLength: 400 }), array(tuple(int, int)), (alike, any) => {
+      const numbers = new PairNumbers();
+      const model = new Map<string, number>();
+      for (const [first, second] of [...alike, ...any, ...alike]) {
+        const name = `${first},${second}`;
+        if (!model.has(name)) model.set(name, model.size);
+        expect(numbers.numberOf(first, second)).toBe(model.get(name));
+      }
+      expect(numbers.size).toBe(model.size);
+      for (const [name, number] of model) expect(`${numbers.first(number)},${numbers.second(number)}`).toBe(name);
+    }),
+  );
+});
+
+const hour = 3_600_000;
+const spanOf = (milliseconds: number) => Math.floor(milliseconds / hour);
+/** One job: its place in the block and its values, which are few so that combinations meet. */
+const job = record({
+  ordinal: integer({ min: 0, max: blockJobs - 1 }),
+  values: array(integer({ min: 0, max: 4 }), { minLength: 3, maxLength: 3 }),
+  time: integer({ min: 0, max: 9 * hour }),
+});
+/** By field: values that count as others. */
+const standIns = [new Map([[2, 4]]), new Map(), new Map([[2, 3]])];
+const block = uniqueArray(job, { selector: ({ ordinal }) => ordinal, maxLength: 60 });
+
+function columnOf(jobs: readonly { readonly ordinal: number; readonly values: readonly number[] }[], field: number): Column | null {
+  const places = new Uint16Array(blockJobs);
+  const values = [0];
+  for (const { ordinal, values: own } of jobs) {
+    const value = own[field] ?? 0;
+    if (value !== 0 && !values.includes(value)) values.push(value);
+    places[ordinal] = values.indexOf(value);
+  }
+  const body = encodeColumn({ ...emptyColumn(), values: Uint32Array.from(values), places });
+  return body === null ? null : decodeColumn(body);
+}
+
+test("a tally has the counts of looking at every job, by any number of fields and by spans, the largest first and the others together", () => {
+  assert(
+    property(array(block, { maxLength: 4 }), integer({ min: 1, max: 3 }), integer({ min: 1, max: 12 }), (blocks, fields, limit) => {
+      const tally = new Tally({ fields, standIns, spanOf });
+      const model = new Map<string, { count: number; spans: Map<number, number> }>();
+      for (const [number, jobs] of blocks.entries()) {
+        const base = number * 20 * hour;
+        const bits = emptyBits();
+        const offsets = new Uint32Array(blockJobs);
+        for (const { ordinal, values, time } of jobs) {
+          setBit(bits, ordinal, true);
+          offsets[ordinal] = time;
+          const name = values
+            .slice(0, fields)
+            .map((value, field) => standIns[field]?.get(value) ?? value)
+            .join();
+          const row = model.get(name) ?? { count: 0, spans: new Map<number, number>() };
+          const span = spanOf(base + time);
+          model.set(name, { count: row.count + 1, spans: row.spans.set(span, (row.spans.get(span) ?? 0) + 1) });
+        }
+        tally.addBlock({ bits, columns: Array.from({ length: fields }, (_, field) => columnOf(jobs, field)), times: { base, offsets } });
+      }
+      const { shown, others } = tally.largest(limit);
+      const whole = tally.largest(1_000);
+      expect(new Map(whole.shown.map(({ key, count, spans }) => [key.join(), { count, spans }]))).toEqual(model);
+      expect(whole.others).toEqual({ rows: 0, count: 0, spans: new Map() });
+      expect(shown).toEqual(whole.shown.slice(0, limit));
+      expect(shown.map(({ count }) => count)).toEqual(shown.map(({ count }) => count).toSorted((one, other) => other - one));
+      const left = whole.shown.slice(limit);
+      const sum = (counts: Iterable<number>) => [...counts].reduce((all, each) => all + each, 0);
+      expect(others).toMatchObject({ rows: left.length, count: sum(left.map(({ count }) => count)) });
+      for (const [span, count] of others.spans) expect(count).toBe(sum(left.map(({ spans }) => spans.get(span) ?? 0)));
+      expect(sum(others.spans.values())).toBe(others.count);
+      const spans = blocks.flatMap((jobs, number) => jobs.map(({ time }) => spanOf(number * 20 * hour + time)));
+      expect(tally.spanBounds).toEqual(spans.length === 0 ? null : { first: Math.min(...spans), last: Math.max(...spans) });
+    }),
+  );
+});
+
+test("more combinations than are told apart are refused, not kept", () => {
+  const tally = new Tally({ fields: 2, standIns: [], spanOf: null });
+  const places = Uint16Array.from({ length: blockJobs }, (_, ordinal) => ordinal);
+  const bits = emptyBits().fill(0xffff_ffff);
+  const add = (first: number) => {
+    const values = Uint32Array.from({ length: blockJobs }, (_, ordinal) => first * blockJobs + ordinal);
+    tally.addBlock({
+      bits,
+      columns: [
+        { values, places },
+        { values, places },
+      ],
+      times: null,
+    });
+  };
+  for (let number = 0; number < 61; number += 1) add(number);
+  expect(() => add(61)).toThrow("more than 250000 combinations");
+});
