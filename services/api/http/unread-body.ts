@@ -45,21 +45,22 @@ const announcesBody = ({ headers }: IncomingMessage) => headers["transfer-encodi
 /** Throws away what still arrives; a connection that takes too long over it is closed. */
 function drain(body: IncomingMessage, { idleMs, wholeMs }: DrainLimits, options: { readonly refused: boolean; readonly closeAfter: boolean }): void {
   if (body.destroyed) return;
-  const close = () => body.socket.destroy();
+  const { socket } = body;
+  const close = () => socket.destroy();
   const whole = options.refused ? setTimeout(close, wholeMs) : undefined;
-  const idle = setTimeout(close, idleMs);
+  // Not by `data`: Node throws a body away unheard once the answer to it is out.
+  let seen = socket.bytesRead;
+  const idle = setInterval(() => {
+    if (socket.bytesRead === seen) close();
+    seen = socket.bytesRead;
+  }, idleMs);
   const end = () => {
     clearTimeout(whole);
-    clearTimeout(idle);
-    if (options.closeAfter) body.socket.end();
+    clearInterval(idle);
+    if (options.closeAfter) socket.end();
   };
   body.unpipe();
-  body
-    .on("data", () => idle.refresh())
-    .once("end", end)
-    .once("close", end)
-    .on("error", end)
-    .resume();
+  body.once("end", end).once("close", end).on("error", end).resume();
 }
 
 /** `onSend` hook: an answer to a request whose body has not all arrived. */

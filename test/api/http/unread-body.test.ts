@@ -95,7 +95,7 @@ test("a client that asks first with a known Idempotency-Key gets its job without
 test("a refused client that neither stops nor sends is let go, and later one that sends on and on", async () => {
   const app = Fastify();
   app.addHook("onRequest", async (_request, reply) => reply.code(404).send({ code: "not_found" }));
-  app.addHook("onSend", closeGently({ idleMs: 300, wholeMs: 1_500 }));
+  app.addHook("onSend", closeGently({ idleMs: 700, wholeMs: 2_500 }));
   const refusing = await app.listen({ host: "127.0.0.1", port: 0 });
   const closed: string[] = [];
   const lasts = async (what: string, sends: boolean) => {
