@@ -19,5 +19,7 @@ COPY services services
 COPY gdb-scripts gdb-scripts
 USER inquest
 ENV INQUEST_DATA_DIR=/var/lib/inquest/data
+# See docker/run.sh. In the volume, for the rest of the container is read-only.
+ENV NODE_COMPILE_CACHE=/var/lib/inquest/data/compiled
 EXPOSE 8080
 CMD ["node_modules/.bin/node", "--max-semi-space-size=2", "services/server.ts"]

@@ -3,12 +3,14 @@
 set -eu
 cd "$(dirname "$0")/.."
 sh docker/setup.sh test
+ulimit -c unlimited
+export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE:-$PWD/node_modules/.cache/compiled}"
 if [ $# -gt 0 ]; then
   name=$1
   shift
-  exec node_modules/.bin/node --import tsx "test/bench/$name.ts" "$@"
+  exec node_modules/.bin/node "test/bench/$name.ts" "$@"
 fi
 for name in report-time upload; do
   echo "== $name"
-  node_modules/.bin/node --import tsx "test/bench/$name.ts"
+  node_modules/.bin/node "test/bench/$name.ts"
 done

@@ -18,4 +18,6 @@ COPY workers workers
 COPY gdb-scripts gdb-scripts
 USER inquest
 ENV INQUEST_DATA_DIR=/var/lib/inquest/data
+# See docker/run.sh. In the volume, for the rest of the container is read-only.
+ENV NODE_COMPILE_CACHE=/var/lib/inquest/data/compiled
 CMD ["node_modules/.bin/node", "--max-semi-space-size=2", "workers/main.ts"]

@@ -42,6 +42,7 @@ import { submitJobRoute } from "./routes/submit-job.ts";
 import { webhookDeliveryRoutes } from "./routes/webhook-deliveries.ts";
 import { webhookRoutes } from "./routes/webhooks.ts";
 import { describeApi } from "./schema/openapi.ts";
+import { buildSerializer } from "./schema/serializers.ts";
 
 const MiB = 1024 * 1024;
 
@@ -67,6 +68,7 @@ export async function buildApp(dependencies: Dependencies): Promise<App> {
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 512 },
     return503OnClosing: true,
     // verbose: the error handler names the offending value. Nothing is removed in silence.
+    schemaController: { compilersFactory: { buildSerializer } },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true, useDefaults: true, allErrors: false, verbose: true } },
   });
 

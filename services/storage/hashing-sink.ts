@@ -11,7 +11,7 @@ import { Writable } from "node:stream";
 import { storageFailure } from "./storage-failure.ts";
 
 export const BLOCK = 64 * 1024;
-const HIGH_WATER = 1 << 20;
+const HIGH_WATER = 256 * 1024;
 const zeros = Buffer.alloc(BLOCK);
 
 export interface HashingSink {

@@ -4,7 +4,7 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyTypeProvider, RawServer
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 /** Between parser and file: as much as is written at once. */
-const WINDOW = 512 * 1024;
+const WINDOW = 128 * 1024;
 
 const formOptions = {
   isPartAFile: () => true,

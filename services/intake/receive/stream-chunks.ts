@@ -10,7 +10,7 @@ import { Failure } from "../../contract/failure.ts";
 import type { ChunkSource } from "./chunk-source.ts";
 
 /** Held at most, besides what Node holds itself. */
-const HOLD = 512 * 1024;
+const HOLD = 256 * 1024;
 
 /** What to throw when the stream closes before its end; `error` is what it closed with, if anything. */
 export type Broken = (error: Error | null) => Error;
