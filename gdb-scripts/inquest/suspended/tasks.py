@@ -216,11 +216,18 @@ def _recorded_waiters(image: Image, address: int, found: Dict[int, Task]) -> Ite
 
 
 def _children(image: Image, future: int) -> List[int]:
-    """``_GatheringFuture._children``."""
-    children = attribute(image, future, "_children") if future else 0
-    if not children:
-        return []
-    try:
-        return image.values.list_items(children, _MOST_CHILDREN)
-    except (MemoryFault, LayoutMissing):
-        return []
+    """``_GatheringFuture._children``, and those of a ``gather`` among them."""
+    found: List[int] = []
+    pending = [future]
+    while pending and len(found) < _MOST_CHILDREN:
+        current = pending.pop()
+        children = attribute(image, current, "_children") if current and current not in found else 0
+        if current != future:
+            found.append(current)
+        if not children:
+            continue
+        try:
+            pending += reversed(image.values.list_items(children, _MOST_CHILDREN))
+        except (MemoryFault, LayoutMissing):
+            continue
+    return found

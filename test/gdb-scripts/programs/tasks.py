@@ -34,7 +34,7 @@ async def waits_for(task):
 
 
 async def gathers():
-    await asyncio.gather(middle(10), middle(11))
+    await asyncio.gather(middle(10), asyncio.gather(middle(11)))
 
 
 async def crash():
@@ -57,6 +57,11 @@ async def groups():
 
 
 async def main():
+    # Code that ran a few times is rewritten in place by 3.11 and later.
+    for _ in range(20):
+        warm = middle(0)
+        warm.send(None)
+        warm.close()
     first = asyncio.ensure_future(middle(1))
     if hasattr(first, "set_name"):
         first.set_name(u"n\u0416me")
