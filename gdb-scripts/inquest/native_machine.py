@@ -8,7 +8,7 @@ import gdb
 
 from inquest.native_fatal import fatal_error
 from inquest.native_fields import null_field
-from inquest.operands import memory_operands
+from inquest.operands import branch_target, memory_operands
 
 _AROUND = 8
 _LONGEST_X86 = 15
@@ -77,10 +77,13 @@ def _site(frame: "gdb.Frame") -> Tuple[Dict[str, str], List[dict], Dict[str, obj
         next_pc = int(disassembly[min(current + 1, len(disassembly) - 1)]["address"], 16)
         text = disassembly[current]["text"]
         facts["instruction"] = text
+        operands = memory_operands(text, next_pc, bits, lambda name: _register(frame, name))
         facts["memory_operands"] = [
-            {"operand": operand.text, "address": None if operand.address is None else "0x%x" % operand.address}
-            for operand in memory_operands(text, next_pc, bits, lambda name: _register(frame, name))
+            {"operand": operand.text, "address": None if operand.address is None else "0x%x" % operand.address} for operand in operands
         ]
+        target = branch_target(text, operands, lambda name: _register(frame, name), _pointer)
+        if target is not None:
+            facts["branch_target"] = "0x%x" % target
     return registers, disassembly, facts
 
 
@@ -104,6 +107,13 @@ def _unsigned(value: "gdb.Value") -> int:
 def _register(frame: "gdb.Frame", name: str) -> Optional[int]:
     try:
         return _unsigned(frame.read_register(name))
+    except (gdb.error, RuntimeError, ValueError, OverflowError):
+        return None
+
+
+def _pointer(address: int) -> Optional[int]:
+    try:
+        return int.from_bytes(bytes(gdb.selected_inferior().read_memory(address, 8)), "little")
     except (gdb.error, RuntimeError, ValueError, OverflowError):
         return None
 

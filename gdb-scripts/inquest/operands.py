@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Callable, List, NamedTuple, Optional
+from typing import Callable, List, NamedTuple, Optional, Sequence
 
 Register = Callable[[str], Optional[int]]
+Pointer = Callable[[int], Optional[int]]
 
 # AT&T syntax, as gdb disassembles x86 by default: %fs:0x28, -0x8(%rbp), (%rdi,%rax,8), *0x10(%rax), 0x2f(%rip).
 _X86 = re.compile(r"(?:%(?P<segment>[fg]s):)?(?P<displacement>-?0x[0-9a-f]+|-?\d+)?(?:\((?P<base>%\w+)?(?:,(?P<index>%\w+)(?:,(?P<scale>[1248]))?)?\))?")
 # [x0], [x0, #8], [x0, x1], [x0, x1, lsl #3], [x0, #-16]!
 _ARM = re.compile(r"\[(?P<base>\w+)(?:, (?:#(?P<displacement>-?(?:0x[0-9a-f]+|\d+))|(?P<index>\w+)(?:, (?:lsl|uxtw|sxtw) #(?P<shift>\d+))?))?\]")
+
+# The processor faults at the instruction itself where the target can be no address, so that the pc does not tell it.
+_BRANCH = re.compile(r"(?:(?:rep[zn]*|bnd|notrack) )*(?:(?P<back>ret)[lq]?\b|(?:call|jmp)[lq]?\s+\*(?:%(?P<register>\w+)$)?)")
 
 # Instructions that only compute with an operand's address, or ignore it.
 _NO_ACCESS = ("lea", "nop", "prefetch", "call", "jmp")
@@ -40,6 +44,20 @@ def memory_operands(instruction: str, next_pc: int, bits: int, register: Registe
         if match.group("base") or match.group("index") or match.group("segment"):
             found.append(_x86(match, next_pc, mask, register))
     return found
+
+
+def branch_target(instruction: str, operands: Sequence[Operand], register: Register, pointer: Pointer) -> Optional[int]:
+    """Where an indirect call, an indirect jump or a return of x86 leads; None for any other instruction. ``pointer`` reads one from memory."""
+    match = _BRANCH.match(instruction.strip())
+    if match is None:
+        return None
+    if match.group("register"):
+        return register(match.group("register"))
+    if match.group("back"):
+        at = register("rsp")
+    else:
+        at = operands[0].address if len(operands) == 1 else None
+    return None if at is None else pointer(at)
 
 
 def _number(text: Optional[str]) -> int:

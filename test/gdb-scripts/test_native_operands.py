@@ -7,7 +7,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "gdb-scripts"))
 
-from inquest.operands import memory_operands  # noqa: E402
+from inquest.operands import branch_target, memory_operands  # noqa: E402
 
 X86 = {"rdi": 0x1000, "rax": 0x10, "rbp": 0x7FFF0000, "fs_base": 0x7F0000000000, "rsi": 0}
 ARM = {"x0": 0x4000, "x1": 2, "sp": 0x9000}
@@ -40,6 +40,24 @@ class Operands(unittest.TestCase):
         ):
             with self.subTest(text):
                 self.assertEqual(operands(text, X86), expected)
+
+    def test_where_a_branch_leads(self):
+        memory = {0x7FFF0000: 0x4141, 0x20: 0x5555}
+        registers = {**X86, "rsp": 0x7FFF0000}
+        for text, expected in (
+            ("ret", 0x4141),
+            ("repz ret", 0x4141),
+            ("call   *%rax", 0x10),
+            ("notrack jmp *%rdi", 0x1000),
+            ("call   *0x10(%rax)", 0x5555),
+            ("call   *0x18(%rax)", None),
+            ("jmp    0x401000 <main>", None),
+            ("mov    (%rdi),%eax", None),
+            ("retract", None),
+        ):
+            with self.subTest(text):
+                found = memory_operands(text, 0x500, 64, registers.get)
+                self.assertEqual(branch_target(text, found, registers.get, memory.get), expected)
 
     def test_aarch64(self):
         for text, expected in (

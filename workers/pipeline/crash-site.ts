@@ -5,13 +5,18 @@ import { Address, Nullable } from "../../services/contract/common.ts";
 import { Instruction, type Warning } from "../../services/contract/report.ts";
 import type { CoreFacts, CoreSignal } from "../../services/intake/core/core-facts.ts";
 import type { NativeAnswer, PythonAnswer } from "./helper-answer.ts";
+import { faultAgain } from "./fault-again.ts";
 import { chooseFrame, type Fault, pcOf, raisedByItself, type SignalFrame, signalBefore } from "./signal-frame.ts";
 
 export const Operand = Type.Object({ operand: Type.String(), address: Nullable(Address) });
 export type Operand = Static<typeof Operand>;
 
 /** The native helper's facts of an instruction; all absent where gdb had no code. */
-const CodeFacts = Type.Object({ instruction: Type.Optional(Type.String()), memory_operands: Type.Optional(Type.Array(Operand)) });
+const CodeFacts = Type.Object({
+  instruction: Type.Optional(Type.String()),
+  memory_operands: Type.Optional(Type.Array(Operand)),
+  branch_target: Type.Optional(Address),
+});
 
 const InterruptedFacts = Type.Object({
   ...CodeFacts.properties,
@@ -29,6 +34,8 @@ export interface CrashSite {
   readonly instruction: string | null;
   /** What the instruction reads or writes. */
   readonly operands: readonly Operand[];
+  /** Where an indirect call or jump, or a return, was to lead; null for other instructions. */
+  readonly branchTarget: string | null;
   readonly fault: Fault | null;
   /** Where the kernel saved all this when it ran a handler; null when the process died of the fault directly. */
   readonly signalFrame: string | null;
@@ -38,19 +45,27 @@ export interface CrashSite {
 
 const isSentCode = (signal: CoreSignal | null) => signal?.code_number != null && signal.code_number <= 0;
 
-function direct(core: CoreFacts, native: NativeAnswer | null): CrashSite {
+function direct(core: CoreFacts, native: NativeAnswer | null, warnings: Warning[]): CrashSite {
   const facts = Value.Check(CodeFacts, native?.facts) ? native?.facts : undefined;
   const registers = native?.registers ?? {};
+  const fault = core.processAlive ? null : faultAgain(core, registers, { instruction: facts?.instruction ?? null, operands: facts?.memory_operands ?? [] });
+  if (fault !== null) {
+    warnings.push({
+      code: "signal_raised_again",
+      detail: "a signal handler raised the signal again, and returned: signal and code are those of the instruction that the thread stands at",
+    });
+  }
   return {
-    signal: core.signal,
+    signal: fault ?? core.signal,
     pc: pcOf(registers),
     registers,
     disassembly: native?.disassembly ?? [],
     instruction: facts?.instruction ?? null,
     operands: facts?.memory_operands ?? [],
+    branchTarget: facts?.branch_target ?? null,
     fault: null,
     signalFrame: null,
-    sent: isSentCode(core.signal),
+    sent: fault === null && isSentCode(core.signal),
   };
 }
 
@@ -69,6 +84,7 @@ function interrupted(frame: SignalFrame, core: CoreFacts, native: NativeAnswer |
     disassembly: gdbs?.disassembly ?? [],
     instruction,
     operands,
+    branchTarget: gdbs?.branch_target ?? null,
     fault: before?.origin === "fault" ? frame.fault : null,
     signalFrame: frame.frame,
     sent: before === null ? isSentCode(signal) : before.origin === "sent",
@@ -76,9 +92,9 @@ function interrupted(frame: SignalFrame, core: CoreFacts, native: NativeAnswer |
 }
 
 export function crashSite(core: CoreFacts, native: NativeAnswer | null, python: PythonAnswer | null, warnings: Warning[]): CrashSite {
-  if (core.processAlive || !raisedByItself(core)) return direct(core, native);
+  if (core.processAlive || !raisedByItself(core)) return direct(core, native, warnings);
   const frame = chooseFrame(core, native, python);
-  if (frame === null) return direct(core, native);
+  if (frame === null) return direct(core, native, warnings);
   warnings.push({
     code: "signal_raised_again",
     detail: `a signal handler raised the signal again: signal, registers and code are those that it was run for, from the signal frame at ${frame.frame}`,

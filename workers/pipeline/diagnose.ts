@@ -13,14 +13,16 @@ import type { Finding } from "./diagnose/evidence.ts";
 import { gcCrash } from "./diagnose/gc-crash.ts";
 import { thirdPartyExtension } from "./diagnose/extension.ts";
 import { abortMessage, fatalError, languageAbort } from "./diagnose/fatal.ts";
-import { dataExecuted, truncatedFile, writeToReadOnly } from "./diagnose/forbidden-access.ts";
+import { dataExecuted, guardPage, memoryFailure, truncatedFile, writeToReadOnly } from "./diagnose/forbidden-access.ts";
 import { binaryMismatch, truncatedCore } from "./diagnose/input.ts";
 import { crashInLog, damageInLog } from "./diagnose/logged.ts";
+import { jumpAstray, stackPointerAstray } from "./diagnose/lost-control.ts";
+import { breakpointTrap, misalignedAccess, privilegedInstruction } from "./diagnose/processor-trap.ts";
 import { cpuLimit, fileSizeLimit, systemCallRefused } from "./diagnose/kernel-limit.ts";
 import { matchingIssues } from "./diagnose/known-issue.ts";
 import { refcountBeside, refcountCorruption } from "./diagnose/refcount.ts";
 import { divisionByZero, illegalInstruction } from "./diagnose/instruction.ts";
-import { abortedItself, raisedByProcess, sentByProcess } from "./diagnose/signal.ts";
+import { abortedItself, quitByTerminal, raisedByProcess, sentByProcess } from "./diagnose/signal.ts";
 import { stackOverflow } from "./diagnose/stack-overflow.ts";
 
 /** In the order in which they are told. */
@@ -37,8 +39,13 @@ const findings: readonly Finding[] = [
   nullDereference,
   writeToReadOnly,
   dataExecuted,
+  guardPage,
   truncatedFile,
+  memoryFailure,
   illegalInstruction,
+  breakpointTrap,
+  privilegedInstruction,
+  misalignedAccess,
   divisionByZero,
   cpuLimit,
   fileSizeLimit,
@@ -47,7 +54,10 @@ const findings: readonly Finding[] = [
   gilWait,
   abandonedLock,
   sentByProcess,
+  quitByTerminal,
   pastMapping,
+  jumpAstray,
+  stackPointerAstray,
   wildPointer,
   abortedItself,
   raisedByProcess,

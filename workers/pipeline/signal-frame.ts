@@ -83,7 +83,7 @@ function codeOf(number: number, { kind, address }: Fault, core: CoreFacts): numb
 export const pcOf = (registers: Readonly<Record<string, string>>): string | null => registers["rip"] ?? registers["pc"] ?? registers["eip"] ?? null;
 
 /** On x86 a system call leaves its return address in rcx: a thread that stands right there was in the kernel, and did not fault. */
-const inSystemCall = ({ rip, rcx }: Readonly<Record<string, string>>): boolean => rip !== undefined && rip === rcx;
+export const inSystemCall = ({ rip, rcx }: Readonly<Record<string, string>>): boolean => rip !== undefined && rip === rcx;
 
 /** The signal came out of a `kill` (62), `tkill` (200) or `tgkill` (234) that this thread made: the call has just succeeded. */
 function sentByThread({ registers }: SignalFrame, core: CoreFacts): boolean {
@@ -92,7 +92,7 @@ function sentByThread({ registers }: SignalFrame, core: CoreFacts): boolean {
   return ["0x81", "0x82", "0x83"].includes(registers["x8"] ?? "") && registers["x0"] === "0x0";
 }
 
-const plain = (number: number, name: string | null, code: number | null, address: string | null): CoreSignal => ({
+export const plain = (number: number, name: string | null, code: number | null, address: string | null): CoreSignal => ({
   number,
   name,
   code: code === null ? null : codeName(number, code),

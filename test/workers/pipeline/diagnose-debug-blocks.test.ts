@@ -54,6 +54,7 @@ function told({ frames = [], facts = {}, message }: Given) {
       instruction: null,
       operands: [],
       fault: null,
+      branchTarget: null,
       signalFrame: null,
       sent: false,
     },

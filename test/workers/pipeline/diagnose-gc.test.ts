@@ -43,6 +43,7 @@ const site = (some: Partial<CrashSite> = {}): CrashSite => ({
   instruction: null,
   operands: [],
   fault: null,
+  branchTarget: null,
   signalFrame: null,
   sent: false,
   ...some,

@@ -16,6 +16,7 @@ const site: CrashSite = {
   instruction: null,
   operands: [],
   fault: null,
+  branchTarget: null,
   signalFrame: null,
   sent: false,
 };

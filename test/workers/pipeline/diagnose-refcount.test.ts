@@ -42,6 +42,7 @@ function told({ objects, site = {}, functions = [], message }: Given): Diagnosis
     instruction: null,
     operands: [],
     fault: null,
+    branchTarget: null,
     signalFrame: null,
     sent: false,
     ...site,

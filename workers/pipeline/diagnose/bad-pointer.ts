@@ -1,7 +1,7 @@
 /** SIGSEGV by an address that cannot be right: null, filled memory, no address at all, nothing there. */
 import type { Diagnosis } from "../../../services/contract/report.ts";
 import type { Evidence, Finding } from "./evidence.ts";
-import { accessOf, type Access, hex, isCanonical, mappingAbove, mappingBelow, stackPointer } from "./machine-access.ts";
+import { accessOf, type Access, asText, hex, isCanonical, mappingAbove, mappingBelow, stackPointer } from "./machine-access.ts";
 import { type Pattern, patternOf } from "./patterns.ts";
 
 /** The first page is never mapped (vm.mmap_min_addr is 4096 or more), so an address in it is a null pointer and an offset. */
@@ -37,14 +37,36 @@ const faulted = ({ site }: Evidence, code: string) => site.signal?.name === "SIG
 /** An address that is none gives SIGBUS instead where the operand's base is the stack or the frame pointer (x86-64's stack fault). */
 const badAddress = ({ signal }: Evidence["site"]) => signal?.name === "SIGSEGV" || (signal?.name === "SIGBUS" && signal.code === "SI_KERNEL");
 
+/** Where the last page begins: the kernel's own, so what is below a null pointer. */
+const behindNull = (1n << 64n) - firstPage;
+
+/** A header in front of an object, an element before the first one: of a null pointer, where the register shows it. */
+function beforeNull(evidence: Evidence, access: Access, address: bigint): Diagnosis | null {
+  const base = access.registers.find(({ value }) => value === 0n);
+  if (base === undefined || access.operand === null || access.how === "execute") return null;
+  const offset = Number(BigInt.asIntN(64, address));
+  return {
+    code: "null_dereference",
+    title: `A null pointer was dereferenced, at offset ${offset}`,
+    detail: `The process ${verb(access)} ${-offset} bytes before address 0, and register ${base.name} holds 0: what lies in front of an object was wanted, of a null pointer.`,
+    confidence: "certain",
+    lwp: evidence.core.crashedLwp,
+    evidence: { ...evidenceOf(evidence, access), offset, field: null },
+    links: [],
+  };
+}
+
 /** What is read or written through a null pointer, or called by it. */
 export const nullDereference: Finding = (evidence) => {
   if (!faulted(evidence, "SEGV_MAPERR")) return null;
   const access = accessOf(evidence.site);
   const { address, registers } = access;
+  if (address !== null && address >= behindNull) return beforeNull(evidence, access, address);
   if (address === null || address >= nearNull || (access.how === "execute" && address !== 0n)) return null;
   const base = registers[0] ?? null;
   const certain = address < firstPage;
+  // A register that holds neither null nor the address of a field of it: a small number that was taken for a pointer looks the same.
+  const direct = registers.length === 0 || registers.some(({ value }) => value === 0n);
   // Beyond the first page only the register that holds the null pointer proves it.
   if (!certain && (base === null || base.value !== 0n)) return null;
   const offset = Number(address);
@@ -54,11 +76,14 @@ export const nullDereference: Finding = (evidence) => {
       ? "A null function pointer was called"
       : `A null pointer was dereferenced${field !== null ? `: ${field}` : offset === 0 ? "" : `, at offset ${offset}`}`;
   const where = certain ? "which is in the first page. That page is never mapped" : `and register ${base?.name} holds 0`;
+  const byHand = direct
+    ? ""
+    : ` Register ${base?.name} holds ${hex(base?.value ?? 0n)}: the address of a field of a null pointer, or a small number that was taken for a pointer.`;
   return {
     code: "null_dereference",
     title,
-    detail: `The process ${verb(access)} address ${hex(address)}, ${where}: the pointer was null${offset === 0 || access.how === "execute" ? "" : `, and the field or element ${offset} bytes behind it was wanted`}.`,
-    confidence: certain ? "certain" : "likely",
+    detail: `The process ${verb(access)} address ${hex(address)}, ${where}: the pointer was null${offset === 0 || access.how === "execute" ? "" : `, and the field or element ${offset} bytes behind it was wanted`}.${byHand}`,
+    confidence: certain && direct ? "certain" : "likely",
     lwp: evidence.core.crashedLwp,
     evidence: { ...evidenceOf(evidence, access), offset, field },
     links: [],
@@ -77,7 +102,11 @@ export const filledPointer: Finding = (evidence) => {
   if (!badAddress(site) || site.sent) return null;
   const access = accessOf(site);
   const pointerBytes = core.bits / 8;
-  const values = [...access.registers.map(({ value }) => value), ...(access.address === null ? [] : [access.address])];
+  const values = [
+    ...access.registers.map(({ value }) => value),
+    ...(access.address === null ? [] : [access.address]),
+    ...(site.branchTarget === null ? [] : [BigInt(site.branchTarget)]),
+  ];
   const found = values.map((value) => patternOf(value, pointerBytes)).find((each) => each !== null);
   if (found == null) return null;
   const { pattern } = found;
@@ -95,13 +124,6 @@ export const filledPointer: Finding = (evidence) => {
     links: ["https://docs.python.org/3/c-api/memory.html#debug-hooks-on-the-python-memory-allocators"],
   };
 };
-
-/** Eight printable bytes: the pointer was overwritten by text. */
-function asText(value: bigint, pointerBytes: number): string | null {
-  const bytes = Array.from({ length: pointerBytes }, (_, at) => Number((value >> BigInt(8 * at)) & 0xffn));
-  const used = bytes.filter((byte) => byte !== 0);
-  return used.length >= 5 && used.every((byte) => byte >= 0x20 && byte < 0x7f) ? String.fromCharCode(...used) : null;
-}
 
 function wild(evidence: Evidence, access: Access, title: string, detail: string, confidence: Diagnosis["confidence"]): Diagnosis {
   const text = access.address === null ? null : asText(access.address, evidence.core.bits / 8);
@@ -148,6 +170,7 @@ export const wildPointer: Finding = (evidence) => {
   }
   if (site.signal?.code !== "SEGV_MAPERR" || access.address === null || core.segments.length === 0) return null;
   if (access.address < nearNull) return smallNumber(evidence, access, access.address);
+  if (access.address >= behindNull && (stackPointer(site) === 0n || access.registers.some(({ value }) => value === 0n))) return null;
   const below = mappingBelow(core, access.address);
   if (below !== null && below.past < onePage) return null;
   const sp = stackPointer(site);
@@ -156,11 +179,12 @@ export const wildPointer: Finding = (evidence) => {
   const distance = [below?.past, above?.before].filter((each) => each !== undefined).reduce<bigint | null>((a, b) => (a === null || b < a ? b : a), null);
   const proven = access.how === "execute" || access.registers.length > 0;
   const what = access.how === "execute" ? "Code was called at" : `The process ${verb(access)}`;
+  const minusOne = access.registers.some(({ value }) => value === (1n << 64n) - 1n) || access.address === (1n << 64n) - 1n;
   return wild(
     evidence,
     access,
     access.how === "execute" ? `A function pointer led to nowhere: ${hex(access.address)}` : `A wild pointer was used: ${hex(access.address)}`,
-    `${what} ${hex(access.address)}, where nothing is mapped${distance === null ? "" : `; the nearest mapping is ${distance} bytes away`}. The pointer was overwritten, is of memory that was unmapped since, or was computed wrongly.`,
+    `${what} ${hex(access.address)}, where nothing is mapped${distance === null ? "" : `; the nearest mapping is ${distance} bytes away`}. The pointer was overwritten, is of memory that was unmapped since, or was computed wrongly.${minusOne ? " It is -1, by which mmap, shmat and others tell that they failed." : ""}`,
     proven ? "likely" : "possible",
   );
 };

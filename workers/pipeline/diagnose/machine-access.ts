@@ -105,4 +105,11 @@ export const stackPointer = ({ registers }: Pick<CrashSite, "registers">): bigin
   return value === undefined ? null : BigInt(value);
 };
 
+/** Eight printable bytes: the pointer was overwritten by text. */
+export function asText(value: bigint, pointerBytes: number): string | null {
+  const bytes = Array.from({ length: pointerBytes }, (_, at) => Number((value >> BigInt(8 * at)) & 0xffn));
+  const used = bytes.filter((byte) => byte !== 0);
+  return used.length >= 5 && used.every((byte) => byte >= 0x20 && byte < 0x7f) ? String.fromCharCode(...used) : null;
+}
+
 export const hex = (value: bigint): string => `0x${value.toString(16)}`;

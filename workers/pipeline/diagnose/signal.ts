@@ -1,5 +1,6 @@
 /** Who raised the signal: another process, this one, abort(). */
 import type { NativeFrame } from "../../../services/contract/report.ts";
+import { inSystemCall } from "../signal-frame.ts";
 import { systemName } from "../thread-state.ts";
 import type { Finding } from "./evidence.ts";
 
@@ -36,6 +37,20 @@ export const sentByProcess: Finding = ({ core, site }) => {
   };
 };
 
+/** The terminal's driver sends SIGQUIT as the kernel's own (isig of drivers/tty/n_tty.c). */
+export const quitByTerminal: Finding = ({ core, site: { signal } }) => {
+  if (signal?.name !== "SIGQUIT" || signal.code !== "SI_KERNEL") return null;
+  return {
+    code: "terminal_quit",
+    title: "Somebody ended it at the terminal (Ctrl-\\)",
+    detail: "The quit key was pressed at the process's terminal: mostly because it hung. The stacks show where it was.",
+    confidence: "certain",
+    lwp: core.crashedLwp,
+    evidence: { signal: signal.name, code: signal.code },
+    links: [],
+  };
+};
+
 const raising =
   /^(abort|raise|gsignal|pthread_kill\w*|p?thread_kill_(implementation|internal)|kill|tgkill|assert_fail(_base)?|libc_message\w*|fortify_fail\w*)$/;
 
@@ -57,16 +72,22 @@ export const abortedItself: Finding = ({ core, site, threads }) => {
   };
 };
 
+const faults: ReadonlySet<string> = new Set(["SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGTRAP"]);
+
 export const raisedByProcess: Finding = ({ core, site }) => {
   const { signal } = site;
   if (signal === null || !site.sent || signal.code === null || !sentCodes.has(signal.code)) return null;
   // SIGXFSZ of the kernel has the process itself for its sender.
   if (core.pid === null || signal.sender_pid !== core.pid || signal.name === "SIGABRT" || signal.name === "SIGXFSZ") return null;
+  // Where the thread does not stand in the system call that sent the signal, a handler may have passed on a fault.
+  const open = faults.has(signal.name ?? "") && core.machine === "x86_64" && site.pc !== null && !inSystemCall(site.registers);
   return {
     code: "raised_by_itself",
     title: `The process sent ${signal.name ?? `signal ${signal.number}`} to itself`,
-    detail: `The signal came from this very process (raise, kill, os.kill or pthread_kill), not from a fault. The stack shows who asked for it.`,
-    confidence: "certain",
+    detail: open
+      ? "The signal came from this very process. Its thread stands in no system call: another thread sent it, or a signal handler that has returned since passed on a fault of its own."
+      : "The signal came from this very process (raise, kill, os.kill or pthread_kill), not from a fault. The stack shows who asked for it.",
+    confidence: open ? "possible" : "certain",
     lwp: core.crashedLwp,
     evidence: { signal: signal.name, code: signal.code, sender_pid: signal.sender_pid },
     links: [],

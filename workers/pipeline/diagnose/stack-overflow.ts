@@ -1,12 +1,14 @@
 /** The stack ran into its end: the fault is at the stack pointer, below the stack's mapping or in its guard page. */
 import type { FoldedFrames, Frame, NativeFrame, PythonFrame, Thread } from "../../../services/contract/report.ts";
 import type { CoreFacts, CoreSegment } from "../../../services/intake/core/core-facts.ts";
-import type { Finding } from "./evidence.ts";
+import type { Evidence, Finding } from "./evidence.ts";
 import type { CrashSite } from "../crash-site.ts";
 import { accessOf, hex, mappingAbove, segmentAt, stackPointer } from "./machine-access.ts";
 
 /** A function's frame may be large; the kernel's guard gap below a growing stack is 1 MiB (256 pages). */
 const guardGap = 1n << 20n;
+/** The kernel leaves at least 128 MiB below the main thread's stack free (mmap_base). */
+const furthest = 128n << 20n;
 const nearTheEnd = 65_536n;
 /** The largest signal frame: with AMX the kernel saves more than 11 KiB. */
 const lastPages = 16_384n;
@@ -22,11 +24,25 @@ function endedStack(core: CoreFacts, address: bigint, sp: bigint, code: string |
   const at = segmentAt(core, address);
   if (at?.writable === true && code === "SEGV_MAPERR") return at;
   if (at !== null && (at.readable || at.writable)) return null;
-  const above = mappingAbove(core, at === null ? address : BigInt(at.end) - 1n);
-  if (above === null || !above.segment.writable || above.before > guardGap) return null;
-  const start = BigInt(above.segment.start);
-  return sp + guardGap > start && sp < start + nearTheEnd ? above.segment : null;
+  const above = stackAbove(core, at === null ? address : BigInt(at.end) - 1n);
+  if (above === null || !above.writable) return null;
+  const start = BigInt(above.start);
+  // One frame may be larger than the guard: only of the main thread's stack is it known that nothing else lies below.
+  const reach = isMainStack(core, above) ? furthest : guardGap;
+  return address + reach > start && sp + reach > start && sp < start + nearTheEnd ? above : null;
 }
+
+/** The next mapping up, a guard below it passed over. */
+function stackAbove(core: CoreFacts, address: bigint): CoreSegment | null {
+  const above = mappingAbove(core, address)?.segment ?? null;
+  if (above === null || above.readable || above.writable) return above;
+  const next = segmentAt(core, BigInt(above.end));
+  return next !== null && BigInt(above.end) - BigInt(above.start) <= guardGap ? next : null;
+}
+
+/** The kernel put the program's name and random bytes at the top of the main thread's stack. */
+const isMainStack = ({ auxv }: CoreFacts, { start, end }: CoreSegment) =>
+  ["AT_RANDOM", "AT_EXECFN"].some((name) => auxv[name] !== undefined && BigInt(auxv[name]) >= BigInt(start) && BigInt(auxv[name]) < BigInt(end));
 
 /**
  * Where the kernel found no room on the stack even for a handler's frame, it ends the process with SI_KERNEL and no address: the stack
@@ -59,6 +75,24 @@ export interface Cycle {
 
 const nameOf = (frame: NativeFrame | PythonFrame) => (frame.kind === "native" ? frame.function : (frame.qualname ?? frame.function)) ?? "??";
 
+const longestRound = 12;
+const fewestRounds = 8;
+
+/** Of a stack with too few frames to be folded: each of them is large. */
+function unfoldedCycle(frames: readonly Frame[]): Cycle | null {
+  const names = frames.flatMap((frame) => (frame.kind === "folded" ? [] : [nameOf(frame)]));
+  for (let length = 1; length <= longestRound; length += 1) {
+    for (let start = 0; start < longestRound; start += 1) {
+      let end = start + length;
+      while (end < names.length && names[end] === names[end - length]) end += 1;
+      const rounds = Math.floor((end - start) / length);
+      const functions = names.slice(start, start + length);
+      if (rounds >= fewestRounds && !functions.includes("??")) return { functions, rounds };
+    }
+  }
+  return null;
+}
+
 /** The largest repetition of a stack: its frames stand right before the fold. */
 export function cycleOf(frames: readonly Frame[]): Cycle | null {
   let found: { at: number; fold: FoldedFrames } | null = null;
@@ -66,7 +100,7 @@ export function cycleOf(frames: readonly Frame[]): Cycle | null {
     if (frame.kind !== "folded" || frame.count < 2) continue;
     if (found === null || frame.count * frame.cycle > found.fold.count * found.fold.cycle) found = { at, fold: frame };
   }
-  if (found === null) return null;
+  if (found === null) return unfoldedCycle(frames);
   const round = frames.slice(Math.max(0, found.at - found.fold.cycle), found.at);
   const functions = round.flatMap((frame) => (frame.kind === "folded" ? [] : [nameOf(frame)]));
   return { functions, rounds: found.fold.count + 1 };
@@ -78,14 +112,27 @@ function who(thread: Thread | undefined): { readonly python: Cycle | null; reado
   return { python: thread === undefined ? null : cycleOf(thread.python_frames), native: thread === undefined ? null : cycleOf(thread.native_frames) };
 }
 
-export const stackOverflow: Finding = ({ core, site, threads, python }) => {
+interface UsedUp {
+  readonly stack: CoreSegment;
+  readonly address: bigint | null;
+  readonly sp: bigint;
+}
+
+/** The stack whose end was met; null for any other death. */
+export function usedUp({ core, site }: Pick<Evidence, "core" | "site">): UsedUp | null {
   const { signal } = site;
   if (signal === null || site.sent || (signal.name !== "SIGSEGV" && signal.name !== "SIGBUS")) return null;
   const { address } = accessOf(site);
   const sp = stackPointer(site);
   if (sp === null) return null;
   const stack = address !== null ? endedStack(core, address, sp, signal.code) : signal.code === "SI_KERNEL" ? usedUpStack(core, site, sp) : null;
-  if (stack === null) return null;
+  return stack === null ? null : { stack, address, sp };
+}
+
+export const stackOverflow: Finding = ({ core, site, threads, python }) => {
+  const ended = usedUp({ core, site });
+  if (ended === null) return null;
+  const { stack, address, sp } = ended;
   const where =
     address === null
       ? `The stack pointer ${hex(sp)} is at the low end of the stack ${stack.start}-${stack.end} or in its guard page: there was no room left even to run a signal handler`
