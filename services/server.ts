@@ -9,6 +9,7 @@ import packageFile from "../package.json" with { type: "json" };
 import { buildApp } from "./api/app.ts";
 import { authenticateByToken, authenticateLocal, isLoopback, type Authenticate } from "./api/auth/authenticate.ts";
 import { readTokensFile } from "./api/auth/tokens-file.ts";
+import { startBulkChanges } from "./api/bulk-change-rounds.ts";
 import { startHousekeeping } from "./api/housekeeping.ts";
 import { watchParkedJobs } from "./api/submit/parked-jobs.ts";
 import { type Config, readConfig } from "./config/environment.ts";
@@ -25,6 +26,7 @@ import { openWorkerDirectory } from "./queue/worker-presence.ts";
 import { createBinaryStore } from "./storage/binary-store.ts";
 import { sweepBlobs } from "./storage/blob-trash.ts";
 import { createDeliveryStore } from "./storage/delivery-store.ts";
+import { createBulkChangeStore } from "./storage/bulk-change-store.ts";
 import { createBulkStore } from "./storage/bulk-store.ts";
 import { openDatabase } from "./storage/database.ts";
 import { openBlobStore } from "./storage/open-blob-store.ts";
@@ -74,7 +76,7 @@ async function main(): Promise<void> {
 
   await using database = await openDatabase(config.databaseUrl);
   const blobs = await openBlobStore(config.blobUrl);
-  const jobs = createJobStore(database);
+  const jobs = createJobStore(database, { coresPerGroup: limits.cores_per_group });
   await using redis = connectRedis(redisUrl, logger);
   await using queue = await openAnalysisQueue(redis, { attempts: limits.attempts });
   await using changes = openJobChanges(redis);
@@ -107,6 +109,9 @@ async function main(): Promise<void> {
   const binaries = createBinaryStore(database);
   await using parked = watchParkedJobs({ jobs, binaries, blobs, queue, changes, log: logger });
 
+  const bulkChanges = createBulkChangeStore(database, limits);
+  await using changing = startBulkChanges({ bulkChanges, queue, changes, sweepBlobs: () => sweepBlobs(database, blobs), log: logger });
+
   const app = await buildApp({
     version: packageFile.version,
     publicUrl: config.publicUrl,
@@ -118,6 +123,8 @@ async function main(): Promise<void> {
     reports: createReportStore(database),
     groups: createGroupStore(database),
     bulks: createBulkStore(database),
+    bulkChanges,
+    workOnChanges: () => changing.nudge(),
     binaries,
     blobs,
     uploads,

@@ -13,6 +13,7 @@ import { createLogger, type Logger } from "../services/log/logger.ts";
 import { connectRedis } from "../services/queue/connection.ts";
 import { openJobChanges } from "../services/queue/job-changes.ts";
 import { startHeartbeat, type WorkerInfo } from "../services/queue/worker-presence.ts";
+import { sweepBlobs } from "../services/storage/blob-trash.ts";
 import { createBinaryStore } from "../services/storage/binary-store.ts";
 import { openDatabase } from "../services/storage/database.ts";
 import { createBinaryIndexes } from "../services/storage/binary-indexes.ts";
@@ -47,7 +48,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
 
   await using database = await openDatabase(config.databaseUrl);
   const blobs = await openBlobStore(config.blobUrl);
-  const jobs = createJobStore(database);
+  const jobs = createJobStore(database, { coresPerGroup: limits.cores_per_group });
   const swept = await sweepJobFolders(workDir, jobs);
   if (swept > 0) logger.info({ folders: swept }, "leftovers_removed");
   await using redis = connectRedis(redisUrl, logger);
@@ -88,6 +89,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
       settings,
       log: logger,
       attempts: limits.attempts,
+      sweepBlobs: async () => (limits.cores_per_group === 0 ? 0 : sweepBlobs(database, blobs)),
       analyse: async (job, onProgress, signal) => {
         using _jobsFirst = indexing?.pause();
         await removeFormerRuns(workDir, job.id, job.run);

@@ -13,9 +13,11 @@ import type { JobStore, StartedJob } from "../services/storage/job-store.ts";
 import type { OnProgress, PipelineJob, PipelineResult } from "./pipeline/run-pipeline.ts";
 
 export interface RunJobParts {
-  readonly jobs: Pick<JobStore, "start" | "setProgress" | "finish" | "fail" | "giveBack">;
+  readonly jobs: Pick<JobStore, "start" | "takeOver" | "setProgress" | "finish" | "fail" | "giveBack">;
   readonly changes: Pick<JobChanges, "announce">;
   readonly analyse: (job: PipelineJob, onProgress: OnProgress, signal: AbortSignal) => Promise<PipelineResult>;
+  /** Removes the bytes that no row names any more: those of cores that the job's group has enough of. */
+  readonly sweepBlobs: () => Promise<unknown>;
   /** Starts of one job, those after a worker's death included. */
   readonly attempts: number;
   readonly log: Pick<Logger, "info" | "warn" | "error">;
@@ -74,13 +76,15 @@ export async function runJob(parts: RunJobParts, id: string, signal: AbortSignal
   let outcome: Outcome;
   try {
     if (started.job.attempts > parts.attempts) throw new Failure("attempts_exhausted", `the worker died at each of ${parts.attempts} attempts`);
-    const result = await analyse(parts, started, signal);
-    outcome = { kind: (await jobs.finish(id, started.run, result)) ? "succeeded" : "dropped" };
+    const known = started.job.duplicate_of !== null && (await jobs.takeOver(id, started.run));
+    outcome = { kind: known || (await jobs.finish(id, started.run, await analyse(parts, started, signal))) ? "succeeded" : "dropped" };
   } catch (error) {
     outcome = await settle(parts, started, error, signal);
   } finally {
     await changes.announce(id);
   }
+  // What fails here is tried again by the next round of housekeeping.
+  if (outcome.kind === "succeeded") await parts.sweepBlobs().catch((error: unknown) => log.warn({ err: error }, "blobs_not_swept"));
   const told = { ...fields, outcome: outcome.kind, duration_ms: Math.round(performance.now() - began) };
   if (!("error" in outcome)) log.info(told, "job_ended");
   else if (outcome.error instanceof Failure) log.warn({ ...told, code: outcome.error.code, detail: outcome.error.message }, "job_ended");

@@ -8,6 +8,7 @@ import type { WorkerDirectory } from "../queue/worker-presence.ts";
 import type { AddressRules } from "../notify/address-rules.ts";
 import type { BinaryStore } from "../storage/binary-store.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
+import type { BulkChangeStore } from "../storage/bulk-change-store.ts";
 import type { BulkStore } from "../storage/bulk-store.ts";
 import type { Database } from "../storage/database.ts";
 import type { DeliveryStore } from "../storage/delivery-store.ts";
@@ -32,6 +33,9 @@ export interface Dependencies {
   readonly reports: ReportStore;
   readonly groups: GroupStore;
   readonly bulks: BulkStore;
+  readonly bulkChanges: BulkChangeStore;
+  /** There is a new one: look now. */
+  readonly workOnChanges: () => void;
   readonly binaries: BinaryStore;
   readonly blobs: BlobStore;
   /** Resumable uploads on their way. */

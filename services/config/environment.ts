@@ -162,6 +162,7 @@ export function readConfig(environment: Environment = process.env): Config {
       webhook_attempts: integer(environment, "INQUEST_WEBHOOK_ATTEMPTS", 12, 1, 100),
       webhook_seconds: integer(environment, "INQUEST_WEBHOOK_TIMEOUT_SECONDS", 10, 1, 120),
       webhook_log_seconds: 30 * 86_400,
+      cores_per_group: integer(environment, "INQUEST_KEEP_CORES_PER_GROUP", 0, 0, 1_000_000),
       core_retention_seconds: integer(environment, "INQUEST_CORE_RETENTION_SECONDS", 14 * 86_400, 60, 3_650 * 86_400),
       report_retention_seconds: integer(environment, "INQUEST_REPORT_RETENTION_SECONDS", 365 * 86_400, 60, 3_650 * 86_400),
     },

@@ -1,8 +1,15 @@
 /** Small schemas that every document of the API is built from. */
-import { type Static, type TSchema, Type } from "typebox";
+import { type Static, type TSchema, type TStringOptions, Type } from "typebox";
 
 /** A value that may be unknown: `null`, never left out. */
-export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+export const Nullable = <T extends TSchema>(schema: T, description?: string) =>
+  Type.Union([schema, Type.Null()], description === undefined ? {} : { description });
+
+/**
+ * The same for a text that requests send. The validator turns what comes into the first type of a union that it can be made, so
+ * null would become an empty text there.
+ */
+export const NullableText = (options: TStringOptions = {}) => Type.Unsafe<string | null>({ type: ["string", "null"], ...options });
 
 /** An address of the inferior, lower-case hex with prefix: `0x7f98a4ac3528`. */
 export const Address = Type.String({ pattern: "^0x[0-9a-f]+$", examples: ["0x7f98a4ac3528"] });

@@ -1,6 +1,6 @@
 /** A group of crashes that are taken to be the same one. */
 import { type Static, Type } from "typebox";
-import { Id, Nullable, Timestamp } from "./common.ts";
+import { Id, Nullable, NullableText, Timestamp } from "./common.ts";
 
 export const GroupStatus = Type.Enum(["open", "resolved", "regressed", "ignored"]);
 export type GroupStatus = Static<typeof GroupStatus>;
@@ -69,16 +69,14 @@ export const GroupChange = Type.Object(
   {
     status: Type.Optional(Type.Enum(["open", "resolved", "ignored"], { description: "`regressed` is set by the service alone." })),
     resolved_in: Type.Optional(
-      Nullable(
-        Type.String({
-          minLength: 1,
-          maxLength: 200,
-          description: "With `resolved`: the release that has the remedy. A crash of it, or of a later one, makes the group `regressed`.",
-        }),
-      ),
+      NullableText({
+        minLength: 1,
+        maxLength: 200,
+        description: "With `resolved`: the release that has the remedy. A crash of it, or of a later one, makes the group `regressed`.",
+      }),
     ),
-    note: Type.Optional(Nullable(Type.String({ maxLength: 10_000 }))),
-    issue_url: Type.Optional(Nullable(Type.String({ maxLength: 2_000, pattern: "^https?://[^\\s]+$" }))),
+    note: Type.Optional(NullableText({ maxLength: 10_000 })),
+    issue_url: Type.Optional(NullableText({ maxLength: 2_000, pattern: "^https?://[^\\s]+$" })),
   },
   { additionalProperties: false, minProperties: 1 },
 );

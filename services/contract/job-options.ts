@@ -1,5 +1,5 @@
 /**
- * What an analysis does beyond the usual, when asked: work whose cost grows with the heap.
+ * What an analysis does beyond the usual, when asked: work whose cost grows with the heap, or that was done before.
  *
  * A request names them in one text, `heap_check,census`; documents tell each as true or false. An option that comes later
  * is a line here: forms, queries, metadata, the database, the job document and the helpers' manifest follow.
@@ -10,10 +10,11 @@ import { Failure } from "./failure.ts";
 export const JobOptions = Type.Object({
   heap_check: Type.Boolean({ description: "Every block of the debug allocator's heap is verified, not only those near the crash." }),
   census: Type.Boolean({ description: "All objects are counted by type, with their bytes." }),
+  fresh: Type.Boolean({ description: "The core is analysed although an equal one was: its report is not taken over." }),
 });
 export type JobOptions = Static<typeof JobOptions>;
 
-export const noOptions: JobOptions = { heap_check: false, census: false };
+export const noOptions: JobOptions = { heap_check: false, census: false, fresh: false };
 
 const names = Object.keys(noOptions);
 

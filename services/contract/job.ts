@@ -1,6 +1,6 @@
 /** The job document: what a user polls. */
 import { type Static, Type } from "typebox";
-import { BuildId, Id, Labels, Nullable, Timestamp } from "./common.ts";
+import { BuildId, Id, Labels, Nullable, NullableText, Timestamp } from "./common.ts";
 import { JobOptions } from "./job-options.ts";
 
 export const JobStatus = Type.Enum(["awaiting_binaries", "queued", "running", "succeeded", "failed", "cancelled"]);
@@ -41,6 +41,15 @@ export type JobError = Static<typeof JobError>;
 export const SignatureSummary = Type.Object({ hash: Type.String(), title: Type.String() });
 export type SignatureSummary = Static<typeof SignatureSummary>;
 
+/** `high` goes first and `low`, which many cores sent at once are, last; among equals small cores go first. */
+export const jobPriorities = ["high", "normal", "low"] as const;
+export const JobPriority = Type.Enum([...jobPriorities]);
+export type JobPriority = Static<typeof JobPriority>;
+
+/** `surplus`: its group has as many cores as are kept of one. */
+export const CoreGone = Type.Enum(["expired", "surplus", "cancelled"]);
+export type CoreGone = Static<typeof CoreGone>;
+
 export const Job = Type.Object(
   {
     id: Id,
@@ -52,9 +61,15 @@ export const Job = Type.Object(
     progress: Progress,
     /** Null for a job of logs alone. */
     core: Nullable(CoreSummary),
+    core_gone: Nullable(CoreGone, "Why the core is no longer stored; null while it is, and for a job of logs alone."),
+    duplicate_of: Nullable(
+      Id,
+      "The first job of the same core in the project. Its report is taken over unless something differs that the report depends on, and the crash is counted once.",
+    ),
     missing_binaries: Type.Array(MissingBinary),
     labels: Labels,
     options: JobOptions,
+    priority: JobPriority,
     attempts: Type.Integer(),
     error: Nullable(JobError),
     signature: Nullable(SignatureSummary),
@@ -63,6 +78,19 @@ export const Job = Type.Object(
   { $id: "Job" },
 );
 export type Job = Static<typeof Job>;
+
+/** Labels to set, and those to take away as null; the others stay. */
+export const LabelChange = Type.Record(Type.String({ minLength: 1 }), NullableText());
+export type LabelChange = Static<typeof LabelChange>;
+
+export const JobChange = Type.Object(
+  {
+    labels: Type.Optional(LabelChange),
+    priority: Type.Optional(JobPriority),
+  },
+  { additionalProperties: false, minProperties: 1 },
+);
+export type JobChange = Static<typeof JobChange>;
 
 export const WhenMissing = Type.Enum(["analyze", "wait"]);
 export type WhenMissing = Static<typeof WhenMissing>;

@@ -34,6 +34,7 @@ export const Limits = Type.Object(
     webhook_attempts: count("tries of one webhook delivery before it is dead"),
     webhook_seconds: count("how long a webhook's receiver may take to answer"),
     webhook_log_seconds: count("how long deliveries that ended are kept in the log"),
+    cores_per_group: count("cores kept of one group, the newest; 0 for all"),
     core_retention_seconds: count("how long a core is kept"),
     report_retention_seconds: count("how long a report is kept"),
   },

@@ -1,6 +1,6 @@
 /** Who is told of what happens: webhooks, what they are sent, and the log of the deliveries. */
 import { type Static, Type } from "typebox";
-import { Id, Nullable, Timestamp } from "./common.ts";
+import { Id, Nullable, NullableText, Timestamp } from "./common.ts";
 
 export const webhookEvents = ["job.ended", "group.new", "group.regressed", "group.growing"] as const;
 export const WebhookEvent = Type.Enum([...webhookEvents]);
@@ -19,7 +19,8 @@ export const usualGrowing: Growing = { factor: 3, at_least: 10 };
 
 const url = Type.String({ maxLength: 2_000, pattern: "^https?://\\S+$", description: "`https`; `http` only to hosts in INQUEST_WEBHOOK_ALLOW." });
 const events = Type.Array(WebhookEvent, { minItems: 1, uniqueItems: true });
-const description = Type.String({ maxLength: 1_000 });
+const longestDescription = 1_000;
+const description = Type.String({ maxLength: longestDescription });
 const active = Type.Boolean({
   description:
     "One that is not active is told nothing, and what happens meanwhile is not told later. What is pending when it is set to false ends as dead; pings and redeliveries go out all the same.",
@@ -52,7 +53,7 @@ export const NewWebhook = Type.Object(
   {
     url,
     events,
-    description: Type.Optional(Nullable(description)),
+    description: Type.Optional(NullableText({ maxLength: longestDescription })),
     active: Type.Optional(active),
     growing: Type.Optional(Growing),
   },

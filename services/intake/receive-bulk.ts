@@ -24,6 +24,9 @@ export type BulkFile = { readonly filename: string | null } & ({ readonly upload
 /** Takes files in the order in which they came; what it does not keep of them is gone when it has ended. */
 export type BulkTaker = (files: readonly BulkFile[]) => Promise<void>;
 
+/** Whoever sends one core does not wait behind many. */
+const usualOfMany = { priority: "low" } as const;
+
 /** So many files are handed over at once, or fewer that have so many bytes, or have waited so long. */
 const filesAtOnce = 48;
 const bytesAtOnce = 256 << 20;
@@ -106,7 +109,7 @@ class BulkReceiver {
       while ((await body.next()) !== null);
       return;
     }
-    const [core, fields] = [parts.core, this.#fields.fields()];
+    const [core, fields] = [parts.core, this.#fields.fields(usualOfMany)];
     const nothing = { binaries: [], attachments: [], idempotencyKey: null, [Symbol.asyncDispose]: () => Promise.resolve() };
     await this.#add({ filename, upload: { core, ...nothing, ...fields } }, parts);
   }

@@ -7,7 +7,7 @@
 import { Queue } from "bullmq";
 import { publish } from "./channel.ts";
 import { type RedisConnections, redisReady, withRedis } from "./connection.ts";
-import { type AnalysisJobData, analysisQueueName, jobSettings, priorityOf, redisPrefix } from "./queue-settings.ts";
+import { type AnalysisJobData, analysisQueueName, jobSettings, type QueuedJob, redisPrefix } from "./queue-settings.ts";
 
 export interface QueueCounts {
   readonly waiting: number;
@@ -16,22 +16,17 @@ export interface QueueCounts {
   readonly delayed: number;
 }
 
-export interface QueuedJob {
-  readonly id: string;
-  readonly coreSize: number;
-}
-
 export interface AnalysisQueue extends AsyncDisposable {
-  /** Never rejects for a Redis that is gone: `deferred` jobs are added as soon as it answers. Bytes of the core give the priority: small ones first. */
-  add(jobId: string, coreSize: number): Promise<"added" | "deferred">;
+  /** Never rejects for a Redis that is gone: `deferred` jobs are added as soon as it answers. */
+  add(job: QueuedJob): Promise<"added" | "deferred">;
   /** The same for many that were never queued before, in one go. */
   addNew(jobs: readonly QueuedJob[]): Promise<"added" | "deferred">;
   /** Takes the job out of the queue, and tells the worker that has it to stop at once. The row must have been changed before. Never rejects. */
   cancel(jobId: string): Promise<void>;
   /** Those of the ids that the queue does not know. Rejects with `queue_unavailable`, as all below. */
   lacking(jobIds: readonly string[]): Promise<string[]>;
-  /** Moves a waiting job to the front: one that has waited long. */
-  prefer(jobId: string): Promise<void>;
+  /** Of a job that waits; 1 comes first. */
+  setPriority(jobId: string, priority: number): Promise<void>;
   counts(): Promise<QueueCounts>;
   ping(): Promise<void>;
 }
@@ -62,27 +57,28 @@ export async function openAnalysisQueue(redis: RedisConnections, options: { read
     });
   }
 
-  /** Job ids with the sizes of their cores that Redis did not take yet. */
-  const pending = new Map<string, number>();
+  /** What Redis did not take yet, by id. */
+  const pending = new Map<string, QueuedJob>();
   let timer: NodeJS.Timeout | null = null;
   let closed = false;
 
-  async function handOver(jobId: string, coreSize: number): Promise<void> {
+  async function handOver(job: QueuedJob): Promise<void> {
+    const { id: jobId } = job;
     await withQueue(async (queue) => {
       const state = await queue.getJobState(jobId);
       // An earlier run of this job is just ending (it was queued again at once): BullMQ would take the id for a duplicate.
       if (state === "active") return;
       if (state === "completed" || state === "failed") await queue.remove(jobId);
-      await queue.add("analyse", { job_id: jobId }, jobSettings(jobId, coreSize, options.attempts));
+      await queue.add("analyse", { job_id: jobId }, jobSettings(job, options.attempts));
       pending.delete(jobId);
     });
   }
 
   async function handOverPending(): Promise<void> {
     timer = null;
-    for (const [jobId, coreSize] of pending) {
+    for (const job of pending.values()) {
       try {
-        await handOver(jobId, coreSize);
+        await handOver(job);
       } catch {
         break;
       }
@@ -96,23 +92,23 @@ export async function openAnalysisQueue(redis: RedisConnections, options: { read
   }
 
   return {
-    add: async (jobId, coreSize) => {
-      pending.set(jobId, coreSize);
+    add: async (job) => {
+      pending.set(job.id, job);
       try {
-        await handOver(jobId, coreSize);
+        await handOver(job);
       } catch {
         // Redis is gone: it stays pending.
       }
       tryAgainLater();
-      return pending.has(jobId) ? "deferred" : "added";
+      return pending.has(job.id) ? "deferred" : "added";
     },
 
     addNew: async (jobs) => {
-      for (const { id, coreSize } of jobs) pending.set(id, coreSize);
+      for (const job of jobs) pending.set(job.id, job);
       try {
         if (jobs.length > 0)
           await withQueue((queue) =>
-            queue.addBulk(jobs.map(({ id, coreSize }) => ({ name: "analyse", data: { job_id: id }, opts: jobSettings(id, coreSize, options.attempts) }))),
+            queue.addBulk(jobs.map((job) => ({ name: "analyse", data: { job_id: job.id }, opts: jobSettings(job, options.attempts) }))),
           );
         for (const { id } of jobs) pending.delete(id);
       } catch {
@@ -140,10 +136,10 @@ export async function openAnalysisQueue(redis: RedisConnections, options: { read
         });
       }),
 
-    prefer: (jobId) =>
+    setPriority: (jobId, priority) =>
       withQueue(async (queue) => {
         const job = await queue.getJob(jobId);
-        if (job !== undefined && job.priority > priorityOf(0)) await job.changePriority({ priority: priorityOf(0) });
+        if (job !== undefined && job.priority !== priority) await job.changePriority({ priority });
       }),
 
     counts: () =>

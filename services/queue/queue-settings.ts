@@ -39,6 +39,7 @@
  */
 import { type Job, type JobsOptions, UnrecoverableError, WaitingError, type Worker, type WorkerOptions } from "bullmq";
 import { Failure } from "../contract/failure.ts";
+import { type Job as JobDocument, jobPriorities, type JobPriority } from "../contract/job.ts";
 import type { RedisConnections } from "./connection.ts";
 
 export const analysisQueueName = "analysis";
@@ -52,17 +53,44 @@ export interface AnalysisJobData {
 
 const MiB = 1024 * 1024;
 
-/** 1 comes first. Up to 64 MiB is 1, and each factor of four one more, so a small core never waits behind a row of huge ones. */
-export function priorityOf(coreSize: number): number {
-  return 1 + Math.max(0, Math.min(6, Math.ceil(Math.log2(Math.max(coreSize, 1) / (64 * MiB)) / 2)));
+/** Places of one urgency. */
+const steps = 8;
+
+/** A job's place in the queue, but for those that came before it: 1 comes first. */
+export interface QueuedJob {
+  readonly id: string;
+  readonly coreSize: number;
+  readonly priority: JobPriority;
+}
+
+export const queuedJob = ({ id, core, priority }: Pick<JobDocument, "id" | "core" | "priority">): QueuedJob => ({ id, coreSize: core?.size ?? 0, priority });
+
+/**
+ * The urgency that its sender gave goes first. Within it, up to 64 MiB is the first step, and each factor of four one more, so a
+ * small core never waits behind a row of huge ones.
+ */
+export function priorityOf({ coreSize, priority }: Pick<QueuedJob, "coreSize" | "priority">): number {
+  const size = Math.max(0, Math.min(steps - 2, Math.ceil(Math.log2(Math.max(coreSize, 1) / (64 * MiB)) / 2)));
+  return 1 + jobPriorities.indexOf(priority) * steps + size;
+}
+
+/** A job of a large core that has waited this long goes before small ones that came later. */
+const patienceMilliseconds = 10 * 60_000;
+/** And one of low priority counts as any other after this, so that it comes to its turn on a service that is never idle. */
+const lowPatienceMilliseconds = 12 * 3_600_000;
+
+/** The same for a job that has waited for so long. */
+export function patientPriority(job: Pick<QueuedJob, "coreSize" | "priority">, waitedMs: number): number {
+  const priority = job.priority === "low" && waitedMs > lowPatienceMilliseconds ? "normal" : job.priority;
+  return priorityOf({ coreSize: waitedMs > patienceMilliseconds ? 0 : job.coreSize, priority });
 }
 
 /** Jobs leave Redis when they end, well or badly: the database keeps what became of them. */
-export function jobSettings(jobId: string, coreSize: number, attempts: number): JobsOptions {
+export function jobSettings(job: QueuedJob, attempts: number): JobsOptions {
   return {
-    jobId,
+    jobId: job.id,
     attempts,
-    priority: priorityOf(coreSize),
+    priority: priorityOf(job),
     backoff: { type: "exponential", delay: 2_000, jitter: 0.5 },
     removeOnComplete: true,
     removeOnFail: true,

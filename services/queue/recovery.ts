@@ -9,11 +9,11 @@ import type { JobError } from "../contract/job.ts";
 import type { JobStore, UnfinishedJob } from "../storage/job-store.ts";
 import type { AnalysisQueue } from "./analysis-queue.ts";
 import type { JobChanges } from "./job-changes.ts";
-import { priorityOf } from "./queue-settings.ts";
+import { patientPriority, priorityOf } from "./queue-settings.ts";
 
 export interface RecoveryParts {
   readonly jobs: Pick<JobStore, "unfinished" | "abandon">;
-  readonly queue: Pick<AnalysisQueue, "add" | "lacking" | "prefer">;
+  readonly queue: Pick<AnalysisQueue, "add" | "lacking" | "setPriority">;
   readonly changes: Pick<JobChanges, "announce">;
   readonly attempts: number;
 }
@@ -24,8 +24,6 @@ export interface Recovered {
 }
 
 const idsAtOnce = 200;
-/** A job of a large core that has waited this long goes before small ones that came later. */
-const patienceMilliseconds = 10 * 60_000;
 const preferredAtOnce = 100;
 
 const workersDied = (job: UnfinishedJob): JobError => ({
@@ -45,16 +43,16 @@ export async function recover({ jobs, queue, changes, attempts }: RecoveryParts)
     const lacking = new Set(await queue.lacking(batch.map((job) => job.id)));
     for (const job of batch) {
       if (!lacking.has(job.id)) {
-        const impatient = job.status === "queued" && Date.now() - Date.parse(job.createdAt) > patienceMilliseconds;
-        if (!impatient || priorityOf(job.coreSize) === priorityOf(0) || preferred >= preferredAtOnce) continue;
-        await queue.prefer(job.id);
+        const wanted = patientPriority(job, Date.now() - Date.parse(job.createdAt));
+        if (job.status !== "queued" || wanted === priorityOf(job) || preferred >= preferredAtOnce) continue;
+        await queue.setPriority(job.id, wanted);
         preferred += 1;
       } else if (job.attempts >= attempts) {
         if (!(await jobs.abandon(job.id, workersDied(job)))) continue;
         await changes.announce(job.id);
         abandoned += 1;
       } else {
-        await queue.add(job.id, job.coreSize);
+        await queue.add(job);
         queued += 1;
       }
     }

@@ -142,7 +142,7 @@ export async function moveSignature(transaction: Transaction<Schema>, signature:
       .execute();
 }
 
-async function addFacets(transaction: Transaction<Schema>, projectId: string, signature: string, facets: readonly Facet[]): Promise<void> {
+export async function addFacets(transaction: Transaction<Schema>, projectId: string, signature: string, facets: readonly Facet[]): Promise<void> {
   if (facets.length === 0) return;
   await transaction
     .insertInto("signature_facets")
@@ -181,7 +181,8 @@ export interface Counted {
 export async function countJob(transaction: Transaction<Schema>, row: JobTable, report: Report, continues: string | null = null): Promise<Counted | null> {
   await uncountJob(transaction, row.id);
   const { signature } = report;
-  if (signature === null) return null;
+  // The same core again is the same crash, which the first one counts.
+  if (signature === null || row.duplicate_of !== null) return null;
   const { project_id } = row;
   const hash = indexable(signature.hash);
   const known = await transaction.selectFrom("signatures").selectAll().where("project_id", "=", project_id).where("hash", "=", hash).executeTakeFirst();
@@ -234,17 +235,13 @@ export async function countJob(transaction: Transaction<Schema>, row: JobTable, 
   return { group, created: created !== undefined, regressed };
 }
 
-/** Takes off what the job added. Nothing happens for a job that was not counted. */
-export async function uncountJob(transaction: Transaction<Schema>, jobId: string): Promise<void> {
-  const counted = await transaction.deleteFrom("counted_jobs").where("job_id", "=", jobId).returningAll().executeTakeFirst();
-  if (counted === undefined) return;
-  const { project_id, signature } = counted;
-  const facets: Facet[] = JSON.parse(counted.facets);
+/** One crash less for each of them. */
+export async function takeFacets(transaction: Transaction<Schema>, projectId: string, signature: string, facets: readonly Facet[]): Promise<void> {
   for (const [kind, value] of facets) {
     const facet = await transaction
       .updateTable("signature_facets")
       .set((query) => ({ count: query("count", "-", 1) }))
-      .where("project_id", "=", project_id)
+      .where("project_id", "=", projectId)
       .where("signature", "=", signature)
       .where("kind", "=", kind)
       .where("value", "=", value)
@@ -253,12 +250,20 @@ export async function uncountJob(transaction: Transaction<Schema>, jobId: string
     if (facet !== undefined && facet.count <= 0)
       await transaction
         .deleteFrom("signature_facets")
-        .where("project_id", "=", project_id)
+        .where("project_id", "=", projectId)
         .where("signature", "=", signature)
         .where("kind", "=", kind)
         .where("value", "=", value)
         .execute();
   }
+}
+
+/** Takes off what the job added. Nothing happens for a job that was not counted. */
+export async function uncountJob(transaction: Transaction<Schema>, jobId: string): Promise<void> {
+  const counted = await transaction.deleteFrom("counted_jobs").where("job_id", "=", jobId).returningAll().executeTakeFirst();
+  if (counted === undefined) return;
+  const { project_id, signature } = counted;
+  await takeFacets(transaction, project_id, signature, JSON.parse(counted.facets));
   const row = await transaction
     .updateTable("signatures")
     .set((query) => ({ count: query("count", "-", 1) }))

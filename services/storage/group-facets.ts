@@ -20,12 +20,21 @@ export function facetsOf(row: Pick<JobTable, "created_at" | "executable" | "labe
     ...(row.executable === null ? [] : [["executable", row.executable] as const]),
     ...(report.python === null ? [] : [["python", report.python.version] as const]),
     ...[...new Set(extensions)].slice(0, mostExtensions).map((value): Facet => ["extension", value]),
-    ...Object.entries(labels)
-      .slice(0, mostLabels)
-      .map(([name, value]): Facet => [labelKind(name), value]),
+    ...labelFacets(labels),
   ];
+  return inOneOrder(all);
+}
+
+export const isLabelFacet = ([kind]: Facet): boolean => kind.startsWith("label.");
+
+export const labelFacets = (labels: Labels): Facet[] =>
+  Object.entries(labels)
+    .slice(0, mostLabels)
+    .map(([name, value]): Facet => [labelKind(name), value]);
+
+/** One order for all writers, so that two transactions never wait for each other's rows crosswise. */
+export function inOneOrder(all: readonly Facet[]): Facet[] {
   const once = new Map(all.map(([kind, value]): [string, Facet] => [`${kind}\n${value}`, [kind, indexable(value)]]));
-  // One order for all writers, so that two transactions never wait for each other's rows crosswise.
   return [...once.values()].toSorted(([kind, value], [otherKind, otherValue]) => {
     const [one, other] = [`${kind}\n${value}`, `${otherKind}\n${otherValue}`];
     return one < other ? -1 : one > other ? 1 : 0;

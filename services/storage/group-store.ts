@@ -12,6 +12,7 @@ import { moveSignature } from "./group-counts.ts";
 import { type GroupListQuery, type GroupPage, listGroups } from "./group-list.ts";
 import { resolveGroup, signaturesIn, signaturesOf } from "./group-members.ts";
 import type { JobFilters } from "./job-store.ts";
+import { requireRevision } from "./revision.ts";
 import type { GroupTable, Schema, SignatureTable } from "./schema.ts";
 import { indexable, storable } from "./search-text.ts";
 
@@ -74,9 +75,7 @@ async function take(transaction: Transaction<Schema>, projectId: string, hash: s
     .returningAll()
     .executeTakeFirst();
   if (row === undefined) return null;
-  if (revision !== null && row.revision !== revision + 1) {
-    throw new Failure("precondition_failed", `The group ${group} is at revision ${row.revision - 1}, not at ${revision}.`);
-  }
+  requireRevision(`The group ${group}`, row.revision, revision);
   return row;
 }
 

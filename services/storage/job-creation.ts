@@ -2,9 +2,11 @@
 import type { Transaction } from "kysely";
 import { addBinary } from "./binary-store.ts";
 import { discardBlobs, keepBlobs } from "./blob-trash.ts";
+import { holdCores } from "./core-locks.ts";
 import type { Database } from "./database.ts";
 import { timeOfId } from "./id-time.ts";
 import { appendEvent } from "./job-events.ts";
+import { linkToOriginal } from "./job-duplicates.ts";
 import { toJob } from "./job-row.ts";
 import type { CreatedJob, JobStore, NewJob } from "./job-store.ts";
 import type { JobTable, Schema } from "./schema.ts";
@@ -32,6 +34,11 @@ function newRow(job: NewJob): JobTable {
     run: 0,
     when_missing: job.whenMissing,
     options: JSON.stringify(job.options),
+    priority: job.priority,
+    revision: 1,
+    duplicate_of: null,
+    takes_over: 0,
+    core_gone: null,
     waits_until: job.waitsUntil,
     core_blob: job.coreBlob,
     core_filename: clean(core?.filename ?? null),
@@ -52,9 +59,13 @@ function newRow(job: NewJob): JobTable {
   };
 }
 
-async function addBelongings(transaction: Transaction<Schema>, job: NewJob): Promise<void> {
+/** True when binaries came that the project did not have. */
+async function addBelongings(transaction: Transaction<Schema>, job: NewJob): Promise<boolean> {
+  let anyNew = false;
   for (const [position, binary] of job.binaries.entries()) {
-    const { sha256 } = (await addBinary(transaction, job.projectId, binary)).binary;
+    const { binary: stored, created } = await addBinary(transaction, job.projectId, binary);
+    const { sha256 } = stored;
+    anyNew ||= created;
     await transaction
       .insertInto("job_binaries")
       .values({ job_id: job.id, project_id: job.projectId, sha256, position, filename: clean(binary.filename) })
@@ -67,7 +78,10 @@ async function addBelongings(transaction: Transaction<Schema>, job: NewJob): Pro
       .execute();
   }
   await keepBlobs(transaction, [...(job.coreBlob === null ? [] : [job.coreBlob]), ...job.attachments.map((attachment) => attachment.blob)]);
+  return anyNew;
 }
+
+const coreOf = ({ projectId, core }: NewJob) => ({ projectId, digest: core?.sha256 ?? "" });
 
 async function createOne(transaction: Transaction<Schema>, job: NewJob): Promise<CreatedJob> {
   const inserted = await transaction
@@ -77,10 +91,11 @@ async function createOne(transaction: Transaction<Schema>, job: NewJob): Promise
     .returningAll()
     .executeTakeFirst();
   if (inserted !== undefined) {
-    await addBelongings(transaction, job);
+    const anyNew = await addBelongings(transaction, job);
     await appendEvent(transaction, inserted, "status");
     await indexJob(transaction, inserted, termsOfRow(inserted));
-    return { job: toJob(inserted), created: true };
+    const alike = !job.options.fresh && !anyNew && job.attachments.length === 0;
+    return { job: toJob(await linkToOriginal(transaction, inserted, alike)), created: true };
   }
   const earlier = await transaction
     .selectFrom("jobs")
@@ -103,9 +118,14 @@ export function creation(database: Database): Pick<JobStore, "create" | "createA
         .executeTakeFirst();
       return row === undefined ? null : toJob(row);
     },
-    create: (job) => database.query.transaction().execute((transaction) => createOne(transaction, job)),
+    create: (job) =>
+      database.query.transaction().execute(async (transaction) => {
+        await holdCores(transaction, [coreOf(job)]);
+        return createOne(transaction, job);
+      }),
     createAll: (jobs) =>
       database.query.transaction().execute(async (transaction) => {
+        await holdCores(transaction, jobs.map(coreOf));
         const made: CreatedJob[] = [];
         for (const job of jobs) made.push(await createOne(transaction, job));
         return made;

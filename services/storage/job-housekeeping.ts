@@ -2,8 +2,10 @@
 import { type Transaction, sql } from "kysely";
 import type { JobStatus } from "../contract/job.ts";
 import { discardBlobs } from "./blob-trash.ts";
+import { holdCores } from "./core-locks.ts";
 import type { Database } from "./database.ts";
 import { uncountJob } from "./group-counts.ts";
+import { passOn } from "./job-duplicates.ts";
 import type { JobStore, UnfinishedJob } from "./job-store.ts";
 import { changeAlone, endedStatuses } from "./job-transition.ts";
 import type { Schema } from "./schema.ts";
@@ -15,11 +17,18 @@ const unindexedStatus = sql<JobStatus>`jobs.status || ''`;
 /** How long an expired job still answers 410 before it is forgotten. */
 const tombstoneMilliseconds = 30 * 86_400_000;
 
-/** Core and attachments go; the transaction is the caller's. */
+/** Core and attachments go; the transaction is the caller's, and this the first that it does. */
 async function dropUploads(transaction: Transaction<Schema>, ids: readonly string[]): Promise<void> {
+  const held = await transaction.selectFrom("jobs").select(["project_id as projectId", "core_sha256 as digest"]).where("id", "in", ids).execute();
+  await holdCores(transaction, held);
   const cores = await transaction.selectFrom("jobs").select("core_blob").where("id", "in", ids).execute();
   const attachments = await transaction.deleteFrom("attachments").where("job_id", "in", ids).returning("blob").execute();
-  await transaction.updateTable("jobs").set({ core_blob: null, core_expires_at: null }).where("id", "in", ids).execute();
+  await transaction
+    .updateTable("jobs")
+    .set({ core_blob: null, core_expires_at: null, core_gone: "expired" })
+    .where("id", "in", ids)
+    .where("core_blob", "is not", null)
+    .execute();
   await discardBlobs(transaction, [...cores.map((row) => row.core_blob), ...attachments.map((row) => row.blob)]);
 }
 
@@ -44,13 +53,13 @@ async function* withStatus(database: Database, status: UnfinishedJob["status"]):
   for (let after = ""; ; ) {
     const rows = await database.query
       .selectFrom("jobs")
-      .select(["id", "created_at", "attempts", "core_size"])
+      .select(["id", "created_at", "attempts", "core_size", "priority"])
       .where("status", "=", status)
       .where("id", ">", after)
       .orderBy("id")
       .limit(rowsAtOnce)
       .execute();
-    for (const row of rows) yield { id: row.id, status, createdAt: row.created_at, attempts: row.attempts, coreSize: row.core_size };
+    for (const row of rows) yield { id: row.id, status, createdAt: row.created_at, attempts: row.attempts, coreSize: row.core_size, priority: row.priority };
     after = rows.at(-1)?.id ?? after;
     if (rows.length < rowsAtOnce) return;
   }
@@ -111,6 +120,7 @@ export function housekeeping(database: Database): Pick<JobStore, "unfinished" | 
         },
       );
       await database.query.deleteFrom("bulks").where("expires_at", "<=", time).execute();
+      await database.query.deleteFrom("bulk_changes").where("expires_at", "<=", time).execute();
       const forgotten = new Date(now.getTime() - tombstoneMilliseconds).toISOString();
       const jobs = await inBatches(
         database,
@@ -125,6 +135,7 @@ export function housekeeping(database: Database): Pick<JobStore, "unfinished" | 
             .execute(),
         async (transaction, ids) => {
           await dropUploads(transaction, ids);
+          for (const id of ids) await passOn(transaction, id);
           const rows = await transaction.deleteFrom("jobs").where("id", "in", ids).returning(["id", "project_id"]).execute();
           for (const id of ids) await uncountJob(transaction, id);
           for (const [project, own] of Map.groupBy(rows, (row) => row.project_id))

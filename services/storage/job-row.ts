@@ -32,9 +32,13 @@ export function toJob(row: JobTable): Job {
     expires_at: row.expires_at,
     progress: { stage: row.stage, percent: row.percent },
     core,
+    // Of jobs from before it was told, the core had expired.
+    core_gone: core === null || row.core_blob !== null ? null : (row.core_gone ?? "expired"),
+    duplicate_of: row.duplicate_of,
     missing_binaries: missingBinaries,
     labels,
     options: storedOptions(row.options),
+    priority: row.priority,
     attempts: row.attempts,
     error,
     signature: row.signature_hash === null ? null : { hash: row.signature_hash, title: row.signature_title ?? "" },
@@ -43,5 +47,5 @@ export function toJob(row: JobTable): Job {
 }
 
 export function toStoredJob(row: JobTable): StoredJob {
-  return { job: toJob(row), projectId: row.project_id, whenMissing: row.when_missing, coreBlob: row.core_blob };
+  return { job: toJob(row), projectId: row.project_id, whenMissing: row.when_missing, coreBlob: row.core_blob, revision: row.revision };
 }

@@ -1,21 +1,17 @@
 /** The worker's changes of a job. Each is bound to the run that it belongs to: a worker that lost its job writes nothing any more. */
 import { expressionBuilder } from "kysely";
 import type { Database } from "./database.ts";
-import { countJob } from "./group-counts.ts";
 import { appendEvent } from "./job-events.ts";
+import { type ResultRules, storeReport } from "./job-result.ts";
 import { toStoredJob } from "./job-row.ts";
 import type { JobStore } from "./job-store.ts";
-import { changeAlone, changeUnindexed } from "./job-transition.ts";
-import { tellAnalysed } from "./outbox.ts";
-import { encodeReport } from "./report-store.ts";
+import { changeAlone } from "./job-transition.ts";
 import type { Schema } from "./schema.ts";
-import { indexJob } from "./search/index-writer.ts";
-import { columnsOfReport, termsOfReport, termsOfRow } from "./search-terms.ts";
 
 const now = (): string => new Date().toISOString();
 const column = expressionBuilder<Schema, "jobs">();
 
-export function running(database: Database): Pick<JobStore, "start" | "setProgress" | "finish" | "fail" | "giveBack"> {
+export function running(database: Database, rules: ResultRules): Pick<JobStore, "start" | "setProgress" | "finish" | "fail" | "giveBack"> {
   return {
     start: async (id) => {
       const row = await changeAlone(
@@ -52,34 +48,7 @@ export function running(database: Database): Pick<JobStore, "start" | "setProgre
         return true;
       }),
 
-    finish: async (id, run, { report, missingBinaries }) => {
-      const encoded = await encodeReport(report);
-      return database.query.transaction().execute(async (transaction) => {
-        const row = await changeUnindexed(
-          transaction,
-          { id, run, status: ["running"] },
-          {
-            ...columnsOfReport(report),
-            status: "succeeded",
-            stage: "done",
-            percent: 100,
-            finished_at: now(),
-            error: null,
-            missing_binaries: JSON.stringify(missingBinaries),
-          },
-        );
-        if (row === null) return false;
-        const stored = { run, created_at: report.created_at, ...encoded };
-        await transaction
-          .insertInto("reports")
-          .values({ job_id: id, ...stored })
-          .onConflict((conflict) => conflict.column("job_id").doUpdateSet(stored))
-          .execute();
-        await tellAnalysed(transaction, row, report.diagnoses, await countJob(transaction, row, report));
-        await indexJob(transaction, row, [...termsOfRow(row), ...termsOfReport(report)]);
-        return true;
-      });
-    },
+    finish: (id, run, result) => storeReport(database, { id, run, status: ["running"] }, result, rules),
 
     fail: async (id, run, error) => {
       const row = await changeAlone(database, { id, run, status: ["running"] }, { status: "failed", finished_at: now(), error: JSON.stringify(error) });

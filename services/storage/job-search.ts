@@ -31,16 +31,17 @@ function pageOfAll(database: Database, projectId: string, filters: JobFilters, b
 
 const rowsAtOnce = 200;
 
-export function searching(database: Database): Pick<JobStore, "list" | "iterate"> {
-  async function page(projectId: string, filters: JobFilters, before: string | null, limit: number): Promise<JobTable[]> {
-    if (!hasTerms(filters)) return pageOfAll(database, projectId, filters, before, limit).execute();
-    const plan = await planOf(database, projectId, filters);
-    return plan === null ? [] : newestMatching(database, projectId, plan, before, limit);
-  }
+/** At most `limit` jobs whose ids are below `before`, the newest first. */
+export async function jobPage(database: Database, projectId: string, filters: JobFilters, before: string | null, limit: number): Promise<JobTable[]> {
+  if (!hasTerms(filters)) return pageOfAll(database, projectId, filters, before, limit).execute();
+  const plan = await planOf(database, projectId, filters);
+  return plan === null ? [] : newestMatching(database, projectId, plan, before, limit);
+}
 
+export function searching(database: Database): Pick<JobStore, "list" | "iterate"> {
   return {
     list: async (projectId, filters, { limit, cursor }) => {
-      const rows = await page(projectId, filters, cursor === null ? null : decodeCursor(cursor), limit + 1);
+      const rows = await jobPage(database, projectId, filters, cursor === null ? null : decodeCursor(cursor), limit + 1);
       const items = rows.slice(0, limit).map(toJob);
       const last = items.at(-1);
       return { items, nextCursor: rows.length > limit && last !== undefined ? encodeCursor(last.id) : null };
@@ -48,7 +49,7 @@ export function searching(database: Database): Pick<JobStore, "list" | "iterate"
 
     iterate: async function* (projectId, filters) {
       for (let before: string | null = null; ; ) {
-        const rows: JobTable[] = await page(projectId, filters, before, rowsAtOnce);
+        const rows: JobTable[] = await jobPage(database, projectId, filters, before, rowsAtOnce);
         for (const row of rows) yield toJob(row);
         before = rows.at(-1)?.id ?? null;
         if (rows.length < rowsAtOnce) return;

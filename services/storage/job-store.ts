@@ -8,17 +8,21 @@
  * `projectId` is the tenant. Calls that answer users take it; the worker's calls go by the job's id, which came from the queue.
  */
 import type { Labels } from "../contract/common.ts";
-import type { CoreSummary, Job, JobError, JobStage, JobStatus, MissingBinary, WhenMissing } from "../contract/job.ts";
+import type { CoreSummary, Job, JobChange, JobError, JobPriority, JobStage, JobStatus, MissingBinary, WhenMissing } from "../contract/job.ts";
 import type { JobOptions } from "../contract/job-options.ts";
+import type { LabelLimits } from "../contract/labels.ts";
 import type { Report } from "../contract/report.ts";
 import type { NewBinary } from "./binary-store.ts";
 import type { BlobKey } from "./blob-store.ts";
 import type { Database } from "./database.ts";
 import { control } from "./job-control.ts";
 import { creation } from "./job-creation.ts";
+import { duplicates } from "./job-duplicates.ts";
+import { editing } from "./job-edit.ts";
 import { readEvents } from "./job-events.ts";
 import { housekeeping } from "./job-housekeeping.ts";
 import { parking } from "./job-parking.ts";
+import type { ResultRules } from "./job-result.ts";
 import { toStoredJob } from "./job-row.ts";
 import { running } from "./job-run.ts";
 import { jobStats, type Stats, type StatsQuery } from "./job-stats.ts";
@@ -41,6 +45,7 @@ export interface NewJob {
   readonly status: "queued" | "awaiting_binaries";
   readonly whenMissing: WhenMissing;
   readonly options: JobOptions;
+  readonly priority: JobPriority;
   /** RFC 3339: when a parked job starts without what it waits for; null for one that is not parked. */
   readonly waitsUntil: string | null;
   /** Null, both of them, for a job of logs alone. */
@@ -67,6 +72,8 @@ export interface StoredJob {
   readonly whenMissing: WhenMissing;
   /** Null once the core was deleted or has expired, and for a job that came without one (`job.core` is null). */
   readonly coreBlob: BlobKey | null;
+  /** Raised by every change that people make. */
+  readonly revision: number;
 }
 
 /** All given filters must hold. Times are RFC 3339, `since` included, `until` not. */
@@ -109,6 +116,11 @@ export interface StartedJob extends StoredJob {
   readonly run: number;
 }
 
+export interface JobResult {
+  readonly report: Report;
+  readonly missingBinaries: readonly MissingBinary[];
+}
+
 export interface JobStore {
   /** One transaction for the row, its binaries and attachments. The same idempotency key gives the job that was there; the new upload's blobs then go to the trash. */
   create(job: NewJob): Promise<CreatedJob>;
@@ -133,6 +145,8 @@ export interface JobStore {
   delete(projectId: string, id: string): Promise<boolean>;
   /** Ended (or parked) jobs back to `queued`, with other options where some are given. Null: no such job. Rejects with `job_running`, `job_cancelled` or `core_lost`. */
   requeue(projectId: string, id: string, options?: JobOptions | null): Promise<Job | null>;
+  /** `revision`: only if nobody has changed it since; else rejects with `precondition_failed`. Null: no such job. Rejects with `labels_invalid`. */
+  edit(projectId: string, id: string, change: JobChange, revision: number | null, limits: LabelLimits): Promise<StoredJob | null>;
 
   // Jobs that wait for binaries.
   /** Oldest first; of one project, or of all. */
@@ -147,7 +161,9 @@ export interface JobStore {
   start(id: string): Promise<StartedJob | null>;
   setProgress(id: string, run: number, stage: JobStage, percent: number): Promise<boolean>;
   /** Report, status and search columns in one transaction. */
-  finish(id: string, run: number, result: { readonly report: Report; readonly missingBinaries: readonly MissingBinary[] }): Promise<boolean>;
+  finish(id: string, run: number, result: JobResult): Promise<boolean>;
+  /** The report of an equal core becomes this job's too. `run` null: before it ever ran. False: there is none that would do, and the core is to be analysed. */
+  takeOver(id: string, run: number | null): Promise<boolean>;
   fail(id: string, run: number, error: JobError): Promise<boolean>;
   /** `running` back to `queued`: before a retry (the attempt counts), or when the worker is shut down (it does not). */
   giveBack(id: string, run: number, options: { readonly countAttempt: boolean }): Promise<boolean>;
@@ -174,15 +190,18 @@ export interface UnfinishedJob {
   readonly createdAt: string;
   readonly attempts: number;
   readonly coreSize: number;
+  readonly priority: JobPriority;
 }
 
-export function createJobStore(database: Database): JobStore {
+export function createJobStore(database: Database, rules: ResultRules = { coresPerGroup: 0 }): JobStore {
   return {
     ...creation(database),
     ...searching(database),
     stats: (projectId, filters, query) => jobStats(database, projectId, filters, query),
     ...control(database),
-    ...running(database),
+    ...editing(database),
+    ...running(database, rules),
+    ...duplicates(database),
     ...housekeeping(database),
     ...parking(database),
     get: async (projectId, id) => {

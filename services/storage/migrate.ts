@@ -14,6 +14,7 @@ import { createSearchIndex } from "./migrations/0005-search.ts";
 import { createWebhooks } from "./migrations/0006-webhooks.ts";
 import { createBulks } from "./migrations/0007-bulk.ts";
 import { indexMovedSignatures } from "./migrations/0008-moved-signatures.ts";
+import { createBulkChanges } from "./migrations/0009-bulk-changes.ts";
 import type { Schema } from "./schema.ts";
 
 export type DatabaseKind = "sqlite" | "postgres";
@@ -27,6 +28,7 @@ const migrations: Readonly<Record<string, (query: Kysely<unknown>, kind: Databas
   "0006-webhooks": createWebhooks,
   "0007-bulk": createBulks,
   "0008-moved-signatures": indexMovedSignatures,
+  "0009-bulk-changes": createBulkChanges,
 };
 
 export async function migrate(query: Kysely<Schema>, kind: DatabaseKind): Promise<void> {

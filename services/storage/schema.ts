@@ -2,8 +2,9 @@
 import type { Generated } from "kysely";
 import type { BinaryKind } from "../contract/binary.ts";
 import type { BulkState } from "../contract/bulk.ts";
+import type { BulkAction, BulkChangeState } from "../contract/bulk-change.ts";
 import type { GroupStatus } from "../contract/group.ts";
-import type { JobStage, JobStatus, WhenMissing } from "../contract/job.ts";
+import type { CoreGone, JobPriority, JobStage, JobStatus, WhenMissing } from "../contract/job.ts";
 import type { DeliveryStatus } from "../contract/webhook.ts";
 
 export interface JobTable {
@@ -47,6 +48,15 @@ export interface JobTable {
   signature_title: string | null;
   /** Its number in the project's search index; null until it was taken in. */
   number: number | null;
+  priority: JobPriority;
+  /** Raised by every change that people make: the ETag. */
+  revision: number;
+  /** The first job of the same core in the project. */
+  duplicate_of: string | null;
+  /** 1: its first run may take over the report of the job that it is a duplicate of. */
+  takes_over: number;
+  /** Why the core is no longer stored; null while it is. */
+  core_gone: CoreGone | null;
 }
 
 /** The mutex of a project's search index: whoever changes the index changes this row first. */
@@ -254,6 +264,35 @@ export interface BulkItemTable {
   error: string | null;
 }
 
+/** A change of all jobs that filters leave, on its way from the newest to the oldest. */
+export interface BulkChangeTable {
+  id: string;
+  project_id: string;
+  action: BulkAction;
+  dry_run: number;
+  state: BulkChangeState;
+  /** JSON: the filters as the request gave them, and as the search takes them. */
+  query: string;
+  filters: string;
+  labels: string | null;
+  options: string | null;
+  total: number;
+  seen: number;
+  changed: number;
+  /** JSON: counts by why. */
+  skipped: string;
+  /** JSON: the first jobs, with what becomes of them. */
+  sample: string;
+  error: string | null;
+  /** Jobs below this id are still to be seen. */
+  before_id: string;
+  /** Until then somebody works on it. */
+  leased_until: string;
+  created_at: string;
+  finished_at: string | null;
+  expires_at: string;
+}
+
 /** How far the stored reports were given signatures of these rules. */
 export interface RegroupingTable {
   version: number;
@@ -324,4 +363,5 @@ export interface Schema {
   webhook_deliveries: WebhookDeliveryTable;
   bulks: BulkTable;
   bulk_items: BulkItemTable;
+  bulk_changes: BulkChangeTable;
 }

@@ -1,13 +1,15 @@
 import { v7 } from "uuid";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { JobPriority } from "../../services/contract/job.ts";
 import { Failure } from "../../services/contract/failure.ts";
 import { openAnalysisQueue } from "../../services/queue/analysis-queue.ts";
-import { isRetryable, priorityOf, returnToQueue, shutdownReason, stopWorker, unrecoverable } from "../../services/queue/queue-settings.ts";
+import { isRetryable, patientPriority, priorityOf, returnToQueue, shutdownReason, stopWorker, unrecoverable } from "../../services/queue/queue-settings.ts";
 import { type PrivateRedis, startPrivateRedis } from "../support/private-redis.ts";
 import { connect, eventually, startConsumer } from "./parts.ts";
 
 const GiB = 1024 ** 3;
 const attempts = 3;
+const queued = (id: string, coreSize: number, priority: JobPriority = "normal") => ({ id, coreSize, priority });
 let server: PrivateRedis;
 
 beforeEach(async () => {
@@ -20,10 +22,10 @@ describe("the order", () => {
     await using redis = connect(server.url);
     await using queue = await openAnalysisQueue(redis, { attempts });
     const [huge, large, small, smallToo] = [v7(), v7(), v7(), v7()];
-    await queue.add(huge, 60 * GiB);
-    await queue.add(large, 1 * GiB);
-    await queue.add(small, 2_000_000);
-    await queue.add(smallToo, 1_000_000);
+    await queue.add(queued(huge, 60 * GiB));
+    await queue.add(queued(large, 1 * GiB));
+    await queue.add(queued(small, 2_000_000));
+    await queue.add(queued(smallToo, 1_000_000));
     expect(await queue.counts()).toEqual({ waiting: 4, active: 0, delayed: 0 });
     const order: string[] = [];
     await using _consumer = await startConsumer(redis, (job) => {
@@ -41,10 +43,10 @@ describe("the order", () => {
     await using redis = connect(server.url);
     await using queue = await openAnalysisQueue(redis, { attempts });
     const [huge, large] = [v7(), v7()];
-    await queue.add(large, 1 * GiB);
-    await queue.add(huge, 60 * GiB);
-    await queue.prefer(huge);
-    await queue.prefer(v7());
+    await queue.add(queued(large, 1 * GiB));
+    await queue.add(queued(huge, 60 * GiB));
+    await queue.setPriority(huge, priorityOf(queued(large, 0)));
+    await queue.setPriority(v7(), 1);
     const order: string[] = [];
     await using _consumer = await startConsumer(redis, (job) => Promise.resolve(void order.push(job.data.job_id)));
     await eventually(
@@ -55,7 +57,34 @@ describe("the order", () => {
   });
 
   test("has a priority for every size that there is", () => {
-    expect([0, 1, 64 * 1024 ** 2, 64 * 1024 ** 2 + 1, GiB, 2 ** 60].map(priorityOf)).toEqual([1, 1, 1, 2, 3, 7]);
+    const places = (priority: JobPriority) => [0, 1, 64 * 1024 ** 2, 64 * 1024 ** 2 + 1, GiB, 2 ** 60].map((coreSize) => priorityOf({ coreSize, priority }));
+    expect(places("high")).toEqual([1, 1, 1, 2, 3, 7]);
+    expect(places("normal")).toEqual([9, 9, 9, 10, 11, 15]);
+    expect(places("low")).toEqual([17, 17, 17, 18, 19, 23]);
+  });
+
+  test("goes by patience too: a large core passes small ones of its own urgency, and low counts as normal after half a day", () => {
+    const [minute, hour] = [60_000, 3_600_000];
+    const place = (priority: JobPriority, waitedMs: number) => patientPriority({ coreSize: 2 ** 40, priority }, waitedMs);
+    expect([place("normal", 9 * minute), place("normal", 11 * minute)]).toEqual([15, 9]);
+    expect([place("low", minute), place("low", hour), place("low", 13 * hour)]).toEqual([23, 17, 9]);
+  });
+
+  test("lets a job of a person pass the many that were sent at once, and one that was made urgent pass all", async () => {
+    await using redis = connect(server.url);
+    await using queue = await openAnalysisQueue(redis, { attempts });
+    const many = [v7(), v7(), v7()];
+    const [single, urgent] = [v7(), many[2] ?? ""];
+    expect(await queue.addNew(many.map((id) => queued(id, 1, "low")))).toBe("added");
+    await queue.add(queued(single, GiB));
+    await queue.setPriority(urgent, priorityOf(queued(urgent, 1, "high")));
+    const order: string[] = [];
+    await using _consumer = await startConsumer(redis, (job) => Promise.resolve(void order.push(job.data.job_id)));
+    await eventually(
+      () => order.length,
+      (length) => length === 4,
+    );
+    expect(order).toEqual([urgent, single, many[0], many[1]]);
   });
 });
 
@@ -64,7 +93,7 @@ describe("a job", () => {
     await using redis = connect(server.url);
     await using queue = await openAnalysisQueue(redis, { attempts });
     const id = v7();
-    expect(await Promise.all([queue.add(id, 1), queue.add(id, 1)])).toEqual(["added", "added"]);
+    expect(await Promise.all([queue.add(queued(id, 1)), queue.add(queued(id, 1))])).toEqual(["added", "added"]);
     let runs = 0;
     await using _consumer = await startConsumer(redis, () => Promise.resolve(void (runs += 1)));
     await eventually(
@@ -84,12 +113,12 @@ describe("a job", () => {
       runs += 1;
       return runs === 1 ? held : Promise.resolve();
     });
-    await queue.add(id, 1);
+    await queue.add(queued(id, 1));
     await eventually(
       () => runs,
       (count) => count === 1,
     );
-    expect(await queue.add(id, 1)).toBe("deferred");
+    expect(await queue.add(queued(id, 1))).toBe("deferred");
     release();
     await eventually(
       () => runs,
@@ -107,8 +136,8 @@ describe("a job", () => {
       const failure = new Failure(job.data.job_id === flaky ? "store_unavailable" : "debugger_died", "as the test wants it");
       throw isRetryable(failure) ? failure : unrecoverable(failure);
     });
-    await queue.add(flaky, 1);
-    await queue.add(hopeless, 1);
+    await queue.add(queued(flaky, 1));
+    await queue.add(queued(hopeless, 1));
     await eventually(
       () => queue.lacking([flaky, hopeless]),
       (lacking) => lacking.length === 2,
@@ -124,7 +153,7 @@ describe("a job", () => {
       if (signal?.aborted === false) await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
       if (signal?.reason === shutdownReason) await returnToQueue(job, token);
     });
-    await queue.add(id, 1);
+    await queue.add(queued(id, 1));
     await eventually(
       () => queue.counts(),
       (counts) => counts.active === 1,
@@ -146,16 +175,18 @@ describe("Redis gone", () => {
     await using queue = await openAnalysisQueue(redis, { attempts });
     await server.stop();
     const ids = [v7(), v7()];
-    expect(await Promise.all(ids.map((id) => queue.add(id, 1)))).toEqual(["deferred", "deferred"]);
+    expect(await Promise.all(ids.map((id) => queue.add(queued(id, 1))))).toEqual(["deferred", "deferred"]);
+    const later = v7();
+    expect(await queue.addNew([queued(later, 1, "low")])).toBe("deferred");
     await expect(queue.ping()).rejects.toMatchObject({ code: "queue_unavailable" });
     await expect(queue.counts()).rejects.toMatchObject({ code: "queue_unavailable" });
     await queue.cancel(ids[1] ?? "");
     await server.start();
     await eventually(
       () => queue.counts(),
-      (counts) => counts.waiting === 1,
+      (counts) => counts.waiting === 2,
     );
-    expect(await queue.lacking(ids)).toEqual([ids[1]]);
+    expect(await queue.lacking([...ids, later])).toEqual([ids[1]]);
     await queue.ping();
   });
 
@@ -163,7 +194,7 @@ describe("Redis gone", () => {
     await server.stop();
     await using redis = connect(server.url);
     await using queue = await openAnalysisQueue(redis, { attempts });
-    expect(await queue.add(v7(), 1)).toBe("deferred");
+    expect(await queue.add(queued(v7(), 1))).toBe("deferred");
     await server.start();
     await eventually(
       () => queue.counts(),
@@ -175,7 +206,7 @@ describe("Redis gone", () => {
     await using redis = connect(server.url);
     await using queue = await openAnalysisQueue(redis, { attempts });
     server.pause();
-    const [added, pinged] = await Promise.allSettled([queue.add(v7(), 1), queue.ping()]);
+    const [added, pinged] = await Promise.allSettled([queue.add(queued(v7(), 1)), queue.ping()]);
     expect(added).toMatchObject({ value: "deferred" });
     expect(pinged).toMatchObject({ reason: { code: "queue_unavailable" } });
     server.resume();
@@ -190,7 +221,7 @@ describe("Redis gone", () => {
     await using queue = await openAnalysisQueue(redis, { attempts });
     const done = new Set<string>();
     const ids = Array.from({ length: 100 }, () => v7());
-    for (const id of ids) await queue.add(id, 1);
+    for (const id of ids) await queue.add(queued(id, 1));
     // Written to the log each second at the latest (appendfsync everysec); the kill is not of the machine, so the page cache lives.
     await server.stop("SIGKILL");
     await server.start();

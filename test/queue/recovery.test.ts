@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type AnalysisQueue, openAnalysisQueue } from "../../services/queue/analysis-queue.ts";
 import { type JobChanges, openJobChanges } from "../../services/queue/job-changes.ts";
 import type { RedisConnections } from "../../services/queue/connection.ts";
+import { queuedJob } from "../../services/queue/queue-settings.ts";
 import { recover, startRecovery } from "../../services/queue/recovery.ts";
 import { type Database, openDatabase } from "../../services/storage/database.ts";
 import { type JobStore, createJobStore } from "../../services/storage/job-store.ts";
@@ -55,7 +56,7 @@ describe("recovery", () => {
     const ids: string[] = [];
     for (let count = 0; count < 5; count += 1) {
       const { job } = await jobs.create(newJob());
-      await queue.add(job.id, job.core?.size ?? 0);
+      await queue.add(queuedJob(job));
       ids.push(job.id);
     }
     const cancelled = ids.pop() ?? "";
@@ -106,7 +107,7 @@ describe("recovery", () => {
       await analyse(job, token, signal);
     });
     const { job } = await jobs.create(newJob());
-    await queue.add(job.id, 1);
+    await queue.add(queuedJob(job));
     await eventually(
       () => queue.counts(),
       (counts) => counts.active === 1,
@@ -133,12 +134,12 @@ describe("recovery", () => {
     const large = newJob();
     await jobs.create({ ...large, core: { ...newCore(large.id), size: 2 ** 40 } });
     await database.query.updateTable("jobs").set({ created_at: "2026-01-01T00:00:00.000Z" }).where("id", "=", large.id).execute();
-    await queue.add(large.id, 2 ** 40);
+    await queue.add({ id: large.id, coreSize: 2 ** 40, priority: "normal" });
     const small: string[] = [];
     await recover(parts());
     for (let count = 0; count < 3; count += 1) {
       const { job } = await jobs.create(newJob());
-      await queue.add(job.id, 1);
+      await queue.add(queuedJob(job));
       small.push(job.id);
     }
     const order: string[] = [];
@@ -154,7 +155,7 @@ describe("recovery", () => {
 describe("a worker process killed in mid-job", () => {
   test("loses its job to another worker, which ends it well at the second attempt", async () => {
     const { job } = await jobs.create(newJob());
-    await queue.add(job.id, 1);
+    await queue.add(queuedJob(job));
     const victim = spawn(process.execPath, ["--import", "tsx", "test/queue/holding-worker.ts", server.url, databaseUrl], {
       stdio: ["ignore", "pipe", "inherit"],
     });

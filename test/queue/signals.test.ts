@@ -92,12 +92,12 @@ describe("a cancellation", () => {
       () => redis.commands.pubsub("NUMSUB", "inquest:cancellations"),
       ([, count]) => count === 1,
     );
-    await queue.add("first", 1);
+    await queue.add({ id: "first", coreSize: 1, priority: "normal" });
     await eventually(
       () => running.size,
       (size) => size === 1,
     );
-    await queue.add("second", 1);
+    await queue.add({ id: "second", coreSize: 1, priority: "normal" });
     await queue.cancel("second");
     await queue.cancel("first");
     await eventually(

@@ -7,6 +7,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { createBulkChangeStore } from "../../services/storage/bulk-change-store.ts";
 import { createBulkStore } from "../../services/storage/bulk-store.ts";
 import { openDatabase } from "../../services/storage/database.ts";
 import { createGroupStore } from "../../services/storage/group-store.ts";
@@ -16,7 +17,7 @@ import { createReportStore } from "../../services/storage/report-store.ts";
 import { indexEarlier } from "../../services/storage/search/index-earlier.ts";
 import { sweepBlobs } from "../../services/storage/blob-trash.ts";
 import { openApiUnderTest } from "../api/support/api-under-test.ts";
-import { newJob, newReport } from "./sample.ts";
+import { newCore, newJob, newReport } from "./sample.ts";
 
 /** Grow with the jobs. All others grow with the projects, or are read whole by their nature. */
 const big = [
@@ -55,7 +56,7 @@ test("no statement reads a whole table that grows with the jobs", async () => {
   const statements = new Set<string>();
   const database = cleaning.use(await openDatabase(`sqlite:${file}`, { observe: ({ sql }) => statements.add(sql) }));
   const [jobs, groups, reports] = [createJobStore(database), createGroupStore(database), createReportStore(database)];
-  const api = cleaning.use(await openApiUnderTest({ parts: { database, jobs, groups, reports, countJobs: () => countJobsByStatus(database) } }));
+  const api = cleaning.use(await openApiUnderTest({ database, parts: { database, jobs, groups, reports, countJobs: () => countJobsByStatus(database) } }));
 
   const made: string[] = [];
   for (let at = 0; at < 3; at += 1) {
@@ -111,6 +112,19 @@ test("no statement reads a whole table that grows with the jobs", async () => {
   await bulks.end(id, null);
   await bulks.get("default", id);
   await bulks.items(id, { after: -1, limit: 10, refused: true });
+  const changes = createBulkChangeStore(database, { labels_per_job: 64, label_bytes: 1_024 });
+  for (const url of ["/v1/jobs/label?label.a=b", "/v1/jobs/reanalyze?dry_run=true&since=2020-01-01T00:00:00Z", "/v1/jobs/reanalyze?status=failed"])
+    await api.ask({ method: "POST", url, ...(url.includes("label?") ? { payload: { labels: { c: "d" } } } : {}) });
+  const twin = newJob({ core: newCore("twin") });
+  await jobs.create(twin);
+  await jobs.start(twin.id);
+  await createJobStore(database, { coresPerGroup: 1 }).finish(twin.id, 1, { report: newReport(twin.id), missingBinaries: [] });
+  const second = newJob({ core: newCore("twin") });
+  await jobs.create(second);
+  await jobs.takeOver(second.id, null);
+  await jobs.edit("default", second.id, { labels: { e: "f" } }, null, { labels_per_job: 64, label_bytes: 1_024 });
+  await jobs.delete("default", twin.id);
+  expect(await changes.claim(1)).toBeNull();
   await groups.edit("default", "s0", { note: "x" }, null);
   await groups.merge("default", "s0", ["s1"], null);
   await groups.split("default", "s0", ["s1"], null);

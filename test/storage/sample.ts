@@ -28,6 +28,7 @@ export function newJob(some: Partial<NewJob> = {}): NewJob {
     status: "queued",
     whenMissing: "analyze",
     options: noOptions,
+    priority: "normal",
     waitsUntil: null,
     core: newCore(id),
     coreBlob: `cores/${id}`,

@@ -3,6 +3,7 @@ import { sql } from "kysely";
 import { v7 } from "uuid";
 import { describe, expect, test } from "vitest";
 import type { Job } from "../../services/contract/job.ts";
+import { noOptions } from "../../services/contract/job-options.ts";
 import { createBinaryIndexes } from "../../services/storage/binary-indexes.ts";
 import { createBinaryStore } from "../../services/storage/binary-store.ts";
 import { createBulkStore } from "../../services/storage/bulk-store.ts";
@@ -41,7 +42,7 @@ export function storeContract(openEmpty: () => Promise<Database>): void {
     test("gives back all that was stored, and null for what is not known", async () => {
       await using all = await stores();
       const job = newJob({
-        options: { heap_check: true, census: false },
+        options: { ...noOptions, heap_check: true },
         labels: { host: "web1" },
         missingBinaries: [{ build_id: null, path: "/lib/libc.so.6", needed_for: "symbols" }],
       });
@@ -58,9 +59,12 @@ export function storeContract(openEmpty: () => Promise<Database>): void {
         expires_at: null,
         progress: { stage: "queued", percent: 0 },
         core: job.core,
+        core_gone: null,
+        duplicate_of: null,
         missing_binaries: job.missingBinaries,
         labels: { host: "web1" },
-        options: { heap_check: true, census: false },
+        options: { ...noOptions, heap_check: true },
+        priority: "normal",
         attempts: 0,
         error: null,
         signature: null,

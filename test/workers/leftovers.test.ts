@@ -22,7 +22,7 @@ afterEach(() => rm(root, { recursive: true, force: true }));
 
 async function* unfinished(): AsyncIterable<UnfinishedJob> {
   await Promise.resolve();
-  yield { id: alive, status: "running", createdAt: "", attempts: 1, coreSize: 1 };
+  yield { id: alive, status: "running", createdAt: "", attempts: 1, coreSize: 1, priority: "normal" };
 }
 
 describe("job folders of dead workers", () => {

@@ -44,6 +44,7 @@ const run = (analyse: RunJobParts["analyse"], signal = new AbortController().sig
         },
       },
       analyse,
+      sweepBlobs: () => Promise.resolve(0),
       attempts,
       log: createLogger({ level: "silent", component: "test" }),
     },
@@ -147,6 +148,16 @@ describe("running a job", () => {
     for (let death = 0; death < 3; death += 1) await jobs.start(id);
     expect(await run(succeeding)).toMatchObject({ kind: "failed" });
     expect(await job()).toMatchObject({ status: "failed", error: { code: "attempts_exhausted" } });
+  });
+
+  test("takes the report of an equal core over, and starts no analysis", async () => {
+    const first = await job();
+    await run(succeeding);
+    const twin = newJob({ core: first?.core ?? null, missingBinaries: first === undefined ? [] : ((await job())?.missing_binaries ?? []) });
+    await jobs.create(twin);
+    id = twin.id;
+    expect(await run(failing(new Error("must not run")))).toEqual({ kind: "succeeded" });
+    expect(await job()).toMatchObject({ status: "succeeded", duplicate_of: first?.id, attempts: 1 });
   });
 
   test("says that the core is lost when it was deleted before", async () => {

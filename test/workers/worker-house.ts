@@ -121,6 +121,7 @@ export async function openWorkerHouse(): Promise<WorkerHouse> {
         status: "queued",
         whenMissing: "analyze",
         options: noOptions,
+        priority: "normal",
         waitsUntil: null,
         core: { filename: basename(core), size, sha256, executable_name: null, pid: null, signal: null, command_line: null },
         coreBlob: key,
@@ -131,7 +132,7 @@ export async function openWorkerHouse(): Promise<WorkerHouse> {
         expiresAt: null,
         coreExpiresAt: null,
       });
-      await queue.add(id, size);
+      await queue.add({ id, coreSize: size, priority: "normal" });
       return id;
     },
     startWorker: (environment = {}) => {

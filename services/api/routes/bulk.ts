@@ -4,7 +4,7 @@ import { Type } from "typebox";
 import { v7 as uuid } from "uuid";
 import { Bulk } from "../../contract/bulk.ts";
 import { Failure } from "../../contract/failure.ts";
-import { type JobError, WhenMissing } from "../../contract/job.ts";
+import { type JobError, JobPriority, WhenMissing } from "../../contract/job.ts";
 import { acceptUploads } from "../../intake/multipart/accept-uploads.ts";
 import { receiveBulk } from "../../intake/receive-bulk.ts";
 import type { StoredBulk } from "../../storage/bulk-store.ts";
@@ -30,6 +30,7 @@ const Form = Type.Object({
   labels: Type.Optional(Type.String({ description: "Of all the jobs: a JSON object of strings. Before the first core." })),
   when_missing: Type.Optional(WhenMissing),
   options: Type.Optional(Type.String({ description: "Of all the jobs. Before the first core." })),
+  priority: Type.Optional(JobPriority),
   core: Type.Optional(file("A core; any number of them.")),
   archive: Type.Optional(file("tar, tar.gz, tar.zst or zip; each file in it is taken for a core.")),
 });
@@ -84,7 +85,7 @@ export function bulkRoutes(app: App, dependencies: Dependencies, metrics: Metric
         operationId: "submitBulk",
         summary: "Send many cores",
         description:
-          "Each becomes a job; a file that is no core or is damaged is told in the bulk's items, and the others go on. When the upload breaks off, what had come stands. Send binaries before, to `POST /v1/binaries`.",
+          "Each becomes a job; a file that is no core or is damaged is told in the bulk's items, and the others go on. When the upload breaks off, what had come stands. They are of `priority` `low` unless another one is sent, so that a single core does not wait behind them. Send binaries before, to `POST /v1/binaries`.",
         tags: ["bulk"],
         response: answers(
           { 202: json("The bulk, its first items with it.", reference(Bulk), { location: Type.String() }) },
@@ -94,6 +95,7 @@ export function bulkRoutes(app: App, dependencies: Dependencies, metrics: Metric
           "labels_invalid",
           "when_missing_invalid",
           "options_invalid",
+          "priority_invalid",
           "invalid_body",
           "upload_truncated",
           "upload_aborted",

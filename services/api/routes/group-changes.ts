@@ -1,29 +1,17 @@
 /** What people change about groups: state, note, link, and which signatures belong together. */
 import { Type } from "typebox";
-import { Failure } from "../../contract/failure.ts";
 import { Group, GroupChange } from "../../contract/group.ts";
 import { groupDocument } from "../../triage/group-document.ts";
 import type { App } from "../app-type.ts";
 import type { Dependencies } from "../dependencies.ts";
+import { etagOf, IfMatch, wantedRevision } from "../http/guarded-edit.ts";
 import { answers, json } from "../schema/answers.ts";
 import { reference } from "../schema/reference.ts";
-import { etagOf, HashParameter, noSuchGroup } from "./groups.ts";
+import { HashParameter, noSuchGroup } from "./groups.ts";
 
 const hashes = (description: string) => Type.Array(Type.String({ minLength: 1, maxLength: 200 }), { minItems: 1, maxItems: 100, description });
 const Merge = Type.Object({ groups: hashes("The groups that come to this one.") }, { additionalProperties: false });
 const Split = Type.Object({ signatures: hashes("The signatures that leave, each for a group of its own.") }, { additionalProperties: false });
-const IfMatch = Type.Object({
-  "if-match": Type.Optional(Type.String({ maxLength: 200, description: "The ETag that was read: refused when the group has changed since." })),
-});
-
-/** The revision that `If-Match` names; null for none and for `*`. */
-function wantedRevision(header: string | undefined): number | null {
-  if (header === undefined || header.trim() === "*") return null;
-  const match = /^\s*"(\d{1,15})"\s*$/.exec(header);
-  if (match === null) throw new Failure("precondition_failed", `If-Match: ${header.slice(0, 100)} is no ETag of this group.`);
-  return Number(match[1]);
-}
-
 export function groupChangeRoutes(app: App, { groups }: Pick<Dependencies, "groups">): void {
   const ok = { 200: json("The group as it is now.", reference(Group), { etag: Type.String() }) };
   const answer = async (project: string, hash: string): Promise<{ etag: string; document: Group }> => {

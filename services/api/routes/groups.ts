@@ -6,6 +6,7 @@ import { Group, GroupStatus, GroupSummary } from "../../contract/group.ts";
 import { groupDocument, groupSummary } from "../../triage/group-document.ts";
 import type { App } from "../app-type.ts";
 import type { Dependencies } from "../dependencies.ts";
+import { etagOf } from "../http/guarded-edit.ts";
 import { answers, json } from "../schema/answers.ts";
 import { jobFiltersOf, JobQuery, moreJobParameters } from "../schema/job-query.ts";
 import { nextLink } from "../schema/next-link.ts";
@@ -18,9 +19,6 @@ export const HashParameter = Type.Object({
 });
 
 export const noSuchGroup = (hash: string) => new Failure("group_not_found", `There is no group ${JSON.stringify(hash.slice(0, 100))}.`);
-
-/** Changes when people, or a regression, change the group; not with every job that it counts. */
-export const etagOf = (revision: number): string => `"${revision}"`;
 
 export function groupRoutes(app: App, { groups, limits }: Pick<Dependencies, "groups" | "limits">): void {
   const { status: _status, ...jobQuery } = JobQuery.properties;

@@ -3,13 +3,14 @@ import { Type } from "typebox";
 import { Job } from "../../contract/job.ts";
 import { OptionList, parseOptions } from "../../contract/job-options.ts";
 import type { App } from "../app-type.ts";
+import { queuedJob } from "../../queue/queue-settings.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { answers, empty, json } from "../schema/answers.ts";
 import { IdParameter, noSuchJob } from "../schema/id-parameter.ts";
 import { reference } from "../schema/reference.ts";
 
-/** Neither call has a body; one that comes all the same is not read. */
-function ignoreBodies(app: App): void {
+/** These calls have no body; one that comes all the same is not read. */
+export function ignoreBodies(app: App): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, _payload, done) => done(null, null));
 }
@@ -24,7 +25,8 @@ export function jobChangesRoutes(app: App, { jobs, queue, changes, sweepBlobs }:
       schema: {
         operationId: "reanalyzeJob",
         summary: "Analyse the core again",
-        description: "With newer helpers, and with the binaries that came since. With `options` it does those from now on, without it does what it did before.",
+        description:
+          "With newer helpers, and with the binaries that came since. With `options` it does those from now on, without it does what it did before. A job of low priority becomes one of normal priority.",
         tags: ["jobs"],
         params: IdParameter,
         querystring: Type.Object({ options: Type.Optional(OptionList) }, { additionalProperties: false }),
@@ -44,7 +46,7 @@ export function jobChangesRoutes(app: App, { jobs, queue, changes, sweepBlobs }:
       const { options } = request.query;
       const job = await jobs.requeue(request.caller.project, id, options === undefined ? null : parseOptions(options));
       if (job === null) throw noSuchJob(id);
-      const handed = await queue.add(id, job.core?.size ?? 0);
+      const handed = await queue.add(queuedJob(job));
       await changes.announce(id);
       request.log.info({ job_id: id, queue: handed }, "job_reanalyzed");
       reply.code(202).header("location", job.links.self);

@@ -3,6 +3,7 @@ import { Type } from "typebox";
 import { Job } from "../../contract/job.ts";
 import type { App } from "../app-type.ts";
 import type { Dependencies } from "../dependencies.ts";
+import { etagOf } from "../http/guarded-edit.ts";
 import { answers, json } from "../schema/answers.ts";
 import { IdParameter, noSuchJob } from "../schema/id-parameter.ts";
 import { reference } from "../schema/reference.ts";
@@ -29,7 +30,12 @@ export function jobRoute(app: App, { jobs, changes, limits }: Dependencies, clos
         params: IdParameter,
         querystring: Type.Object({ wait: Type.Optional(wait) }, { additionalProperties: false }),
         response: answers(
-          { 200: json("The job.", reference(Job), { "retry-after": Type.Integer({ description: "Seconds; while the job has not ended." }) }) },
+          {
+            200: json("The job.", reference(Job), {
+              etag: Type.String({ description: "For `If-Match` of changes: it changes when people change the job." }),
+              "retry-after": Type.Integer({ description: "Seconds; while the job has not ended." }),
+            }),
+          },
           "job_not_found",
           "invalid_parameter",
         ),
@@ -41,6 +47,7 @@ export function jobRoute(app: App, { jobs, changes, limits }: Dependencies, clos
       const milliseconds = (request.query.wait ?? 0) * 1_000;
       const stored = await waitForEnd({ jobs, changes, project: request.caller.project, id, milliseconds, signal: present.signal });
       if (stored === null) throw noSuchJob(id);
+      reply.header("etag", etagOf(stored.revision));
       if (!hasEnded(stored.job.status)) reply.header("retry-after", pollAgainSeconds);
       return stored.job;
     },

@@ -29,6 +29,7 @@ const finished: readonly FailureCode[] = [
   "labels_invalid",
   "when_missing_invalid",
   "options_invalid",
+  "priority_invalid",
   "invalid_parameter",
   "unknown_part",
   "part_not_a_file",
@@ -82,7 +83,7 @@ export function resumableUploadRoutes(app: App, dependencies: Dependencies, metr
       schema: {
         operationId: "createUpload",
         summary: "Begin a resumable upload of a core, or of the whole form of a job",
-        description: `tus 1.0.0. \`Upload-Length\` is the size of the core as it is sent; a client that packs on the way sends \`Upload-Defer-Length: 1\` and tells it with its last request. \`Upload-Metadata\` may hold filename, labels (JSON), when_missing, options and sha256. With \`filetype\` set to \`multipart/form-data; boundary=…\` the upload is the form that \`POST /v1/jobs\` takes: core, binaries, attachments, or logs alone. ${jobHeader}`,
+        description: `tus 1.0.0. \`Upload-Length\` is the size of the core as it is sent; a client that packs on the way sends \`Upload-Defer-Length: 1\` and tells it with its last request. \`Upload-Metadata\` may hold filename, labels (JSON), when_missing, options, priority and sha256. With \`filetype\` set to \`multipart/form-data; boundary=…\` the upload is the form that \`POST /v1/jobs\` takes: core, binaries, attachments, or logs alone. ${jobHeader}`,
         tags: ["uploads"],
         response: answers({ 201: empty("`Location` is where its bytes go.") }, ...refusals, ...finished, "rate_limited"),
       },

@@ -6,7 +6,7 @@
  */
 import { Type } from "typebox";
 import { Failure } from "../../contract/failure.ts";
-import { Job, WhenMissing } from "../../contract/job.ts";
+import { Job, JobPriority, WhenMissing } from "../../contract/job.ts";
 import { OptionList } from "../../contract/job-options.ts";
 import { acceptUploads } from "../../intake/multipart/accept-uploads.ts";
 import { receiveUpload } from "../../intake/receive.ts";
@@ -39,6 +39,7 @@ const Form = Type.Object({
   labels: Type.Optional(Type.String({ description: "A JSON object of strings.", examples: ['{"host":"web1","release":"2026.11"}'] })),
   when_missing: Type.Optional(WhenMissing),
   options: Type.Optional(OptionList),
+  priority: Type.Optional(JobPriority),
   sha256: Type.Optional(
     Type.String({ description: "Of the core as it is sent: 64 hex digits. The upload is refused when the bytes that arrive have another one." }),
   ),
@@ -75,6 +76,7 @@ export function submitJobRoute(app: App, dependencies: Dependencies, metrics: Me
           {
             filename: Type.Optional(Type.String({ maxLength: 1_024, description: "Of a raw core: its name, such as `core.python3.4711`." })),
             options: Type.Optional(OptionList),
+            priority: Type.Optional(JobPriority),
           },
           { additionalProperties: false },
         ),
@@ -94,6 +96,7 @@ export function submitJobRoute(app: App, dependencies: Dependencies, metrics: Me
           "labels_invalid",
           "when_missing_invalid",
           "options_invalid",
+          "priority_invalid",
           "not_a_core",
           "core_empty",
           "core_malformed",
@@ -130,7 +133,7 @@ export function submitJobRoute(app: App, dependencies: Dependencies, metrics: Me
       const earlier = key === null ? null : await jobs.byIdempotencyKey(project, key);
       if (earlier !== null) return accepted(earlier);
       using _claim = key === null ? null : claims.take(project, key, request.raw);
-      const fields = readFields({ options: request.query.options }, limits);
+      const fields = readFields({ options: request.query.options, priority: request.query.priority }, limits);
       await requireRoom(blobs, limits, request.headers);
       sendContinue(request, reply);
       await using upload = await receiveUpload({ request, filename: request.query.filename ?? null, fields, blobs, limits });

@@ -3,6 +3,7 @@ import swagger from "@fastify/swagger";
 import type { TSchema } from "typebox";
 import { Binary } from "../../contract/binary.ts";
 import { Bulk } from "../../contract/bulk.ts";
+import { BulkChange } from "../../contract/bulk-change.ts";
 import { Comparison } from "../../contract/comparison.ts";
 import { Group, GroupSummary } from "../../contract/group.ts";
 import { JobStats } from "../../contract/stats.ts";
@@ -25,7 +26,7 @@ declare module "fastify" {
 }
 
 const tags = [
-  { name: "bulk", description: "Many cores at once." },
+  { name: "bulk", description: "Many cores or jobs at once." },
   { name: "jobs", description: "A core, its analysis and its report." },
   { name: "uploads", description: "Cores over bad links: resumable uploads by the tus protocol." },
   { name: "groups", description: "Crashes that are alike, and what people say of them." },
@@ -39,7 +40,24 @@ const properties = (schema: unknown): object =>
   typeof schema === "object" && schema !== null && "properties" in schema && typeof schema.properties === "object" ? (schema.properties ?? {}) : {};
 
 export async function describeApi(app: App, version: string): Promise<void> {
-  for (const schema of [Binary, Bulk, Comparison, Delivery, DeliveryDetail, Group, GroupSummary, Job, JobStats, Limits, Problem, Report, Sarif, Told, Webhook])
+  for (const schema of [
+    Binary,
+    Bulk,
+    BulkChange,
+    Comparison,
+    Delivery,
+    DeliveryDetail,
+    Group,
+    GroupSummary,
+    Job,
+    JobStats,
+    Limits,
+    Problem,
+    Report,
+    Sarif,
+    Told,
+    Webhook,
+  ])
     app.addSchema(schema);
   await app.register(swagger, {
     openapi: {

@@ -2,6 +2,7 @@
 import type { FastifyBaseLogger } from "fastify";
 import type { Job } from "../../contract/job.ts";
 import type { ReceivedUpload } from "../../intake/received-upload.ts";
+import { queuedJob } from "../../queue/queue-settings.ts";
 import type { Dependencies } from "../dependencies.ts";
 import type { Metrics } from "../metrics.ts";
 import { keepUpload, keepUploads } from "./keep-upload.ts";
@@ -20,7 +21,7 @@ export async function becomeJob(dependencies: Dependencies, metrics: Metrics, pr
   const { queue, changes } = dependencies;
   const { job, created } = await keepUpload(dependencies, project, upload);
   const coreBytes = measure(metrics, upload);
-  const queued = created && job.status === "queued" ? await queue.add(job.id, coreBytes) : null;
+  const queued = created && job.status === "queued" ? await queue.add(queuedJob(job)) : null;
   await changes.announce(job.id);
   log.info({ job_id: job.id, created, queue: queued, core_bytes: coreBytes, binaries: upload.binaries.length }, "job_submitted");
   return job;
@@ -36,7 +37,7 @@ export async function becomeJobs(
 ): Promise<readonly Job[]> {
   const jobs = await keepUploads(dependencies, project, uploads);
   const bytes = uploads.reduce((sum, upload) => sum + measure(metrics, upload), 0);
-  const queued = await dependencies.queue.addNew(jobs.flatMap(({ id, status, core }) => (status === "queued" ? [{ id, coreSize: core?.size ?? 0 }] : [])));
+  const queued = await dependencies.queue.addNew(jobs.filter(({ status }) => status === "queued").map(queuedJob));
   log.info({ jobs: jobs.length, first_job_id: jobs[0]?.id ?? null, queue: queued, core_bytes: bytes }, "jobs_submitted");
   return jobs;
 }

@@ -18,7 +18,7 @@ import { findBinaries } from "../../intake/needs/find-binaries.ts";
 import { isAwaited } from "../../intake/needs/missing-binaries.ts";
 
 export interface Keepers extends ParkingParts {
-  readonly jobs: Pick<JobStore, "createAll" | "get" | "parked" | "unpark" | "stillMissing">;
+  readonly jobs: Pick<JobStore, "createAll" | "takeOver" | "get" | "parked" | "unpark" | "stillMissing">;
   readonly binaries: BinaryStore;
   readonly blobs: Pick<BlobStore, "remove" | "localFile">;
   readonly limits: Limits;
@@ -78,6 +78,7 @@ async function prepare(keepers: Keepers, project: string, upload: ReceivedUpload
     status: parked ? "awaiting_binaries" : "queued",
     whenMissing: upload.whenMissing,
     options: upload.options,
+    priority: upload.priority,
     waitsUntil: parked ? after(limits.awaiting_binaries_seconds) : null,
     core: core === null ? null : summary(core),
     coreBlob,
@@ -106,8 +107,11 @@ async function keepAll(keepers: Keepers, project: string, uploads: readonly Rece
   }
 }
 
-async function parkedOrNot(keepers: Keepers, project: string, job: Job): Promise<Job> {
-  return job.status === "awaiting_binaries" ? await lookAfterParking(keepers, project, job) : job;
+/** The job as it is when what was there already has been looked at: the binaries that it waits for, the report of an equal core. */
+async function settled(keepers: Keepers, project: string, job: Job): Promise<Job> {
+  if (job.status === "awaiting_binaries") return await lookAfterParking(keepers, project, job);
+  if (job.duplicate_of === null || !(await keepers.jobs.takeOver(job.id, null))) return job;
+  return (await keepers.jobs.get(project, job.id))?.job ?? job;
 }
 
 /** `created` is false when the idempotency key gave the job that was there. Jobs that waited for what came with it start. */
@@ -120,12 +124,12 @@ export async function keepUpload(keepers: Keepers, project: string, upload: Rece
     project,
     upload.binaries.map(({ facts, path }) => ({ build_id: facts.buildId, path })),
   );
-  return { ...kept, job: await parkedOrNot(keepers, project, kept.job) };
+  return { ...kept, job: await settled(keepers, project, kept.job) };
 }
 
 /** Cores alone, without binaries and without idempotency keys; the jobs in their order. */
 export async function keepUploads(keepers: Keepers, project: string, uploads: readonly ReceivedUpload[]): Promise<readonly Job[]> {
   const jobs: Job[] = [];
-  for (const { job } of await keepAll(keepers, project, uploads)) jobs.push(await parkedOrNot(keepers, project, job));
+  for (const { job } of await keepAll(keepers, project, uploads)) jobs.push(await settled(keepers, project, job));
   return jobs;
 }

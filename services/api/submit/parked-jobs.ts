@@ -11,6 +11,7 @@ import { findBinaries } from "../../intake/needs/find-binaries.ts";
 import { isAwaited } from "../../intake/needs/missing-binaries.ts";
 import type { Logger } from "../../log/logger.ts";
 import type { AnalysisQueue } from "../../queue/analysis-queue.ts";
+import { queuedJob } from "../../queue/queue-settings.ts";
 import type { JobChanges } from "../../queue/job-changes.ts";
 import type { BinaryStore, NewBinary } from "../../storage/binary-store.ts";
 import type { BlobStore } from "../../storage/blob-store.ts";
@@ -40,7 +41,7 @@ async function missingNow({ binaries, blobs }: ParkingParts, parked: ParkedJob):
 async function start({ jobs, queue, changes }: ParkingParts, parked: ParkedJob, missing: readonly MissingBinary[]): Promise<boolean> {
   const job = await jobs.unpark(parked.job.id, missing);
   if (job === null) return false;
-  await queue.add(job.id, job.core?.size ?? 0);
+  await queue.add(queuedJob(job));
   await changes.announce(job.id);
   return true;
 }

@@ -1,11 +1,9 @@
-/** The fields of an upload: labels, when_missing and options. They may come as fields or as files. */
+/** The fields of an upload: labels, when_missing, options and priority. They may come as fields or as files. */
 import type { Labels } from "../../contract/common.ts";
 import { Failure, type FailureCode } from "../../contract/failure.ts";
-import type { WhenMissing } from "../../contract/job.ts";
-import type { Limits } from "../../contract/limits.ts";
+import { jobPriorities, type JobPriority, type WhenMissing } from "../../contract/job.ts";
+import { checkedLabels, type LabelLimits } from "../../contract/labels.ts";
 import type { ChunkSource } from "./chunk-source.ts";
-
-type LabelLimits = Pick<Limits, "labels_per_job" | "label_bytes">;
 
 /** Room for all labels at their largest, with every byte escaped. */
 export const fieldBytes = (limits: LabelLimits) => 64 + limits.labels_per_job * (2 * 6 * limits.label_bytes + 8);
@@ -13,6 +11,7 @@ export const fieldBytes = (limits: LabelLimits) => 64 + limits.labels_per_job * 
 const invalidCode: Readonly<Record<string, FailureCode>> = {
   when_missing: "when_missing_invalid",
   options: "options_invalid",
+  priority: "priority_invalid",
   sha256: "digest_invalid",
   digest: "digest_invalid",
 };
@@ -48,16 +47,14 @@ function parseJson(text: string): unknown {
 export function parseLabels(text: string, limits: LabelLimits): Labels {
   const value = parseJson(text);
   if (value === null || typeof value !== "object" || Array.isArray(value)) throw invalid(`${shown(text)} is not a JSON object`);
-  const labels = Object.entries(value).map(([name, label]): [string, string] => {
-    if (typeof label !== "string") throw invalid(`the label ${shown(name)} is ${JSON.stringify(label)?.slice(0, 80)}, not a string`);
-    if (name === "") throw invalid("a label has an empty name");
-    if (/\p{Cc}/u.test(name)) throw invalid(`the name of the label ${shown(name)} has control characters`);
-    const size = Math.max(Buffer.byteLength(name), Buffer.byteLength(label));
-    if (size > limits.label_bytes) throw invalid(`the label ${shown(name)} has ${size} bytes; ${limits.label_bytes} are taken`);
-    return [name, label.toWellFormed()];
-  });
-  if (labels.length > limits.labels_per_job) throw invalid(`there are ${labels.length} labels; ${limits.labels_per_job} are taken`);
-  return Object.fromEntries(labels);
+  return checkedLabels(value, limits);
+}
+
+export function parsePriority(text: string): JobPriority {
+  const value = text.trim();
+  const found = jobPriorities.find((each) => each === value);
+  if (found === undefined) throw new Failure("priority_invalid", `priority=${shown(value)} is none of ${jobPriorities.join(", ")}`);
+  return found;
 }
 
 export function parseWhenMissing(text: string): WhenMissing {

@@ -4,19 +4,20 @@
  */
 import type { Labels } from "../../contract/common.ts";
 import { Failure, type FailureCode } from "../../contract/failure.ts";
-import type { WhenMissing } from "../../contract/job.ts";
+import type { JobPriority, WhenMissing } from "../../contract/job.ts";
 import { type JobOptions, noOptions, parseOptions } from "../../contract/job-options.ts";
 import type { Limits } from "../../contract/limits.ts";
 import type { Part } from "../multipart/form-parts.ts";
-import { fieldBytes, parseLabels, parseWhenMissing, readField } from "./form-fields.ts";
+import { fieldBytes, parseLabels, parsePriority, parseWhenMissing, readField } from "./form-fields.ts";
 
 export interface SubmissionFields {
   readonly labels: Labels;
   readonly whenMissing: WhenMissing;
   readonly options: JobOptions;
+  readonly priority: JobPriority;
 }
 
-export const usualFields: SubmissionFields = { labels: {}, whenMissing: "analyze", options: noOptions };
+export const usualFields: SubmissionFields = { labels: {}, whenMissing: "analyze", options: noOptions, priority: "normal" };
 
 type Reader = (text: string, limits: Limits) => Partial<SubmissionFields>;
 
@@ -24,15 +25,17 @@ const readers = {
   labels: (text, limits) => ({ labels: parseLabels(text, limits) }),
   when_missing: (text) => ({ whenMissing: parseWhenMissing(text) }),
   options: (text) => ({ options: parseOptions(text) }),
+  priority: (text) => ({ priority: parsePriority(text) }),
 } as const satisfies Record<string, Reader>;
 
 export type FieldName = keyof typeof readers;
-export const fieldNames = ["labels", "when_missing", "options"] as const satisfies FieldName[];
+export const fieldNames = ["labels", "when_missing", "options", "priority"] as const satisfies FieldName[];
 
 const repeated: Readonly<Record<FieldName, FailureCode>> = {
   labels: "labels_invalid",
   when_missing: "when_missing_invalid",
   options: "options_invalid",
+  priority: "priority_invalid",
 };
 
 export const isFieldName = (name: string): name is FieldName => Object.hasOwn(readers, name);

@@ -60,6 +60,7 @@ test("an edit that races another is refused with 412, and the ETag of the answer
   const second = await edit(etag, { note: "theirs" });
   expect([second.statusCode, second.json().code]).toEqual([412, "precondition_failed"]);
   expect((await edit(first.headers["etag"]?.toString() ?? "", { note: "both" })).json().note).toBe("both");
+  expect((await edit("*", { note: null, issue_url: null })).json()).toMatchObject({ note: null, issue_url: null });
 });
 
 test("a group resolved in a release is regressed by that release, and says since when", async () => {

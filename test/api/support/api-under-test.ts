@@ -7,6 +7,7 @@ import { buildApp } from "../../../services/api/app.ts";
 import type { App } from "../../../services/api/app-type.ts";
 import { authenticateLocal } from "../../../services/api/auth/authenticate.ts";
 import type { Dependencies } from "../../../services/api/dependencies.ts";
+import { startBulkChanges } from "../../../services/api/bulk-change-rounds.ts";
 import { readConfig } from "../../../services/config/environment.ts";
 import { UploadFiles } from "../../../services/intake/resume/upload-files.ts";
 import type { Limits } from "../../../services/contract/limits.ts";
@@ -19,8 +20,9 @@ import { openWorkerDirectory } from "../../../services/queue/worker-presence.ts"
 import { createBinaryStore } from "../../../services/storage/binary-store.ts";
 import { sweepBlobs } from "../../../services/storage/blob-trash.ts";
 import { createBulkStore } from "../../../services/storage/bulk-store.ts";
-import { openDatabase } from "../../../services/storage/database.ts";
+import { type Database, openDatabase } from "../../../services/storage/database.ts";
 import { createDeliveryStore } from "../../../services/storage/delivery-store.ts";
+import { createBulkChangeStore } from "../../../services/storage/bulk-change-store.ts";
 import { openFileBlobStore } from "../../../services/storage/file-blob-store.ts";
 import { countJobsByStatus } from "../../../services/storage/job-counts.ts";
 import { createGroupStore } from "../../../services/storage/group-store.ts";
@@ -45,6 +47,8 @@ export interface ApiUnderTest extends AsyncDisposable {
 export interface ApiOptions {
   readonly limits?: Partial<Limits>;
   readonly parts?: Partial<Dependencies>;
+  /** Where changes of many jobs are made; the API's own when left out. */
+  readonly database?: Database;
 }
 
 export async function openApiUnderTest(options: ApiOptions = {}): Promise<ApiUnderTest> {
@@ -57,6 +61,11 @@ export async function openApiUnderTest(options: ApiOptions = {}): Promise<ApiUnd
   const blobs = await openFileBlobStore(join(folder, "blobs"));
   const connections = opened.use(connectRedis(redis.url, logger));
   const limits: Limits = { ...readConfig({}).limits, free_disk_bytes: 0, ...options.limits };
+  const queue = opened.use(await openAnalysisQueue(connections, { attempts: limits.attempts }));
+  const changes = opened.use(openJobChanges(connections));
+  const jobsDatabase = options.database ?? database;
+  const bulkChanges = createBulkChangeStore(jobsDatabase, limits);
+  const changing = opened.use(startBulkChanges({ bulkChanges, queue, changes, sweepBlobs: () => sweepBlobs(jobsDatabase, blobs), log: logger }));
   const parts: Dependencies = {
     version: "0.0.0",
     publicUrl: null,
@@ -64,15 +73,17 @@ export async function openApiUnderTest(options: ApiOptions = {}): Promise<ApiUnd
     limits,
     authenticate: authenticateLocal,
     database,
-    jobs: createJobStore(database),
+    jobs: createJobStore(database, { coresPerGroup: limits.cores_per_group }),
     reports: createReportStore(database),
     groups: createGroupStore(database),
     bulks: createBulkStore(database),
+    bulkChanges,
+    workOnChanges: () => changing.nudge(),
     binaries: createBinaryStore(database),
     blobs,
     uploads: new UploadFiles(join(folder, "uploads"), blobs, limits),
-    queue: opened.use(await openAnalysisQueue(connections, { attempts: limits.attempts })),
-    changes: opened.use(openJobChanges(connections)),
+    queue,
+    changes,
     workers: openWorkerDirectory(connections),
     webhooks: createWebhookStore(database),
     deliveries: createDeliveryStore(database),

@@ -3,6 +3,7 @@ import { openDatabase } from "../../../services/storage/database.ts";
 import { createJobStore } from "../../../services/storage/job-store.ts";
 import { type PrivatePostgres, startPrivatePostgres } from "../../support/private-postgres.ts";
 import { newJob } from "../sample.ts";
+import { changeContract } from "../change-contract.ts";
 import { groupContract } from "../group-contract.ts";
 import { searchContract } from "../search-contract.ts";
 import { storeContract } from "../store-contract.ts";
@@ -21,6 +22,7 @@ describe("on PostgreSQL", () => {
   storeContract(async () => openDatabase(await postgres.createDatabase()));
   searchContract(async () => openDatabase(await postgres.createDatabase()));
   groupContract(async () => openDatabase(await postgres.createDatabase()));
+  changeContract(async () => openDatabase(await postgres.createDatabase()));
   webhookContract(async () => openDatabase(await postgres.createDatabase()));
 
   test("migrates once when several processes open a new database together", async () => {

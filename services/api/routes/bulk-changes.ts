@@ -1,0 +1,159 @@
+/** `POST /v1/jobs/reanalyze`, `/delete` and `/label`: all jobs that the list's filters leave, with a dry run; `GET /v1/changes/{id}`. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { FastifyReply } from "fastify";
+import { type Static, Type } from "typebox";
+import { type BulkAction, BulkChange } from "../../contract/bulk-change.ts";
+import { Failure } from "../../contract/failure.ts";
+import { LabelChange } from "../../contract/job.ts";
+import { OptionList, parseOptions } from "../../contract/job-options.ts";
+import type { App } from "../app-type.ts";
+import type { Dependencies } from "../dependencies.ts";
+import { answers, json } from "../schema/answers.ts";
+import { jobFiltersOf, JobQuery, moreJobParameters } from "../schema/job-query.ts";
+import { reference } from "../schema/reference.ts";
+import { untilGone } from "../waiting.ts";
+import { ignoreBodies } from "./job-changes.ts";
+
+type Parts = Pick<Dependencies, "bulkChanges" | "workOnChanges" | "limits">;
+
+const lookAgainMilliseconds = 100;
+const usualWait = 10;
+
+const answered = (description: string) => ({
+  202: json(description, reference(BulkChange), { location: Type.String(), "retry-after": Type.Integer({ description: "Seconds; while it goes on." }) }),
+});
+const walked =
+  "All jobs that the filters leave and that were there when it began, the newest first, in the background: the answer comes when it has ended or after `wait` seconds, and `GET` of its `Location` tells the rest. `dry_run=true` makes the same walk and changes nothing: `changed` and `skipped` count what would become of the jobs, `sample` shows the first of them. At least one filter is needed.";
+
+/** The request's own parameters beside the filters. */
+const own = new Set(["dry_run", "wait", "options"]);
+
+function filtersOf(query: Static<typeof filterFields> & Readonly<Record<string, unknown>>) {
+  const asked = Object.fromEntries(Object.entries(query).flatMap(([name, value]) => (own.has(name) ? [] : [[name, String(value)] as const])));
+  if (Object.keys(asked).length === 0)
+    throw new Failure("invalid_parameter", "No filter is given, and this call changes all jobs that the filters leave.", {
+      hint: "Give at least one; since=1970-01-01T00:00:00Z leaves them all.",
+    });
+  return { asked, filters: jobFiltersOf(query) };
+}
+
+const filterFields = Type.Object(JobQuery.properties);
+
+const dryRun = Type.Optional(Type.Boolean({ default: false, description: "Only tells what would be changed." }));
+const waiting = (limits: Parts["limits"], usual: number) =>
+  Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: limits.wait_seconds,
+      default: usual,
+      description: "Holds the answer until it has ended, for at most so many seconds.",
+    }),
+  );
+
+const expiry = ({ report_retention_seconds: seconds }: Parts["limits"]) => new Date(Date.now() + seconds * 1_000).toISOString();
+
+export function bulkChangeRoutes(app: App, parts: Parts, closing: AbortSignal): void {
+  const { bulkChanges, limits } = parts;
+
+  /** As it is when it has ended, or when the time is up. */
+  async function waitedFor(project: string, id: string, seconds: number, reply: FastifyReply): Promise<BulkChange> {
+    using present = untilGone(reply, closing);
+    const deadline = Date.now() + seconds * 1_000;
+    for (;;) {
+      const change = await bulkChanges.get(project, id);
+      if (change === null) throw new Failure("change_not_found", `There is no change ${JSON.stringify(id.slice(0, 100))}.`);
+      const left = deadline - Date.now();
+      if (change.state === "running") reply.header("retry-after", 1);
+      else reply.removeHeader("retry-after");
+      if (change.state !== "running" || left <= 0 || present.signal.aborted) return change;
+      await sleep(Math.min(lookAgainMilliseconds, left));
+    }
+  }
+
+  async function begin(
+    project: string,
+    reply: FastifyReply,
+    action: BulkAction,
+    query: Static<typeof filterFields> & { readonly dry_run?: boolean; readonly wait?: number; readonly options?: string } & Readonly<Record<string, unknown>>,
+    labels: LabelChange | null,
+  ): Promise<BulkChange> {
+    const { asked, filters } = filtersOf(query);
+    const options = query.options === undefined ? null : parseOptions(query.options);
+    const change = { action, dryRun: query.dry_run ?? false, filters, query: asked, labels, options, expiresAt: expiry(limits) };
+    const { id, links } = await bulkChanges.create(project, change);
+    parts.workOnChanges();
+    reply.code(202).header("location", links.self);
+    return waitedFor(project, id, query.wait ?? usualWait, reply);
+  }
+
+  const parameters = { ...JobQuery.properties, dry_run: dryRun, wait: waiting(limits, usualWait) };
+  const filtered = { patternProperties: JobQuery.patternProperties, additionalProperties: false } as const;
+  const config = { scope: "submit", moreParameters: moreJobParameters } as const;
+
+  app.register(async (scope: App) => {
+    ignoreBodies(scope);
+    scope.post(
+      "/v1/jobs/reanalyze",
+      {
+        config,
+        schema: {
+          operationId: "reanalyzeJobs",
+          summary: "Analyse many cores again",
+          description: `${walked} They are of low priority then. With \`options\` they do those from now on.`,
+          tags: ["bulk"],
+          querystring: Type.Object({ ...parameters, options: Type.Optional(OptionList) }, filtered),
+          response: answers(answered("What became of the jobs so far."), "invalid_parameter", "options_invalid"),
+        },
+      },
+      async (request, reply): Promise<BulkChange> => begin(request.caller.project, reply, "reanalyze", request.query, null),
+    );
+    scope.post(
+      "/v1/jobs/delete",
+      {
+        config,
+        schema: {
+          operationId: "deleteJobs",
+          summary: "Delete many jobs, with their cores and reports",
+          description: walked,
+          tags: ["bulk"],
+          querystring: Type.Object(parameters, filtered),
+          response: answers(answered("What became of the jobs so far."), "invalid_parameter"),
+        },
+      },
+      async (request, reply): Promise<BulkChange> => begin(request.caller.project, reply, "delete", request.query, null),
+    );
+  });
+
+  app.post(
+    "/v1/jobs/label",
+    {
+      config,
+      schema: {
+        operationId: "labelJobs",
+        summary: "Change the labels of many jobs",
+        description: `${walked} Labels that are named are set, or taken away where they are null; the others stay.`,
+        tags: ["bulk"],
+        querystring: Type.Object(parameters, filtered),
+        body: Type.Object({ labels: LabelChange }, { additionalProperties: false }),
+        response: answers(answered("What became of the jobs so far."), "invalid_parameter", "invalid_body", "malformed_json"),
+      },
+    },
+    async (request, reply): Promise<BulkChange> => begin(request.caller.project, reply, "label", request.query, request.body.labels),
+  );
+
+  app.get(
+    "/v1/changes/:id",
+    {
+      config: { scope: "read" },
+      schema: {
+        operationId: "getChange",
+        summary: "What became of a change of many jobs",
+        tags: ["bulk"],
+        params: Type.Object({ id: Type.String({ maxLength: 200, description: "The change's id." }) }),
+        querystring: Type.Object({ wait: waiting(limits, 0) }, { additionalProperties: false }),
+        response: answers({ 200: json("As it is now.", reference(BulkChange), { "retry-after": Type.Integer() }) }, "change_not_found", "invalid_parameter"),
+      },
+    },
+    async (request, reply): Promise<BulkChange> => waitedFor(request.caller.project, request.params.id, request.query.wait ?? 0, reply),
+  );
+}
