@@ -1,9 +1,10 @@
 /** `show`, `watch`, `list`: what became of cores. */
 import { hasEnded } from "../client/client.ts";
-import type { Job } from "../contract/job.ts";
+import type { Job, LabelChange } from "../contract/job.ts";
 import { type Context, exitCode } from "./context.ts";
 import { shown, type Terminal } from "./terminal.ts";
-import { eachPage } from "./pages.ts";
+import { changedFilters, tellChange } from "./changes.ts";
+import { eachPage, labelsOf } from "./pages.ts";
 import { filters } from "./usage.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -53,10 +54,14 @@ export async function watch(context: Context): Promise<number> {
   return hasEnded(job) && job.status !== "succeeded" ? exitCode.failed : exitCode.done;
 }
 
-/** Again, with what came since. */
+/** Again, with what came since: one job, or all that filters leave. */
 export async function reanalyze(context: Context): Promise<number> {
-  const { client, terminal, json, flag } = context;
-  const job = await client.reanalyzeJob(jobWord(context));
+  const { client, terminal, json, text, flag } = context;
+  const options = text("options") ?? undefined;
+  const filtered = changedFilters(context);
+  if (filtered !== null)
+    return tellChange(context, await client.reanalyzeJobs(filtered, { dryRun: flag("dry-run"), ...(options === undefined ? {} : { options }) }));
+  const job = await client.reanalyzeJob(jobWord(context), options);
   if (flag("no-wait")) {
     terminal.out(json ? `${JSON.stringify(job)}\n` : `${job.id}\n`);
     return exitCode.done;
@@ -67,11 +72,27 @@ export async function reanalyze(context: Context): Promise<number> {
   );
 }
 
-export async function remove({ client, terminal, json, words }: Context): Promise<number> {
-  if (words.length === 0) throw new UsageError("give JOBs, their ids");
+export async function remove(context: Context): Promise<number> {
+  const { client, terminal, json, words, flag } = context;
+  const filtered = changedFilters(context);
+  if (filtered !== null) return tellChange(context, await client.deleteJobs(filtered, { dryRun: flag("dry-run") }));
   for (const id of words) {
     await client.deleteJob(id);
     terminal.out(json ? `${JSON.stringify({ job: id, deleted: true })}\n` : `${id} deleted\n`);
+  }
+  return exitCode.done;
+}
+
+export async function label(context: Context): Promise<number> {
+  const { client, terminal, json, words, texts, flag } = context;
+  const removed = texts("remove").map((name): [string, null] => [name, null]);
+  const labels: LabelChange = { ...Object.fromEntries(removed), ...labelsOf(texts("set")) };
+  if (Object.keys(labels).length === 0) throw new UsageError("give --set NAME=VALUE or --remove NAME");
+  const filtered = changedFilters(context);
+  if (filtered !== null) return tellChange(context, await client.labelJobs(filtered, labels, { dryRun: flag("dry-run") }));
+  for (const id of words) {
+    const { job } = await client.changeJob(id, { labels });
+    terminal.out(json ? `${JSON.stringify(job)}\n` : `${summary(terminal, job)}\n`);
   }
   return exitCode.done;
 }

@@ -8,7 +8,7 @@ import { bundle, open } from "./bundle.ts";
 import { completionScript } from "./completion.ts";
 import { type Context, exitCode } from "./context.ts";
 import { group, groups } from "./groups.ts";
-import { list, reanalyze, remove, show, watch } from "./jobs.ts";
+import { label, list, reanalyze, remove, show, watch } from "./jobs.ts";
 import { binaries, submit } from "./send.ts";
 import { settingsOf } from "./settings.ts";
 import { type Terminal, terminalOf } from "./terminal.ts";
@@ -24,6 +24,7 @@ const running: Readonly<Record<string, (context: Context) => Promise<number>>> =
   group,
   reanalyze,
   delete: remove,
+  label,
   binaries,
   bundle,
   open,

@@ -10,6 +10,16 @@ interface Page<T> {
 }
 
 /** `names` as the API has them; options have dashes. */
+export function filtersOf({ text, texts }: Pick<Context, "text" | "texts">, names: readonly string[]): Readonly<Record<string, string>> {
+  const query: Record<string, string> = {};
+  for (const name of names) {
+    const value = text(name.replaceAll("_", "-"));
+    if (value !== null) query[name] = value;
+  }
+  for (const [name, value] of Object.entries(labelsOf(texts("label")))) query[`label.${name}`] = value;
+  return query;
+}
+
 export async function eachPage<T>(
   { text, texts }: Context,
   names: readonly string[],
@@ -18,12 +28,7 @@ export async function eachPage<T>(
 ): Promise<void> {
   const wanted = Number(text("limit") ?? 50);
   if (!Number.isInteger(wanted) || wanted < 1) throw new UsageError("--limit is a whole number from 1");
-  const query: Record<string, string> = {};
-  for (const name of names) {
-    const value = text(name.replaceAll("_", "-"));
-    if (value !== null) query[name] = value;
-  }
-  for (const [name, value] of Object.entries(labelsOf(texts("label")))) query[`label.${name}`] = value;
+  const query = filtersOf({ text, texts }, names);
   let left = wanted;
   for (let cursor: string | null = null; left > 0; ) {
     const page: Page<T> = await ask({ ...query, limit: String(Math.min(left, mostOfPage)), ...(cursor === null ? {} : { cursor }) });

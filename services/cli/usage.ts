@@ -45,6 +45,8 @@ const filterNames: Readonly<Record<string, string>> = {
   until: "or an earlier time",
 };
 
+const dryRun = flag("with filters: only tell which jobs it would be");
+
 const filterOptions = (what: string): Record<string, OptionText> => ({
   ...Object.fromEntries(filters.map((name) => [name.replaceAll("_", "-"), told("VALUE", `${what} ${filterNames[name] ?? name.replaceAll("_", " ")}`)])),
   label: many("NAME=VALUE", `${what} label; repeatable`),
@@ -97,11 +99,30 @@ export const commands: Readonly<Record<string, CommandText>> = {
     },
   },
   reanalyze: {
-    words: "JOB",
-    text: "run the analysis again, with what was sent since; wait and print the report",
-    options: { "no-wait": flag("print the job and go") },
+    words: "[JOB]",
+    text: "run the analysis again, with what was sent since; wait and print the report. With filters instead of a JOB: of all jobs that they leave",
+    options: {
+      ...filterOptions("jobs with this"),
+      options: told("NAMES", "what to do beyond the usual from now on; with commas between"),
+      "dry-run": dryRun,
+      "no-wait": flag("print the job and go"),
+    },
   },
-  delete: { words: "JOB…", text: "delete jobs, with their cores and reports", options: {} },
+  delete: {
+    words: "[JOB…]",
+    text: "delete jobs, with their cores and reports. With filters instead of JOBs: all jobs that they leave",
+    options: { ...filterOptions("jobs with this"), "dry-run": dryRun },
+  },
+  label: {
+    words: "[JOB…]",
+    text: "change labels of jobs, or of all jobs that filters leave",
+    options: {
+      ...filterOptions("jobs with this"),
+      set: many("NAME=VALUE", "the label to set; repeatable"),
+      remove: many("NAME", "the label to take away; repeatable"),
+      "dry-run": dryRun,
+    },
+  },
   binaries: { words: "push DIR…", text: "store the binaries below folders that the service lacks", options: {} },
   bundle: {
     words: "JOB",

@@ -1,15 +1,20 @@
 /** The API as functions, over fetch. What the service refuses is thrown as Refused, what does not reach it as Unreachable. */
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { Readable } from "node:stream";
 import type { Static } from "typebox";
 import type { Binary, BinaryKind, NamelessFile } from "../contract/binary.ts";
 import type { Group, GroupChange } from "../contract/group.ts";
-import type { Job } from "../contract/job.ts";
+import type { Job, JobChange } from "../contract/job.ts";
 import type { Limits } from "../contract/limits.ts";
 import type { Report } from "../contract/report.ts";
-import { calls, type GroupPage, type Health, type JobPage } from "./calls.ts";
+import { type Call, calls, type GroupPage, type Health, type JobPage, type KnownBinaries } from "./calls.ts";
 import { type ServerEvent, serverEvents } from "./event-lines.ts";
 import { formBody } from "./form-body.ts";
+import { type ManyJobs, manyJobs } from "./many-jobs.ts";
 import { createRequests } from "./requests.ts";
 import { type JobUpload, type SentJob, submitJob } from "./submit-job.ts";
+import { type Webhooks, webhooks } from "./webhooks.ts";
 
 export interface ClientOptions {
   readonly url: string;
@@ -21,13 +26,19 @@ export interface ClientOptions {
 /** `status`, `signal`, …, `label.NAME`, `limit`, `cursor`; of groups also `sort` and `new_since`. */
 export type JobFilters = Readonly<Record<string, string>>;
 
-export interface Client {
+export interface Client extends ManyJobs, Webhooks {
   readonly url: string;
   submitJob(upload: JobUpload): Promise<SentJob>;
   getJob(id: string, wait?: number): Promise<Job>;
   /** Until it has ended. */
   awaitJob(id: string, heard?: (job: Job) => void): Promise<Job>;
   listJobs(filters?: JobFilters): Promise<JobPage>;
+  /** `etag`: only while the job's is this one; else refused as `precondition_failed`. Answers with that of the change. */
+  changeJob(id: string, change: JobChange, etag?: string): Promise<{ readonly job: Job; readonly etag: string }>;
+  /** The job with its ETag, for `changeJob`. */
+  readJob(id: string): Promise<{ readonly job: Job; readonly etag: string }>;
+  /** The stored core; takes the scope `admin`. */
+  getCore(id: string): Promise<ReadableStream<Uint8Array>>;
   getReport(id: string): Promise<Report>;
   getReportText(id: string): Promise<string>;
   watchJob(id: string): AsyncGenerator<ServerEvent>;
@@ -36,6 +47,10 @@ export interface Client {
   reanalyzeJob(id: string, options?: string): Promise<Job>;
   deleteJob(id: string): Promise<void>;
   addBinaries(paths: readonly string[], onProgress?: (sent: number, total: number) => void): Promise<readonly Binary[]>;
+  /** Files that bear the build-id, newest first. */
+  getBinary(buildId: string): Promise<KnownBinaries>;
+  /** One file under its build-id. */
+  putBinary(buildId: string, path: string): Promise<Binary>;
   missingBinaries(buildIds: readonly string[], kinds?: readonly BinaryKind[]): Promise<readonly string[]>;
   /** The same for files without a build-id. */
   missingFiles(files: readonly NamelessFile[]): Promise<readonly NamelessFile[]>;
@@ -60,8 +75,20 @@ export function createClient({ url, token = null, retries = 4 }: ClientOptions):
 
   const getJob = (id: string, wait = 0) => document(calls.getJob, { parameters: { id }, query: { wait: String(wait) } });
 
+  async function tagged(response: Response): Promise<{ readonly job: Job; readonly etag: string }> {
+    const job: Job = JSON.parse(await response.text());
+    return { job, etag: response.headers.get("etag") ?? "" };
+  }
+
+  async function streamed(call: Call, id: string): Promise<ReadableStream<Uint8Array>> {
+    const { body } = await ask(call, { parameters: { id } });
+    return body ?? new Blob([]).stream();
+  }
+
   return {
     url: requests.url,
+    ...manyJobs(requests),
+    ...webhooks(requests),
     submitJob: (upload) => submitJob(requests, upload),
     getJob,
     async awaitJob(id, heard = () => undefined) {
@@ -77,10 +104,11 @@ export function createClient({ url, token = null, retries = 4 }: ClientOptions):
       const response = await ask(calls.watchJob, { parameters: { id } });
       if (response.body !== null) yield* serverEvents(response.body);
     },
-    async getBundle(id) {
-      const { body } = await ask(calls.getBundle, { parameters: { id } });
-      return body ?? new Blob([]).stream();
-    },
+    changeJob: async (id, json, etag) =>
+      tagged(await ask(calls.changeJob, { parameters: { id }, json, headers: etag === undefined ? {} : { "if-match": etag } })),
+    readJob: async (id) => tagged(await ask(calls.getJob, { parameters: { id } })),
+    getCore: (id) => streamed(calls.getCore, id),
+    getBundle: (id) => streamed(calls.getBundle, id),
     reanalyzeJob: (id, options) => document(calls.reanalyzeJob, { parameters: { id }, query: options === undefined ? {} : { options } }),
     async deleteJob(id) {
       await ask(calls.deleteJob, { parameters: { id } });
@@ -92,6 +120,13 @@ export function createClient({ url, token = null, retries = 4 }: ClientOptions):
       );
       const body = { type: form.type, length: form.length, stream: () => form.stream((sent) => onProgress?.(sent, form.total)) };
       return (await document(calls.addBinaries, { body })).items;
+    },
+    getBinary: (buildId) => document(calls.getBinary, { parameters: { build_id: buildId } }),
+    async putBinary(buildId, path) {
+      const { size } = await stat(path);
+      const stream = () => Readable.toWeb(createReadStream(path));
+      const body = { type: "application/octet-stream", length: size, stream };
+      return document(calls.putBinary, { parameters: { build_id: buildId }, query: { filename: path }, body });
     },
     async missingBinaries(buildIds, kinds) {
       const json = { build_ids: buildIds, ...(kinds ? { kinds } : {}) };

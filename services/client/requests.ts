@@ -41,6 +41,8 @@ const stalledMs = 60_000;
 const filled = (path: string, parameters: Readonly<Record<string, string>>) =>
   path.replaceAll(/\{(\w+)\}/g, (_whole, name: string) => encodeURIComponent(parameters[name] ?? ""));
 
+const isAnswer = ({ status, also }: Call, response: Response) => response.status === status || response.status === also;
+
 function changedFile(error: unknown): FileChanged | null {
   for (let each = error; each instanceof Error; each = each.cause) if (each instanceof FileChanged) return each;
   return null;
@@ -98,7 +100,7 @@ export function createRequests(url: string, token: string | null, retries: numbe
         if (left === 0 || !(error instanceof Unreachable)) throw error;
         return null;
       });
-      if (response?.status === call.status) return response;
+      if (response !== null && isAnswer(call, response)) return response;
       if (response !== null && (left === 0 || !passing.has(response.status))) throw await refusalOf(response);
       await response?.body?.cancel();
       const told = Number(response?.headers.get("retry-after") ?? 0);
@@ -111,7 +113,7 @@ export function createRequests(url: string, token: string | null, retries: numbe
     retries,
     once: async (call, request = {}) => {
       const response = await send(call, request);
-      if (response.status !== call.status) throw await refusalOf(response);
+      if (!isAnswer(call, response)) throw await refusalOf(response);
       return response;
     },
     ask,

@@ -88,10 +88,21 @@ test("binaries push sends each binary once", async () => {
 test.each([
   ["list", "/v1/jobs"],
   ["groups", "/v1/groups"],
+  ["reanalyze", "/v1/jobs/reanalyze"],
+  ["delete", "/v1/jobs/delete"],
+  ["label", "/v1/jobs/label"],
 ] as const)("%s knows every filter of the API", (name, path) => {
-  const parameters = (api.document.paths[path]?.["get"]?.parameters ?? []).filter(({ in: where }) => where === "query");
-  const expected = parameters.map((parameter) => parameter.name.replace("label.NAME", "label").replaceAll("_", "-")).filter((each) => each !== "cursor");
-  expect(Object.keys(commands[name]?.options ?? {}).toSorted()).toEqual(expected.toSorted());
+  const operations = api.document.paths[path];
+  const parameters = ((operations?.["get"] ?? operations?.["post"])?.parameters ?? []).filter(({ in: where }) => where === "query");
+  const expected = parameters
+    .map((parameter) => parameter.name.replace("label.NAME", "label").replaceAll("_", "-"))
+    .filter((each) => !["cursor", "wait"].includes(each));
+  const own = ["set", "remove", "no-wait"];
+  expect(
+    Object.keys(commands[name]?.options ?? {})
+      .filter((each) => !own.includes(each))
+      .toSorted(),
+  ).toEqual(expected.toSorted());
 });
 
 test("groups are listed, shown and changed", async () => {
@@ -119,6 +130,14 @@ test("delete deletes, and reanalyze queues again", async () => {
   expect(await inquest(["reanalyze", id.trim(), "--no-wait", "--json"])).toMatchObject({ status: 0, stdout: expect.stringContaining('"status":"queued"') });
   expect(await inquest(["delete", id.trim()])).toMatchObject({ status: 0, stdout: `${id.trim()} deleted\n` });
   expect(await inquest(["show", id.trim()])).toMatchObject({ status: 2 });
+});
+
+test("label and delete work on all jobs that filters leave, and a dry run only tells", async () => {
+  for (let count = 0; count < 2; count += 1) await api.parts.jobs.create(newJob({ labels: { batch: "many" } }));
+  expect(await inquest(["label", "--label", "batch=many", "--set", "seen=yes", "--remove", "nothing"])).toMatchObject({ status: 0, stdout: "2 labelled\n" });
+  const dry = await inquest(["delete", "--label", "seen=yes", "--dry-run"]);
+  expect(dry.stdout).toMatch(/^2 would be deleted\n {2}[0-9a-f-]{36} {2}queued {2}python3\.11\n/);
+  expect(JSON.parse((await inquest(["delete", "--label", "batch=many", "--json"])).stdout)).toMatchObject({ changed: 2, state: "complete" });
 });
 
 test("the package holds what the command needs, and no tests", async () => {
