@@ -10,7 +10,7 @@
 #   -n TIME      instead of a file: a group is new when its first crash came at TIME (RFC 3339) or later
 #   -u URL       the service (default: $INQUEST_URL, else http://127.0.0.1:8080); $INQUEST_TOKEN is its token
 #
-# A core that was sent before, with the same labels, is not counted again. Each core that is refused, or whose analysis fails, is told on
+# A core that was sent before is neither analysed nor counted again. Each core that is refused, or whose analysis fails, is told on
 # standard error and the others go on.
 # Status: 0 nothing new, 1 usage, 2 a core was refused, 3 an analysis failed, 4 the service does not answer, 10 a new group.
 set -euo pipefail
@@ -65,29 +65,40 @@ if [[ -n $binaries ]]; then
   send
 fi
 
-refused=0 failed=0
-: >"$work/jobs"
-while IFS= read -r -d '' core; do
-  key=$({ sha256sum <"$core"; printf %s "$labels"; } | sha256sum | cut -c1-64)
-  ask -H "Idempotency-Key: $key" -F "labels=$labels" -F "core=@$(quoted "$core")" "$url/v1/jobs"
-  if [[ $status == 20? ]]; then
-    jq -r .id "$work/answer" >>"$work/jobs"
-  else
+# Many cores in one request, each a job of its own; a page of a bulk tells of 200 at most.
+refused=0 failed=0 cores=()
+: >"$work/bulks"
+submit() {
+  ((${#cores[@]} > 0)) || return 0
+  local parts=() core position why
+  for core in "${cores[@]}"; do parts+=(-F "core=@$(quoted "$core")"); done
+  ask -F "labels=$labels" "${parts[@]}" "$url/v1/bulk"
+  [[ $status == 202 ]] || { say "triage: cores: $(problem)"; exit 2; }
+  jq -r .id "$work/answer" >>"$work/bulks"
+  ask "$url/v1/bulk/$(tail -n 1 "$work/bulks")?only=refused&limit=200"
+  while IFS=$'\t' read -r position why; do
     refused=$((refused + 1))
-    say "refused  $core: $(problem)"
-  fi
+    say "refused  ${cores[position]}: $why"
+  done < <(jq -r '.items[] | [.position, "\(.error.code): \(.error.detail) \(.error.hint)"] | @tsv' "$work/answer")
+  cores=()
+}
+while IFS= read -r -d '' core; do
+  cores+=("$core")
+  ((${#cores[@]} < 200)) || submit
 done < <(find "$folder" -type f ! -name '.*' -print0 | sort -z)
+submit
 
 : >"$work/ended"
 while read -r id; do
-  until ask "$url/v1/jobs/$id?wait=60" && jq -e '.status | IN("succeeded", "failed", "cancelled") or . == null' "$work/answer" >/dev/null; do :; done
-  if [[ $(jq -r .status "$work/answer") == succeeded ]]; then
-    jq -c '{id, hash: (.signature.hash // null)}' "$work/answer" >>"$work/ended"
-  else
+  until ask "$url/v1/bulk/$id?wait=60&limit=200" && jq -e '.done != false' "$work/answer" >/dev/null; do :; done
+  jq -c '.items[]? | select(.status == "succeeded") | {id: .job_id, core: (.duplicate_of // .job_id), hash: (.signature.hash // null)}' "$work/answer" >>"$work/ended"
+  while IFS= read -r why; do
     failed=$((failed + 1))
-    say "failed   $(jq -r '"\(.core.filename // .id): \(.error.title // .error.code // .status): \(.error.detail // .detail // "")"' "$work/answer")"
-  fi
-done < <(sort -u "$work/jobs")
+    say "failed   $why"
+  done < <(jq -r '.items[]? | select(.job_id and .status != "succeeded") | "\(.filename): \(.error.code // .status // "deleted"): \(.error.detail // "")"' "$work/answer")
+done <"$work/bulks"
+# A core that lies in the folder twice is one.
+jq -cs 'unique_by(.core)[]' "$work/ended" >"$work/once" && mv "$work/once" "$work/ended"
 
 # One document for each group; a signature that was merged into another group leads to that.
 : >"$work/groups"

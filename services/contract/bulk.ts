@@ -1,7 +1,7 @@
 /** Many cores sent at once. */
 import { type Static, Type } from "typebox";
 import { Id, Nullable, Timestamp } from "./common.ts";
-import { JobError, JobStatus } from "./job.ts";
+import { JobError, JobStatus, SignatureSummary } from "./job.ts";
 
 export const BulkState = Type.Enum(["receiving", "complete", "interrupted"]);
 export type BulkState = Static<typeof BulkState>;
@@ -29,6 +29,10 @@ export const BulkItem = Type.Object({
   job_id: Nullable(Id),
   /** Of the job; null without one, and for one that was deleted. */
   status: Nullable(JobStatus),
+  /** Of the job, once it has one. */
+  signature: Nullable(SignatureSummary),
+  /** The first job of the same core. */
+  duplicate_of: Nullable(Id),
   /** Why there is no job, or why it failed. */
   error: Nullable(JobError),
 });

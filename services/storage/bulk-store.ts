@@ -87,7 +87,8 @@ export function createBulkStore({ query }: Pick<Database, "query">): BulkStore {
       let some = query
         .selectFrom("bulk_items")
         .leftJoin("jobs", "jobs.id", "bulk_items.job_id")
-        .select(["bulk_items.position", "bulk_items.filename", "bulk_items.job_id", "bulk_items.error", "jobs.status", "jobs.error as job_error"])
+        .select(["bulk_items.position", "bulk_items.filename", "bulk_items.job_id", "bulk_items.error"])
+        .select(["jobs.status", "jobs.error as job_error", "jobs.signature_hash", "jobs.signature_title", "jobs.duplicate_of"])
         .where("bulk_items.bulk_id", "=", id)
         .where("bulk_items.position", ">", after)
         .orderBy("bulk_items.position")
@@ -98,6 +99,8 @@ export function createBulkStore({ query }: Pick<Database, "query">): BulkStore {
         filename: row.filename,
         job_id: row.job_id,
         status: row.status,
+        signature: row.signature_hash === null ? null : { hash: row.signature_hash, title: row.signature_title ?? "" },
+        duplicate_of: row.duplicate_of,
         error: errorOf(row.error ?? row.job_error),
       }));
     },
