@@ -78,6 +78,10 @@ def run(helper: Callable[[dict], Answer], arguments: List[str]) -> Dict[str, obj
     try:
         _check_out(manifest_path, out)
         answer = helper(_read_manifest(manifest_path))
+        timings = answer["timings_ms"]
+        if isinstance(timings, dict):
+            # Of this whole gdb, from its start on.
+            timings["cpu"] = round(1000 * time.process_time(), 1)
         size = _write(out, answer)
     except (gdb.GdbError, KeyboardInterrupt):
         raise

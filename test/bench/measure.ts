@@ -39,3 +39,14 @@ export async function descendant(parent: number, text: string): Promise<number> 
 }
 
 export const MiB = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(0)} MiB`;
+
+/** CPU milliseconds that a live process has used so far, in hundredths of a second (proc(5)); not its children's. */
+export async function cpuTime(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, "latin1");
+  const [user, system] = stat
+    .slice(stat.lastIndexOf(")") + 2)
+    .split(" ")
+    .slice(11, 13)
+    .map(Number);
+  return 10 * ((user ?? 0) + (system ?? 0));
+}

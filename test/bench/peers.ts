@@ -162,7 +162,7 @@ const timeRows: Record<string, Record<string, string>> = {};
     await using cores = new AsyncDisposableStack();
     const made: Made[] = [];
     for (const entry of entries) {
-      const core = cores.use(await makeCore(interpreter, join(programsFolder, entry.program)));
+      const core = cores.use(await makeCore(interpreter, join(programsFolder, entry.program), { environment: entry.environment ?? {} }));
       const files = await mappedFiles(core.path, null);
       await strippedRoot(files, scratch);
       made.push({ entry, core, files });
