@@ -13,7 +13,7 @@ from inquest.memory import Reader
 from inquest.objects.limits import ReprLimits
 from inquest.objects.values import Values
 
-SEED = int(os.environ.get("INQUEST_TEST_SEED", random.randrange(1 << 30)))
+SEED = int(os.environ.get("INQUEST_TEST_SEED", "20240611"))
 WIDE = ReprLimits(depth=20, items=10_000, string=10_000, length=1_000_000)
 
 

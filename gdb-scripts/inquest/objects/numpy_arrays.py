@@ -5,6 +5,7 @@ An array is ``<numpy.ndarray shape (2, 3) dtype int64: 0, 1, 2, …>`` with its 
 
 from __future__ import annotations
 
+import math
 import struct
 from typing import Dict, Iterator, List, NamedTuple, Optional
 
@@ -71,10 +72,12 @@ def decode(printer: Printer, dtype: Dtype, raw: bytes) -> str:
     """One item as numpy prints it inside an array."""
     code = _CODES.get((dtype.kind, dtype.size))
     if code is not None:
-        return repr(struct.unpack(dtype.order + code, raw)[0])
+        value = struct.unpack(dtype.order + code, raw)[0]
+        return _shortest(value, code) if code in "ef" else repr(value)
     if dtype.kind == "c" and dtype.size in (8, 16):
-        real, imaginary = struct.unpack(dtype.order + ("ff" if dtype.size == 8 else "dd"), raw)
-        return repr(complex(real, imaginary))
+        code = "f" if dtype.size == 8 else "d"
+        real, imaginary = struct.unpack(dtype.order + code * 2, raw)
+        return repr(complex(real, imaginary) if code == "d" else complex(float(_shortest(real, code)), float(_shortest(imaginary, code))))
     if dtype.kind == "S":
         return repr(raw.rstrip(b"\0"))
     if dtype.kind == "U":
@@ -85,6 +88,20 @@ def decode(printer: Printer, dtype: Dtype, raw: bytes) -> str:
     if dtype.kind in _TIME_KINDS:
         return str(struct.unpack(dtype.order + "q", raw)[0]) if dtype.size == 8 else CUT
     return raw[:16].hex()
+
+
+def _shortest(value: float, code: str) -> str:
+    """The fewest digits that are this number in half or single precision: ``0.1``, not what a double makes of it."""
+    if math.isfinite(value):
+        exact = struct.pack(code, value)
+        for digits in range(1, 9):
+            shown = float("%.*g" % (digits, value))
+            try:
+                if struct.pack(code, shown) == exact:
+                    return repr(shown)
+            except OverflowError:
+                continue
+    return repr(value)
 
 
 def _positions(shape: List[int], strides: List[int]) -> Iterator[int]:
@@ -167,7 +184,17 @@ def _print_scalar(printer: Printer, address: int, info: TypeInfo) -> None:
 
 
 def _print_dtype(printer: Printer, address: int, info: TypeInfo) -> None:
-    printer.write("dtype('%s')" % read_dtype(printer.values.access, address).name)
+    """``dtype('int32')``; ``dtype('>i4')`` where the order of bytes is not the machine's. The names of fields are not read."""
+    dtype = read_dtype(printer.values.access, address)
+    native = dtype.order == ("<" if printer.values.access.reader.byte_order == "little" else ">")
+    if dtype.fields:
+        printer.write("<%s of %d bytes with fields>" % (info.full_name, dtype.size))
+    elif dtype.kind == "U":
+        printer.write("dtype('%s%s')" % (dtype.order, dtype.name))
+    elif native or dtype.size == 1 or dtype.kind not in "iufc":
+        printer.write("dtype('%s')" % ("O" if dtype.kind == "O" else dtype.name))
+    else:
+        printer.write("dtype('%s%s%d')" % (dtype.order, dtype.kind, dtype.size))
 
 
 HANDLERS: Dict[str, Handler] = {
