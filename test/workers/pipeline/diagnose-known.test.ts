@@ -1,6 +1,6 @@
 /** Each known issue with what it must be seen by, and the same without it. */
 import { expect, test } from "vitest";
-import type { Diagnosis, PythonInfo, Thread } from "../../../services/contract/report.ts";
+import type { Diagnosis, Module, PythonInfo, Thread } from "../../../services/contract/report.ts";
 import type { CrashSite } from "../../../workers/pipeline/crash-site.ts";
 import { matchingIssues } from "../../../workers/pipeline/diagnose/known-issue.ts";
 import { knownIssues } from "../../../workers/pipeline/diagnose/known-issues.ts";
@@ -38,21 +38,75 @@ interface Given {
   readonly thread?: Partial<Thread>;
   readonly info?: Partial<PythonInfo>;
   readonly sent?: boolean;
+  /** Files that the process had mapped. */
+  readonly paths?: readonly string[];
+  /** Thread states without a thread, beside a thread that has none. */
+  readonly left?: number;
+  readonly signal?: CrashSite["signal"];
 }
 
-function patterns({ version = "3.11.7", found = [], functions = [], thread: some = {}, info = {}, sent = false }: Given): unknown[] {
+const helperThread = (lwp: number | null) => ({
+  lwp,
+  python_thread_id: "0x7f0000000000",
+  interpreter_id: 0,
+  name: null,
+  holds_gil: null,
+  exception: null,
+  frames: [],
+  truncated: false,
+});
+const mapped = (path: string): Module => ({
+  path,
+  build_id: null,
+  start: "0x1000",
+  end: "0x2000",
+  size: 4096,
+  found: "missing",
+  symbols: false,
+  debug_info: false,
+});
+
+function patterns(given: Given): unknown[] {
+  const { version = "3.11.7", found = [], functions = [], thread: some = {}, info = {}, sent = false, paths = [], left = 0, signal = segfault() } = given;
   const threads = [thread(4711, { crashed: true, native_frames: functions.map((name) => nativeFrame(name)), ...some })];
-  const evidence = { core: coreFacts(), site: { ...site, sent }, threads, modules: [], python: pythonAnswer({ version, info }), native: null };
+  const states = [4711, ...Array.from({ length: left }, () => null)].map(helperThread);
+  const python = pythonAnswer({ version, info, threads: states });
+  const evidence = { core: coreFacts(), site: { ...site, signal, sent }, threads, modules: paths.map(mapped), python, native: null };
   return matchingIssues(evidence, found).map((each) => each.evidence["pattern"]);
 }
 
 const collected = (state: string) => [finding("gc_corruption", { visited: { state } })];
+const visited = (bytes: string) => [finding("gc_corruption", { visited: { state: "overwritten", bytes } })];
+const container = (type: string) => [finding("gc_corruption", { visited: { state: "freed" }, container: { type } })];
+const debugBuild = { debug: true, free_threaded: false, jit: false };
 const extension = (path: string) => ({ extension_modules: [{ name: "graph", path, version: null, third_party: true, crash_frame: null }] });
 
 const cases: readonly (readonly [string, Given, Given])[] = [
   ["tracked_too_early", { found: collected("uninitialised") }, { found: collected("overwritten") }],
   ["released_too_often", { found: collected("freed") }, { found: [finding("freed_memory_access", { visited: null })] }],
-  ["collector_reports", { found: collected("overwritten") }, { found: [finding("wild_pointer")] }],
+  ["text_for_object", { found: visited("6e6f206f72646572ff") }, { found: visited("0100000000000000ff") }],
+  ["traceback_in_collection", { found: container("traceback") }, { found: container("list") }],
+  ["tuple_in_collection", { found: container("tuple") }, { found: container("shop.tuple") }],
+  ["module_dict_in_collection", { found: [...container("dict"), finding("crash_during_finalization")] }, { found: container("dict") }],
+  ["collector_of_2_7", { version: "2.7.18", found: collected("overwritten") }, { version: "3.6.1", found: collected("overwritten") }],
+  [
+    "freed_check_with_trace_refs",
+    { version: "3.8.1", functions: ["abort", "_PyObject_AssertFailed", "visit_decref"], info: { build: debugBuild } },
+    { version: "3.8.1", functions: ["abort", "_PyObject_AssertFailed", "list_dealloc"], info: { build: debugBuild } },
+  ],
+  ["hamt_compared", { functions: ["hamt_iterator_next", "_PyHamt_Eq"] }, { functions: ["_PyHamt_Find"] }],
+  ["forked_with_threads", { left: 2 }, { left: 0 }],
+  ["forked_with_threads", { left: 1, signal: null }, { left: 0, signal: null }],
+  [
+    "gil_not_held",
+    { functions: ["PyErr_SetString"], thread: { gil: "released" } },
+    { functions: ["PyErr_SetString", "PyGILState_Ensure"], thread: { gil: "released" } },
+  ],
+  [
+    "gil_not_held",
+    { found: [finding("fatal_error", { message: "PyThreadState_Get: no current thread" })] },
+    { found: [finding("fatal_error", { message: "deallocating None" })] },
+  ],
   [
     "hamt_reentered",
     { found: [finding("freed_memory_access")], functions: ["hamt_node_bitmap_assoc", "_PyHamt_Assoc"] },
@@ -90,6 +144,17 @@ const cases: readonly (readonly [string, Given, Given])[] = [
   ],
   ["foreign_abi", { info: extension("/srv/graph.cpython-39-x86_64-linux-gnu.so") }, { info: extension("/srv/graph.cpython-311-x86_64-linux-gnu.so") }],
   ["foreign_abi", { info: extension("/srv/graph.cpython-310-x86_64-linux-gnu.so") }, { info: extension("/srv/graph.abi3.so") }],
+  [
+    "foreign_abi",
+    { version: "3.13.1", info: extension("/srv/graph.cpython-313t-x86_64-linux-gnu.so") },
+    { version: "3.13.1", info: { ...extension("/srv/graph.cpython-313t-x86_64-linux-gnu.so"), build: { debug: false, free_threaded: true, jit: false } } },
+  ],
+  [
+    "foreign_abi",
+    { version: "3.6.8", info: { ...extension("/srv/graph.cpython-36m-x86_64-linux-gnu.so"), build: debugBuild } },
+    { version: "3.9.1", info: { ...extension("/srv/graph.cpython-39-x86_64-linux-gnu.so"), build: debugBuild } },
+  ],
+  ["foreign_abi", { paths: ["/usr/lib/libpython3.9.so.1.0"] }, { paths: ["/usr/lib/libpython3.11.so.1.0", "/usr/lib/libpython3.so"] }],
 ];
 
 test.each(cases)("%s is told by what was seen, and not without it", (id, seen, without) => {
@@ -104,6 +169,13 @@ test("every row is tried both ways, and has links and advice", () => {
     expect(links.every((link) => link.startsWith("https://"))).toBe(true);
     expect(links.length).toBeGreaterThan(0);
   }
+});
+
+test("an abort looks like one as a fault does, and another process's signal like none", () => {
+  const mixed = [finding("memory_debug_violation", { allocated: "m", verified: "o" })];
+  const aborted = (sender_pid: number) => ({ found: mixed, sent: true, signal: segfault({ number: 6, name: "SIGABRT", code: "SI_TKILL", sender_pid }) });
+  expect(patterns(aborted(4711))).toEqual(["mixed_allocators"]);
+  expect(patterns(aborted(99))).toEqual([]);
 });
 
 test("a signal that was sent looks like no known crash, nor does a crash of nothing in particular", () => {

@@ -11,20 +11,31 @@ const minorOf = (version: string) => {
 const concerns = ({ from, to }: KnownIssue, version: string) =>
   (from === null || minorOf(version) >= minorOf(from)) && (to === null || minorOf(version) <= minorOf(to));
 
-export function matchingIssues({ core, site, threads, python }: Evidence, found: readonly Diagnosis[]): Diagnosis[] {
+export function matchingIssues({ core, site, threads, modules, python }: Evidence, found: readonly Diagnosis[]): Diagnosis[] {
   const info = python?.python ?? null;
   const crashed = threads.find((thread) => thread.crashed);
   const { signal } = site;
-  if (info === null || crashed === undefined || signal === null || site.sent) return [];
+  if (info === null || crashed === undefined) return [];
+  // abort() sends its signal to itself.
+  const died = signal !== null && (!site.sent || (signal.name === "SIGABRT" && (signal.sender_pid === null || signal.sender_pid === core.pid)));
   const all = crashed.native_frames.filter((frame): frame is NativeFrame => frame.kind === "native");
   const at = site.pc === null ? -1 : all.findIndex((frame) => frame.pc === site.pc);
-  const seen = { python: info, crashed, frames: at < 0 ? all : all.slice(at), finding: (code: string) => found.find((each) => each.code === code) ?? null };
+  const seen = {
+    python: info,
+    crashed,
+    modules,
+    lwps: core.threads.length,
+    // A state that no thread has run yet has no id either.
+    statesWithoutLwp: python?.threads.filter(({ lwp, python_thread_id: id }) => lwp === null && id !== null && BigInt(id) !== 0n).length ?? 0,
+    frames: at < 0 ? all : all.slice(at),
+    finding: (code: string) => found.find((each) => each.code === code) ?? null,
+  };
   return knownIssues
-    .filter((issue) => concerns(issue, info.version) && issue.seen(seen))
+    .filter((issue) => (died || issue.hangs === true) && concerns(issue, info.version) && issue.seen(seen))
     .map(({ id, title, advice, links }) => ({
       code: "known_issue",
       title,
-      detail: `This crash looks like a known one. ${advice}`,
+      detail: `${died ? "This crash looks like a known one" : "This state of a process is a known one"}. ${advice}`,
       confidence: "possible",
       lwp: core.crashedLwp,
       evidence: { pattern: id, version: info.version },

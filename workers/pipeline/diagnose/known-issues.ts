@@ -3,13 +3,18 @@
  *
  * A row says that a crash looks like one that is known; it never replaces the finding that it leans on.
  */
-import type { Diagnosis, NativeFrame, PythonInfo, Thread } from "../../../services/contract/report.ts";
+import type { Diagnosis, Module, NativeFrame, PythonInfo, Thread } from "../../../services/contract/report.ts";
 
 export interface Seen {
   readonly python: PythonInfo;
   readonly crashed: Thread;
   /** The C stack from the fault outwards. */
   readonly frames: readonly NativeFrame[];
+  readonly modules: readonly Module[];
+  /** Lightweight processes in the core. */
+  readonly lwps: number;
+  /** Thread states of Python that belong to none of them. */
+  readonly statesWithoutLwp: number;
   /** By code, what the rules before have found. */
   readonly finding: (code: string) => Diagnosis | null;
 }
@@ -21,6 +26,8 @@ export interface KnownIssue {
   readonly from: string | null;
   readonly to: string | null;
   readonly seen: (seen: Seen) => boolean;
+  /** Also told of a process that was alive, or that another one ended. */
+  readonly hangs?: true;
   readonly advice: string;
   readonly links: readonly string[];
 }
@@ -40,18 +47,44 @@ const damage = (seen: Seen) => {
 };
 const functionAmong = ({ frames }: Seen, pattern: RegExp, first = 12) => frames.slice(0, first).some((frame) => pattern.test(frame.function ?? ""));
 
+const containerType = (seen: Seen) => evidenceText(seen.finding("gc_corruption"), "container", "type");
+
+/** What the collector took for an object begins with printable bytes: a string of C. */
+function visitedText(seen: Seen): boolean {
+  const bytes = evidenceText(seen.finding("gc_corruption"), "visited", "bytes").match(/../g)?.slice(0, 8) ?? [];
+  return bytes.length === 8 && bytes.every((byte) => Number.parseInt(byte, 16) >= 0x20 && Number.parseInt(byte, 16) < 0x7f);
+}
+
 /** Functions of the C API that work on objects, and so need a thread state and the GIL. */
 const objectApi =
   /^_?Py(Object|List|Dict|Tuple|Long|Unicode|Bytes|Err|Import|Module|Float|Set|Type|Number|Sequence|Mapping|Iter|Call|Arg|Eval_Call)_?[A-Z]\w*$/;
 
-/** `graph.cpython-39-x86_64-linux-gnu.so` in a 3.11: the tag of another version. Files of the stable ABI have none. */
-export function foreignTag({ version, extension_modules: modules }: PythonInfo): string | null {
-  const [major, minor] = version.split(".");
-  const wrong = modules.find(({ path }) => {
-    const tag = /\.cpython-(\d)(\d{1,2})[a-z]*-[\w-]+\.so$/.exec(path ?? "");
-    return tag !== null && (tag[1] !== major || tag[2] !== minor);
+/** Python/pylifecycle.c, Python/pystate.c: what they say of a call without a thread state. */
+const withoutState =
+  /the GIL is released|must be called with the GIL held|no current thread|current Python thread state is NULL|without holding the GIL|after Python finalization/;
+
+/** What `python3.13t` and `python3.7dm` put behind the version in the names of their files. */
+function foreignFlags(flags: string, { version, build }: PythonInfo): boolean {
+  if (flags.includes("t") !== (build.free_threaded === true)) return true;
+  // From 3.8 on a debug build loads the extensions of other builds too, and no other loads those of a debug build.
+  const apart = build.debug && /^3\.[0-7]\./.test(version);
+  return build.debug !== null && flags.includes("d") !== build.debug && (flags.includes("d") || apart === true);
+}
+
+/** `graph.cpython-39-x86_64-linux-gnu.so` in a 3.11, `cpython-313t` in a 3.13 with the GIL. Files of the stable ABI have no such tag. */
+export function foreignTag(python: PythonInfo): string | null {
+  const [major, minor] = python.version.split(".");
+  const wrong = python.extension_modules.find(({ path }) => {
+    const tag = /\.cpython-(\d)(\d{1,2})([a-z]*)-[\w-]+\.so$/.exec(path ?? "");
+    return tag !== null && (tag[1] !== major || tag[2] !== minor || foreignFlags(tag[3] ?? "", python));
   });
   return wrong?.path ?? null;
+}
+
+/** A second interpreter's library, of another version: what links it works on that one's own, empty state. */
+export function foreignLibrary({ python, modules }: Pick<Seen, "python" | "modules">): string | null {
+  const running = python.version.split(".").slice(0, 2).join(".");
+  return modules.find(({ path }) => [/\/libpython(\d\.\d+)[a-z]*\.so/.exec(path)?.[1]].some((other) => other !== undefined && other !== running))?.path ?? null;
 }
 
 export const knownIssues: readonly KnownIssue[] = [
@@ -70,17 +103,66 @@ export const knownIssues: readonly KnownIssue[] = [
     from: null,
     to: null,
     seen: (seen) => damage(seen) === "freed",
-    advice: "Look for a Py_DECREF of a borrowed reference, or for a function that steals one; a debug build of 3.8 or newer stops with the container's name.",
-    links: [bpo(38037), bpo(36389)],
+    advice:
+      "Look for a Py_DECREF of a borrowed reference, or for a function that steals one; a debug build of 3.8.1 or newer checks each object that the collector visits and names the container.",
+    links: [bpo(38070), bpo(36389)],
   },
   {
-    id: "collector_reports",
-    title: "Crashes at this place of the collector have been reported before",
+    id: "text_for_object",
+    title: "A char * was passed where a PyObject * belongs",
     from: null,
     to: null,
+    seen: visitedText,
+    advice: 'What the collector came to begins with text: look for PyTuple_SET_ITEM, Py_BuildValue("O") or the like that was given a C string.',
+    links: [bpo(2546)],
+  },
+  {
+    id: "traceback_in_collection",
+    title: "A traceback or frame was damaged when the collector came to it",
+    from: null,
+    to: null,
+    seen: (seen) => /^(builtins\.)?(traceback|frame)$/.test(containerType(seen)),
+    advice:
+      "Reported with daemon threads that ran on while the interpreter ended, and with an extension that corrupted an exception: join threads before the end.",
+    links: [bpo(20526)],
+  },
+  {
+    id: "tuple_in_collection",
+    title: "A tuple held an object that was gone when the collector came to it",
+    from: null,
+    to: null,
+    seen: (seen) => /^(builtins\.)?tuple$/.test(containerType(seen)),
+    advice: "PyTuple_SET_ITEM and PyTuple_SetItem steal the reference: reported of extensions that gave it back as well.",
+    links: [bpo(17234), bpo(15236)],
+  },
+  {
+    id: "module_dict_in_collection",
+    title: "The namespace of a module held an object that was gone when the interpreter ended",
+    from: null,
+    to: null,
+    seen: (seen) => /^(builtins\.)?dict$/.test(containerType(seen)) && seen.finding("crash_during_finalization") !== null,
+    advice:
+      "PyModule_AddObject steals the reference when it succeeds: a missing Py_INCREF before it shows at the end only. The same was seen where pip had replaced the file of an extension that was loaded (cffi).",
+    links: [bpo(38037), bpo(27542)],
+  },
+  {
+    id: "collector_of_2_7",
+    title: "Crashes at this place of 2.7's collector were reported, and no defect of it was found",
+    from: null,
+    to: "2.7",
     seen: (seen) => seen.finding("gc_corruption") !== null,
-    advice: "Few were defects of the collector: compare the container and the extension modules of yours with those told there.",
-    links: [bpo(38400), bpo(31181), bpo(27542), bpo(20526), bpo(17234), bpo(2546)],
+    advice: "Compare the container and your extension modules with those told there.",
+    links: [bpo(31181), bpo(27542)],
+  },
+  {
+    id: "freed_check_with_trace_refs",
+    title: "A debug build with --with-trace-refs takes live objects for freed ones",
+    from: "3.7",
+    to: "3.9",
+    seen: (seen) => seen.python.build.debug === true && functionAmong(seen, /^_PyObject_AssertFailed$/) && functionAmong(seen, /^visit_decref$/),
+    advice:
+      "Static objects such as None are in no list of objects: releases between October 2019 and January 2020 took that for damage. Use a later one, or build without it.",
+    links: [bpo(38400)],
   },
   {
     id: "hamt_reentered",
@@ -90,6 +172,15 @@ export const knownIssues: readonly KnownIssue[] = [
     seen: (seen) => (seen.finding("freed_memory_access") !== null || seen.finding("wild_pointer") !== null ? functionAmong(seen, /^(_PyHamt_|hamt_)/) : false),
     advice: "Do not set context variables in finalizers and weak reference callbacks; 3.12 and newer no longer collect there.",
     links: ["https://github.com/python/cpython/issues/148891"],
+  },
+  {
+    id: "hamt_compared",
+    title: "An __eq__ that sets a context variable ran while two contexts were compared",
+    from: "3.7",
+    to: "3.14",
+    seen: (seen) => functionAmong(seen, /^_PyHamt_Eq$/),
+    advice: "Do not set context variables in __eq__ of what contexts hold; releases of 2026 keep the old table alive.",
+    links: ["https://github.com/python/cpython/issues/142829"],
   },
   {
     id: "number_from_text",
@@ -105,14 +196,30 @@ export const knownIssues: readonly KnownIssue[] = [
     title: "The C API was called without the GIL",
     from: null,
     to: null,
-    seen: ({ python, crashed, frames }) => {
+    seen: (seen) => {
+      const { python, crashed, frames } = seen;
+      if (python.build.free_threaded !== false) return false;
+      const message = seen.finding("fatal_error")?.evidence["message"];
+      if (typeof message === "string" && withoutState.test(message)) return true;
       const holder = python.gil_holder_lwp;
-      const another = holder !== null && holder !== crashed.lwp && crashed.gil !== "holder";
-      const called = frames.slice(0, 4).find((frame) => frame.function !== null && !frame.inlined)?.function ?? "";
-      return python.build.free_threaded === false && another && objectApi.test(called);
+      const without = crashed.gil !== "holder" && ((holder !== null && holder !== crashed.lwp) || crashed.gil === "released");
+      const called = frames.slice(0, 6).find((frame) => frame.function !== null && !frame.inlined && objectApi.test(frame.function));
+      return without && called !== undefined && !frames.slice(0, 6).some((frame) => /^(PyGILState_|PyEval_(Acquire|Restore))/.test(frame.function ?? ""));
     },
-    advice: "Another thread holds it. Take it with PyGILState_Ensure before objects are touched, and look for work between Py_BEGIN_ALLOW_THREADS and its end.",
+    advice:
+      "Take it with PyGILState_Ensure before objects are touched, and look for work between Py_BEGIN_ALLOW_THREADS and its end, or for ctypes.CDLL where PyDLL belongs.",
     links: ["https://docs.python.org/3/c-api/init.html#non-python-created-threads"],
+  },
+  {
+    id: "forked_with_threads",
+    title: "The process is the child of a fork that other threads of Python did not survive",
+    from: null,
+    to: null,
+    seen: ({ lwps, statesWithoutLwp }) => lwps === 1 && statesWithoutLwp > 0,
+    hangs: true,
+    advice:
+      "One thread is left, and thread states of others that are no threads here: fork() was called by C and PyOS_AfterFork_Child was not. What those threads held (locks, half-changed memory) stays so for ever: start processes before threads, or use the start methods spawn and forkserver.",
+    links: ["https://docs.python.org/3/library/os.html#os.fork", "https://docs.python.org/3/c-api/sys.html#c.PyOS_AfterFork_Child"],
   },
   {
     id: "mixed_allocators",
@@ -150,11 +257,12 @@ export const knownIssues: readonly KnownIssue[] = [
   },
   {
     id: "foreign_abi",
-    title: "An extension module was built for another version of Python",
+    title: "An extension module was built for another Python",
     from: null,
     to: null,
-    seen: ({ python }) => foreignTag(python) !== null,
-    advice: "Build or install it for this version: structs differ, so it reads and writes the wrong fields.",
+    seen: ({ python, modules }) => foreignTag(python) !== null || foreignLibrary({ python, modules }) !== null,
+    advice:
+      "Build or install it for this version and kind of build: structs differ, so it reads and writes the wrong fields. It must not link a libpython of its own.",
     links: ["https://docs.python.org/3/c-api/stable.html"],
   },
 ];
