@@ -14,9 +14,13 @@ import { createGroupStore } from "../../services/storage/group-store.ts";
 import { countJobsByStatus } from "../../services/storage/job-counts.ts";
 import { createJobStore } from "../../services/storage/job-store.ts";
 import { createReportStore } from "../../services/storage/report-store.ts";
+import { regroupNext } from "../../services/storage/regrouping.ts";
 import { indexEarlier } from "../../services/storage/search/index-earlier.ts";
 import { sweepBlobs } from "../../services/storage/blob-trash.ts";
-import { openApiUnderTest } from "../api/support/api-under-test.ts";
+import { type DeliveryStore, createDeliveryStore } from "../../services/storage/delivery-store.ts";
+import { createWebhookStore } from "../../services/storage/webhook-store.ts";
+import { webhookEvents } from "../../services/contract/webhook.ts";
+import { type ApiUnderTest, openApiUnderTest } from "../api/support/api-under-test.ts";
 import { newCore, newJob, newReport } from "./sample.ts";
 
 /** Grow with the jobs. All others grow with the projects, or are read whole by their nature. */
@@ -37,6 +41,7 @@ const big = [
   "search_jobs",
   "search_blocks",
   "bulk_items",
+  "webhook_deliveries",
 ];
 
 const filters = [
@@ -48,6 +53,26 @@ const filters = [
   "label.a=b&since=2020-01-01T00:00:00Z",
 ];
 
+/** All that is asked of a webhook's log, over HTTP and by who sends. */
+async function useWebhook(api: ApiUnderTest, deliveries: DeliveryStore, id: string): Promise<void> {
+  const log = `/v1/webhooks/${id}/deliveries`;
+  for (const filter of ["", "&status=pending"]) {
+    const page = (await api.ask({ url: `${log}?limit=1${filter}` })).json();
+    expect(page.next_cursor).not.toBeNull();
+    await api.ask({ url: `${log}?limit=1${filter}&cursor=${page.next_cursor}` });
+  }
+  const ping = (await api.ask({ method: "POST", url: `/v1/webhooks/${id}/ping` })).json();
+  for (const [method, path] of [["GET", ""] as const, ["POST", "/redeliver"] as const]) await api.ask({ method, url: `${log}/${ping.id}${path}` });
+  await api.ask({ url: `/v1/webhooks/${id}` });
+  await api.ask({ url: "/v1/webhooks" });
+  const [first, second] = await deliveries.due(new Date("2100-01-01T00:00:00Z"), 2);
+  if (first === undefined || second === undefined) throw new Error("nothing is due");
+  await deliveries.open(first.id);
+  const attempt = { at: "2026-01-01T00:00:00.000Z", duration_ms: 1, response_status: 500, error: "bad_status" as const };
+  await deliveries.record(first.id, attempt, { kind: "again", dueAt: "2026-01-01T00:00:00.000Z" });
+  await deliveries.record(second.id, attempt, { kind: "dead" });
+}
+
 test("no statement reads a whole table that grows with the jobs", async () => {
   const folder = await mkdtemp(join(tmpdir(), "inquest-plans-"));
   await using cleaning = new AsyncDisposableStack();
@@ -56,7 +81,11 @@ test("no statement reads a whole table that grows with the jobs", async () => {
   const statements = new Set<string>();
   const database = cleaning.use(await openDatabase(`sqlite:${file}`, { observe: ({ sql }) => statements.add(sql) }));
   const [jobs, groups, reports] = [createJobStore(database), createGroupStore(database), createReportStore(database)];
-  const api = cleaning.use(await openApiUnderTest({ database, parts: { database, jobs, groups, reports, countJobs: () => countJobsByStatus(database) } }));
+  const [webhooks, deliveries] = [createWebhookStore(database), createDeliveryStore(database)];
+  const api = cleaning.use(
+    await openApiUnderTest({ database, parts: { database, jobs, groups, reports, webhooks, deliveries, countJobs: () => countJobsByStatus(database) } }),
+  );
+  const hook = (await api.ask({ method: "POST", url: "/v1/webhooks", payload: { url: "https://hooks.example.com/", events: [...webhookEvents] } })).json();
 
   const made: string[] = [];
   for (let at = 0; at < 3; at += 1) {
@@ -106,6 +135,9 @@ test("no statement reads a whole table that grows with the jobs", async () => {
     }
   }
   for (const path of [`/v1/jobs/${id}`, `/v1/jobs/${id}/report`, `/v1/jobs/${id}/events`, "/v1/groups/s0", "/metrics", "/readyz"]) await api.app.inject(path);
+  for (const path of ["/v1/groups/feed.atom", "/v1/groups/s0/sarif", "/v1/groups/s0/compare/s1", `/v1/jobs/${id}/compare/${made[1]}`])
+    expect((await api.ask({ url: path })).statusCode).toBe(200);
+  await useWebhook(api, deliveries, hook.id);
   const bulks = createBulkStore(database);
   await bulks.begin("default", id, "2100-01-01T00:00:00.000Z");
   await bulks.add(id, [{ position: 0, filename: null, jobId: id, error: null }]);
@@ -138,8 +170,13 @@ test("no statement reads a whole table that grows with the jobs", async () => {
   for await (const job of jobs.unfinished()) expect(job).toBeDefined();
   for await (const job of jobs.parked("default")) expect(job).toBeDefined();
   for await (const job of jobs.parked(null)) expect(job).toBeDefined();
+  await regroupNext(database, 99, (report) => (report.signature === null ? null : { ...report.signature, hash: `new ${report.signature.hash}`, version: 99 }));
   await jobs.expire(new Date("2200-01-01T00:00:00Z"));
   await indexEarlier(database, new AbortController().signal);
+  await deliveries.expire(new Date("2200-01-01T00:00:00Z"));
+  for (const change of [{ active: true }, { active: false }]) await webhooks.change("default", hook.id, change);
+  await webhooks.renewSecret("default", hook.id);
+  await webhooks.delete("default", hook.id);
   await jobs.delete("default", made[1] ?? "");
   await sweepBlobs(database, { remove: () => Promise.resolve(true) });
 
