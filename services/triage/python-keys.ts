@@ -49,6 +49,8 @@ function withoutInsides(all: readonly Call[]): Call[] {
 
 export interface PythonKeys {
   readonly frames: readonly KeyedFrame[];
+  /** The kept key of the innermost function that is not the standard library's. */
+  readonly own: string | null;
   /** True when the kept keys are the cycle of a recursion. */
   readonly recursion: boolean;
 }
@@ -56,6 +58,7 @@ export interface PythonKeys {
 export function pythonKeys(report: Report, thread: Thread, overflow: boolean): PythonKeys {
   const all = withoutInsides(calls(report, thread));
   const keys = all.flatMap((call) => (call.kept ? [call.key] : []));
+  const own = all.find((call) => call.kept && !call.standard)?.key ?? null;
   const cycle = findCycle(keys);
   const out: KeyedFrame[] = [];
   const counts = new Set<number>();
@@ -64,6 +67,7 @@ export function pythonKeys(report: Report, thread: Thread, overflow: boolean): P
     const wanted = turned(keys.slice(cycle.start, cycle.start + cycle.length));
     return {
       recursion,
+      own,
       frames: [
         ...wanted.map((key) => kept(key, "of the recursion's cycle")),
         ...all.slice(0, mostTold).map(({ key }) => dropped(key, "a turn of the recursion, or outside it")),
@@ -81,5 +85,5 @@ export function pythonKeys(report: Report, thread: Thread, overflow: boolean): P
     }
     if (wanted) last = key;
   }
-  return { frames: out, recursion };
+  return { frames: out, own, recursion };
 }

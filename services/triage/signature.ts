@@ -28,10 +28,17 @@ function classOf(report: Report): string {
   return message === null ? signalName(report) : `${signalName(report)} ${message}`;
 }
 
-function titleOf(kind: string, native: readonly string[], python: readonly string[], recursion: boolean): string {
-  const where = [...native.slice(0, 1), ...python.slice(0, 1)];
+/** `own` tells apart what failed in one function of the standard library. */
+function titleOf(kind: string, native: readonly string[], { python, own, recursion }: TitledPython): string {
+  const where = [...new Set([...native.slice(0, 1), ...python.slice(0, 1), ...(own !== null && python.includes(own) ? [own] : [])])];
   const verb = recursion ? " in the recursion of " : " in ";
   return where.length === 0 ? kind : `${kind}${verb}${where.join(", called by ")}`;
+}
+
+interface TitledPython {
+  readonly python: readonly string[];
+  readonly own: string | null;
+  readonly recursion: boolean;
 }
 
 export function hashOf(kind: string, keys: readonly string[]): string {
@@ -68,7 +75,7 @@ export function signatureOf(report: Report): Signature | null {
   if (nativePart.length + pythonPart.length === 0 && crashed.native_frames.length === 0) return null;
   return {
     hash: hashOf(kind, [...nativePart, "", ...pythonPart]),
-    title: titleOf(kind, nativePart, pythonPart, python.recursion),
+    title: titleOf(kind, nativePart, { ...python, python: pythonPart }),
     version: signatureVersion,
     broad_hash: hashOf(signalName(report), ["", ...keysOf(pythonKeys(report, unqualified(crashed), kind === "stack overflow").frames)]),
     partial: !python.recursion && nativePart.length === 0 && isPartial(crashed),

@@ -17,6 +17,7 @@ export type Variant = (typeof variants)[number];
 
 export interface Sample {
   readonly label: string;
+  readonly part: Case["part"];
   readonly interpreter: string;
   readonly version: string;
   readonly variant: Variant;
@@ -49,21 +50,22 @@ async function shifted(program: string, folder: string): Promise<string> {
 
 export interface Collector {
   readonly analyst: Analyst;
-  readonly library: string;
+  /** By its C file. */
+  readonly libraries: ReadonlyMap<string, string>;
   /** Stripped copies are kept here. */
   readonly scratch: string;
 }
 
-export async function collect({ analyst, library, scratch }: Collector, each: Case, interpreter: Interpreter, wanted: readonly Variant[]): Promise<Sample[]> {
+export async function collect({ analyst, libraries, scratch }: Collector, each: Case, interpreter: Interpreter, wanted: readonly Variant[]): Promise<Sample[]> {
   const samples: Sample[] = [];
-  const placed = await placeLibrary(library, interpreter.root);
+  const placed = await placeLibrary(libraries.get(each.library) ?? "", interpreter.root);
   const moved = await mkdtemp(join(tmpdir(), "inquest-shifted-"));
-  const environment = { ...(each.bug === null ? {} : { BUG: each.bug }), INVENTORY: placed.inside };
+  const environment = { ...(each.bug === null ? {} : { BUG: each.bug }), LIBRARY: placed.inside };
   const version = interpreter.version.join(".");
   const name = `${version} ${basename(interpreter.path)}${interpreter.root === null ? "" : " (root)"}`;
   const keep = async (variant: Variant, core: string, binaries: readonly string[]) => {
     const report = await analyst.analyse(core, binaries);
-    samples.push({ label: each.label, interpreter: name, version, variant, report });
+    samples.push({ label: each.label, part: each.part, interpreter: name, version, variant, report });
   };
   const other = async (variant: Variant, program: string, options: CoreOptions) => {
     if (!wanted.includes(variant)) return;

@@ -1,5 +1,6 @@
 /**
- * Pair precision and recall of the signatures over a labelled corpus: many bugs, each in several variants and on every interpreter named.
+ * Pair precision and recall of the signatures over a labelled corpus: many bugs, each in several variants and on every interpreter named,
+ * those that the rules were made with and others apart.
  * Prints them, and every bug that was split or mixed. Ends with status 1 when two bugs share a signature where the binaries were there.
  *
  *   npm run measure:signatures -- [--python PATH]… [--root DEBIAN_ROOT]… [--version 3.11]… [--label PREFIX]… [--cache FOLDER] [--from-cache]
@@ -63,10 +64,14 @@ async function made(): Promise<Sample[]> {
     path: process.env["PATH"] ?? "",
   });
   const scratch = await mkdtemp(join(tmpdir(), "inquest-signatures-"));
-  const library = join(scratch, "libinventory.so");
   const all: Sample[] = [];
   try {
-    await promisify(execFile)("gcc", ["-g", "-O1", "-shared", "-fPIC", "-Wl,--build-id", "-o", library, join(casesFolder, "inventory.c")]);
+    const libraries = new Map<string, string>();
+    for (const source of new Set(cases.map((each) => each.library))) {
+      const library = join(scratch, `lib${source.replace(/\.c$/, "")}.so`);
+      await promisify(execFile)("gcc", ["-g", "-O1", "-shared", "-fPIC", "-pthread", "-Wl,--build-id", "-o", library, join(casesFolder, source)]);
+      libraries.set(source, library);
+    }
     await using analyst = await openAnalyst();
     for (const each of cases.filter(wanted)) {
       for (const interpreter of interpreters.filter(
@@ -74,7 +79,7 @@ async function made(): Promise<Sample[]> {
       )) {
         const told = `${each.label} on ${interpreter.version.join(".")}`;
         try {
-          const samples = await collect({ analyst, library, scratch }, each, interpreter, variants);
+          const samples = await collect({ analyst, libraries, scratch }, each, interpreter, variants);
           if (values.cache !== undefined) await keep(values.cache, samples);
           all.push(...samples);
           print(`${told}: ${samples.length} reports`);
@@ -90,10 +95,10 @@ async function made(): Promise<Sample[]> {
 }
 
 const samples = values["from-cache"] && values.cache !== undefined ? await kept(values.cache) : await made();
-const labelled = samples.map(({ label, variant, version, interpreter, report }) => {
+const labelled = samples.map(({ label, part, variant, version, interpreter, report }) => {
   const signature = signatureOf(report);
   const keys = signature?.frames.flatMap((frame) => (frame.kept ? [frame.key] : [])).join(" | ") ?? "none";
-  return { label, variant, version, interpreter, hash: signature?.hash ?? null, told: keys };
+  return { label, part, variant, version, interpreter, hash: signature?.hash ?? null, told: keys };
 });
 const ofMinor = ({ label, version }: (typeof labelled)[number]) => `${label} on ${version.split(".").slice(0, 2).join(".")}`;
 const withBinaries = labelled.filter(({ variant }) => variant !== "core-alone");
@@ -101,21 +106,23 @@ const row = (chosen: typeof labelled) => {
   const { precision, recall } = score(chosen);
   return { crashes: chosen.length, bugs: new Set(chosen.map(({ label }) => label)).size, precision: precision.toFixed(4), recall: recall.toFixed(4) };
 };
-/** Each variant beside the same crash as it is. */
-const beside = variants
-  .slice(1)
-  .map((variant): [string, ReturnType<typeof row>] => [
-    `as-is and ${variant}`,
-    row(labelled.filter((each) => each.variant === "as-is" || each.variant === variant)),
-  ]);
-console.table({
-  "all variants": row(labelled),
-  "all but the core alone": row(withBinaries),
-  "within one minor version": row(
-    withBinaries.map((each) => ({ ...each, label: ofMinor(each), hash: `${each.hash} ${each.version.split(".").slice(0, 2).join(".")}` })),
-  ),
-  ...Object.fromEntries(beside),
-});
+for (const part of ["tuned", "held out"] as const) {
+  const some = labelled.filter((each) => each.part === part);
+  const whole = some.filter(({ variant }) => variant !== "core-alone");
+  if (some.length === 0) continue;
+  print(part === "tuned" ? "Crashes that the rules were made with:" : "Crashes that nobody looked at while the rules were made:");
+  console.table({
+    "all variants": row(some),
+    "all but the core alone": row(whole),
+    "within one minor version": row(
+      whole.map((each) => ({ ...each, label: ofMinor(each), hash: `${each.hash} ${each.version.split(".").slice(0, 2).join(".")}` })),
+    ),
+    ...Object.fromEntries(
+      // Each variant beside the same crash as it is.
+      variants.slice(1).map((variant) => [`as-is and ${variant}`, row(some.filter((each) => each.variant === "as-is" || each.variant === variant))]),
+    ),
+  });
+}
 for (const { what, key, among } of confusions(labelled)) {
   print(`${what}: ${key}`);
   for (const each of among) print(`    ${each}`);

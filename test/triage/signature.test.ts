@@ -22,6 +22,17 @@ describe("a signature", () => {
     expect(signatureOf(plain)).toMatchObject({ title: "SIGSEGV in libstock!stock_load, called by stock.load", version: 2, partial: false });
   });
 
+  test("tells in its title whose call of the standard library failed, so that two groups of one such function are told apart", () => {
+    const called = (file: string, name: string) =>
+      signatureOf(crash([evaluator], [python("/opt/python/lib/python3.11/ctypes/__init__.py", "string_at"), python(file, name), ...app]))?.title;
+    expect(called("/srv/app/cart.py", "total")).toBe("SIGSEGV in ctypes.string_at, called by cart.total");
+    expect(called("/srv/app/order.py", "send")).toBe("SIGSEGV in ctypes.string_at, called by order.send");
+    const through = crash([native(library, "stock_load"), evaluator], [python("/opt/python/lib/python3.11/json/decoder.py", "decode"), ...app]);
+    expect(signatureOf(through)?.title).toBe("SIGSEGV in libstock!stock_load, called by json.decoder.decode, called by stock.load");
+    const alone = crash([evaluator], [python("/opt/python/lib/python3.11/json/decoder.py", "decode")]);
+    expect(signatureOf(alone)?.title).toBe("SIGSEGV in json.decoder.decode");
+  });
+
   test("says of every frame why it was kept or not", () => {
     const frames = signatureOf(plain)?.frames ?? [];
     expect(frames.every(({ why }) => why !== "")).toBe(true);

@@ -6,7 +6,7 @@ import sys
 import threading
 
 BUG = os.environ["BUG"]
-library = ctypes.CDLL(os.environ["INVENTORY"]) if "INVENTORY" in os.environ else None
+library = ctypes.CDLL(os.environ["LIBRARY"]) if "LIBRARY" in os.environ else None
 
 
 class Cart(object):
