@@ -24,6 +24,9 @@ import { isBusy, sqliteFailure } from "./database-failure.ts";
 
 const busyMilliseconds = 5_000;
 
+/** Statements that are kept prepared: to prepare one costs more than most take to run, and a job comes to be by some forty. */
+const mostPrepared = 400;
+
 function coded<T>(work: () => T): T {
   try {
     return work();
@@ -40,6 +43,7 @@ function toInput(value: unknown): SQLInputValue {
 /** What Kysely's driver expects of better-sqlite3, on top of `DatabaseSync`. */
 class SqliteConnectionAdapter implements SqliteDatabase {
   readonly #database: DatabaseSync;
+  readonly #prepared = new Map<string, SqliteStatement>();
 
   constructor(database: DatabaseSync) {
     this.#database = database;
@@ -50,17 +54,30 @@ class SqliteConnectionAdapter implements SqliteDatabase {
   }
 
   close(): void {
+    this.#prepared.clear();
     this.#database.close();
   }
 
   prepare(sql: string): SqliteStatement {
+    // Taken out and put back, so that the one that was used the longest time ago is the first.
+    const known = this.#prepared.get(sql);
+    this.#prepared.delete(sql);
+    const prepared = known ?? this.#prepareAnew(sql);
+    this.#prepared.set(sql, prepared);
+    const [oldest] = this.#prepared.keys();
+    if (this.#prepared.size > mostPrepared && oldest !== undefined) this.#prepared.delete(oldest);
+    return prepared;
+  }
+
+  #prepareAnew(sql: string): SqliteStatement {
     const statement = coded(() => this.#database.prepare(sql));
     const values = (parameters: readonly unknown[]) => parameters.map(toInput);
     return {
       reader: statement.columns().length > 0,
       all: (parameters) => coded(() => statement.all(...values(parameters))),
       run: (parameters) => coded(() => statement.run(...values(parameters))),
-      iterate: (parameters) => coded(() => statement.iterate(...values(parameters))),
+      // A statement of its own: whoever iterates may be between two rows when the same text is run again.
+      iterate: (parameters) => coded(() => this.#database.prepare(sql).iterate(...values(parameters))),
     };
   }
 }
