@@ -238,6 +238,8 @@ export const corpus: readonly CorpusEntry[] = [
   { program: "returns_astray.py", signal: "SIGSEGV", stack: ["returns", "<module>"], diagnosis: "wild_pointer", needs: "binaries" },
   { program: "data_called.py", signal: "SIGSEGV", stack: ["call", "<module>"], diagnosis: "data_executed" },
   { program: "fatal_error.py", from: [3, 6], signal: "SIGABRT", stack: ["give_up", "<module>"], diagnosis: "fatal_error", needs: "binaries" },
+  { program: "cpp_exception.py", signal: "SIGABRT", stack: ["throws", "<module>"], diagnosis: "cpp_terminate", needs: "binaries" },
+  { program: "cpp_terminates.py", signal: "SIGABRT", stack: ["ends", "<module>"], diagnosis: "cpp_terminate", needs: "binaries", heavy: true },
   { program: "double_free.py", signal: "SIGABRT", stack: ["free_twice", "<module>"], diagnosis: "abort_message" },
   {
     program: "debug_overrun.py",

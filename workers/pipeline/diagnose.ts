@@ -12,9 +12,10 @@ import { abandonedLock, deadlock, deadlockBeside, gilWait } from "./diagnose/dea
 import type { Finding } from "./diagnose/evidence.ts";
 import { gcCrash } from "./diagnose/gc-crash.ts";
 import { thirdPartyExtension } from "./diagnose/extension.ts";
-import { abortMessage, fatalError, languageAbort } from "./diagnose/fatal.ts";
+import { abortMessage, fatalError } from "./diagnose/fatal.ts";
 import { dataExecuted, guardPage, memoryFailure, truncatedFile, writeToReadOnly } from "./diagnose/forbidden-access.ts";
 import { binaryMismatch, truncatedCore } from "./diagnose/input.ts";
+import { languageAbort } from "./diagnose/language-abort.ts";
 import { crashInLog, damageInLog } from "./diagnose/logged.ts";
 import { jumpAstray, stackPointerAstray } from "./diagnose/lost-control.ts";
 import { breakpointTrap, misalignedAccess, privilegedInstruction } from "./diagnose/processor-trap.ts";

@@ -13,6 +13,7 @@ from ..heap.tracemalloc import Traces
 from ..runtime import Runtime
 from ..threads import ThreadState
 from .abort_message import abort_message
+from .cpp_exception import cpp_exception
 from .crash_context import crash_context
 from .debug_blocks import damaged_blocks
 from .gc_crash import gc_crash
@@ -67,9 +68,14 @@ _OF_THE_INTERPRETER: Tuple[Tuple[str, Fact], ...] = (
 def facts_of_the_core(core: Any, manifest: Mapping[str, Any], section: Section) -> Dict[str, Any]:
     """What needs no interpreter."""
     facts: Dict[str, Any] = {}
+    lwp = manifest.get("crashed_lwp")
+    crashed = lwp if lwp is not None else next(iter(core.lwps), None)
     with section("signal_frames"):
-        lwp = manifest.get("crashed_lwp")
-        facts["signal_frames"] = signal_frames(core, lwp if lwp is not None else next(iter(core.lwps), None))
+        facts["signal_frames"] = signal_frames(core, crashed)
+    with section("cpp_exception"):
+        told = cpp_exception(core, crashed)
+        if told is not None:
+            facts["cpp_exception"] = told
     with section("abort_message"):
         message = abort_message(core)
         if message is not None:

@@ -5,6 +5,7 @@ import type { CoreFacts, CoreSegment } from "../../../services/intake/core/core-
 import type { CrashSite } from "../../../workers/pipeline/crash-site.ts";
 import { diagnose } from "../../../workers/pipeline/diagnose.ts";
 import { cycleOf } from "../../../workers/pipeline/diagnose/stack-overflow.ts";
+import { typeName } from "../../../workers/pipeline/diagnose/type-name.ts";
 import type { PythonAnswer } from "../../../workers/pipeline/helper-answer.ts";
 import { nativeFrame, thread } from "../../text/sample-report.ts";
 import { pythonAnswer } from "./python-answer.ts";
@@ -312,6 +313,42 @@ describe("what was said before an abort", () => {
     ).toContain("cpp_terminate");
     expect(codes(aborted, { frames: ["raise", "abort", "std::panicking::rust_panic_with_hook", "rust_begin_unwind", "ext::run"] })).toContain("rust_panic");
     expect(codes(aborted, { frames: ["raise", "abort", "my::terminate_soon()"] })).toEqual(["abort"]);
+  });
+
+  test("the hashes of Rust's newer symbols are looked past, and its abort is no panic", () => {
+    const core = "core[c1f1a4ba060b9bfa]::panicking::panic_cannot_unwind";
+    const newer = ["raise", "abort", "std[e28293b1aa0f68bd]::process::abort", "__rustc[b7974e8690430dd9]::rust_begin_unwind", core, "tear"];
+    expect(told(aborted, { frames: newer })[0]).toMatchObject({ code: "rust_panic", title: "Rust code panicked in tear" });
+    expect(codes(aborted, { frames: newer.slice(0, 3) })).toEqual(["abort"]);
+    expect(codes(aborted, { frames: ["raise", "abort", "std::process::abort"] })).toEqual(["abort"]);
+  });
+
+  test("what was thrown is told where it was read, and a pure virtual call is none", () => {
+    const thrown = { type: "N4shop10StockErrorE", bases: ["St13runtime_error"], text: "no such shelf", address: "0x602120" };
+    const given = { python: pythonWith(null, { cpp_exception: thrown }), frames: ["raise", "abort", "std::terminate()", "__cxa_throw", "put"] };
+    expect(told(aborted, given)[0]).toMatchObject({
+      code: "cpp_terminate",
+      title: "Uncaught C++ exception shop::StockError: no such shelf",
+      evidence: { caller: "put", exception: { bases: ["std::runtime_error"] } },
+    });
+    expect(told(aborted, { ...given, frames: ["raise", "abort", "__gxx_personality_v0", "_Unwind_RaiseException", "put"] })[0]?.code).toBe("cpp_terminate");
+    const virtual = { ...given, frames: ["raise", "abort", "std::terminate()", "__cxa_pure_virtual", "put"] };
+    expect(told(aborted, virtual)[0]).toMatchObject({ title: "A pure virtual function was called, below put", evidence: { exception: null } });
+    expect(codes(aborted, { ...given, frames: ["raise", "abort", "put"] })).toEqual(["abort"]);
+  });
+
+  test.each([
+    ["St9bad_alloc", "std::bad_alloc"],
+    ["N4shop12_GLOBAL__N_15InnerE", "shop::(anonymous namespace)::Inner"],
+    ["NSt10filesystem7__cxx1116filesystem_errorE", "std::filesystem::filesystem_error"],
+    ["St17_Nested_exceptionISt13runtime_errorE", "std::runtime_error"],
+    ["PKc", "char const*"],
+    ["P4Node", "Node*"],
+    ["i", "int"],
+    ["St6vectorIiSaIiEE", "St6vectorIiSaIiEE"],
+    ["99short", "99short"],
+  ])("the type %s is written %s", (mangled, written) => {
+    expect(typeName(mangled)).toBe(written);
   });
 
   test("a signal of its own is told as such, an abort is not", () => {

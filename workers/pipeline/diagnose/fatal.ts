@@ -80,36 +80,3 @@ export const abortMessage: Finding = ({ core, site, python }) => {
     links: [],
   };
 };
-
-const rustPanics = /^(rust_panic|__rust_start_panic|core::panicking::|std::panicking::|rust_begin_unwind|std::process::abort)/;
-const terminates = /^(std::terminate|__cxxabiv1::__terminate|__gnu_cxx::__verbose_terminate_handler|std::__terminate)/;
-
-/** An uncaught C++ exception, or a Rust panic that aborts: by the functions on the stack. */
-export const languageAbort: Finding = ({ core, site, threads }) => {
-  if (site.signal?.name !== "SIGABRT") return null;
-  const frames = nativeFrames(threads.find((thread) => thread.crashed)?.native_frames ?? []).slice(0, 48);
-  const named = (pattern: RegExp) => frames.findLastIndex((frame) => pattern.test((frame.function ?? "").replace(/\(.*$/, "")));
-  const [rust, cxx] = [named(rustPanics), named(terminates)];
-  if (rust < 0 && cxx < 0) return null;
-  const at = rust >= 0 ? rust : cxx;
-  const thrower = frames.slice(at + 1).find((frame) => !/^(__cxa_|_Unwind_|std::|__gnu_cxx|__cxxabiv1|core::)/.test(frame.function ?? ""))?.function ?? null;
-  return rust >= 0
-    ? {
-        code: "rust_panic",
-        title: `Rust code panicked${thrower === null ? "" : ` in ${thrower}`}`,
-        detail: "A panic reached a place that may not unwind, and aborted. Its message is on the standard error.",
-        confidence: "certain",
-        lwp: core.crashedLwp,
-        evidence: { frame: frames[at]?.function ?? null, caller: thrower },
-        links: [],
-      }
-    : {
-        code: "cpp_terminate",
-        title: `std::terminate was called${thrower === null ? "" : `, below ${thrower}`}`,
-        detail: "An exception of C++ was not caught, or was thrown where none may be (a destructor, noexcept, another exception under way).",
-        confidence: "certain",
-        lwp: core.crashedLwp,
-        evidence: { frame: frames[at]?.function ?? null, caller: thrower },
-        links: [],
-      };
-};
