@@ -22,4 +22,4 @@ ENV INQUEST_DATA_DIR=/var/lib/inquest/data
 # See docker/run.sh. In the volume, for the rest of the container is read-only.
 ENV NODE_COMPILE_CACHE=/var/lib/inquest/data/compiled
 EXPOSE 8080
-CMD ["node_modules/.bin/node", "--max-semi-space-size=2", "services/server.ts"]
+CMD ["node_modules/.bin/node", "--max-semi-space-size=1", "--initial-heap-size=64", "services/server.ts"]

@@ -20,4 +20,4 @@ USER inquest
 ENV INQUEST_DATA_DIR=/var/lib/inquest/data
 # See docker/run.sh. In the volume, for the rest of the container is read-only.
 ENV NODE_COMPILE_CACHE=/var/lib/inquest/data/compiled
-CMD ["node_modules/.bin/node", "--max-semi-space-size=2", "workers/main.ts"]
+CMD ["node_modules/.bin/node", "--max-semi-space-size=1", "--initial-heap-size=64", "workers/main.ts"]
