@@ -125,3 +125,12 @@ describe("no crash of the collector is", () => {
     expect(told(["visit_decref", "subtract_refs"], fact(), { site: { sent: true } })).toBeNull();
   });
 });
+
+test("an assertion of a debug build that fails while the collector counts is the collector's, any other is not", () => {
+  const signal = segfault({ number: 6, name: "SIGABRT", code: "SI_TKILL", code_number: -6, address: null, sender_pid: 4711 });
+  const aborted = (functions: readonly string[]) => told(["raise", "abort", ...functions, ...loop], null, { site: { signal, sent: true } });
+  expect(aborted(["fatal_error_exit", "_PyObject_AssertFailed", "visit_decref", "list_traverse", "subtract_refs"])).toMatchObject({ confidence: "likely" });
+  expect(aborted(["__assert_fail_base", "__assert_fail", "update_refs", "deduce_unreachable"])).not.toBeNull();
+  expect(aborted(["_PyObject_AssertFailed", "list_dealloc"])).toBeNull();
+  expect(aborted(["Py_FatalError", "visit_decref", "subtract_refs"])).toBeNull();
+});

@@ -123,11 +123,22 @@ function story(told: GcCrash | null): { readonly title: string; readonly detail:
   return { title: "The garbage collector met a damaged object", detail: "Which one could not be found." };
 }
 
+const asserts = /^(_PyObject_AssertFailed|(__)?(GI___)?assert_fail(_base)?)$/;
+
+/** A debug build checks objects while it counts: the frames that called the assertion that failed. */
+function assertedFrames({ threads }: Evidence): NativeFrame[] | null {
+  const frames = threads.find((thread) => thread.crashed)?.native_frames.filter((frame): frame is NativeFrame => frame.kind === "native") ?? [];
+  const at = frames.slice(0, 16).findLastIndex((frame) => asserts.test(nameOf(frame)));
+  return at < 0 ? null : frames.slice(at + 1);
+}
+
 export const gcCrash: Finding = (evidence) => {
   const { core, site, python } = evidence;
   const { signal } = site;
-  if (signal === null || site.sent || (signal.name !== "SIGSEGV" && signal.name !== "SIGBUS")) return null;
-  const named = namedCounting(faultFrames(evidence));
+  const asserted = signal?.name === "SIGABRT" ? assertedFrames(evidence) : null;
+  const faulted = !site.sent && (signal?.name === "SIGSEGV" || signal?.name === "SIGBUS");
+  const named = asserted !== null ? namedCounting(asserted) : faulted ? namedCounting(faultFrames(evidence)) : null;
+  if (named === null && !faulted) return null;
   const fact = python?.facts["gc_crash"];
   const told = Value.Check(GcCrash, fact) ? fact : null;
   const proven = told !== null && told.in_interpreter !== false;
