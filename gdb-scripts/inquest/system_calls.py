@@ -7,15 +7,23 @@ programs, for every C library, and where nothing can be unwound.
 
 from __future__ import annotations
 
+import struct
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from .frames.image import Image
 from .memory import MemoryFault
+from .return_addresses import follows_call
 
-# EINTR, ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK.
 # pthread_cond_t and sem_t of glibc and musl on 64 bits.
 _SIZEOF_CONDITION, _SIZEOF_SEMAPHORE = 48, 32
+# EINTR, ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK.
 _INTERRUPTED = frozenset((-4, -512, -513, -514, -516))
+# A wait whose time was up just then goes on, as that for the GIL does every 5 ms.
+_TIMED_OUT = -110
+# mov %r11,8(%rsp); syscall
+_CANCELLABLE = b"\x4c\x89\x5c\x24\x08\x0f\x05"
+_MOST_CALLS = 1024
+_FUTEXES = ("futex", "futex_wait")
 
 _X86_64 = {
     "read": 0, "write": 1, "poll": 7, "pread64": 17, "pwrite64": 18, "readv": 19, "writev": 20, "select": 23, "pause": 34,
@@ -80,16 +88,17 @@ def system_call(machine: str, pointer_size: int, registers: Mapping[str, int]) -
         return None
     sign = 1 << (8 * pointer_size - 1)
     number, result = ((registers[name] ^ sign) - sign for name in (convention.number, convention.result))
-    if number < 0 or result not in _INTERRUPTED:
+    name = convention.calls.get(number)
+    if number < 0 or (result not in _INTERRUPTED and not (result == _TIMED_OUT and name in _FUTEXES)):
         return None
-    return SystemCall(number, convention.calls.get(number), tuple(registers.get(name) for name in convention.arguments))
+    return SystemCall(number, name, tuple(registers.get(name) for name in convention.arguments))
 
 
 def interrupted_call(core: Any, registers: Mapping[str, int]) -> Optional[SystemCall]:
     """As ``system_call``, from the registers that a signal handler's frame keeps (x86-64): the call's number is gone from them.
 
     The kernel lets the interrupted call either return EINTR or be made again: then the program counter is back at ``syscall`` and its number in
-    ``rax``. Else the code before it says the number: ``mov $N,%eax; syscall``.
+    ``rax``. Else the code before it says the number: ``mov $N,%eax; syscall``; or it is ``__syscall_cancel_arch`` (glibc 2.41+).
     """
     if core.machine != "x86_64":
         return None
@@ -102,11 +111,29 @@ def interrupted_call(core: Any, registers: Mapping[str, int]) -> Optional[System
         number = result
     elif before[5:] == b"\x0f\x05" and before[0] == 0xB8 and result - (1 << 64) in _INTERRUPTED:
         number = int.from_bytes(before[1:5], "little")
+    elif before == _CANCELLABLE and result - (1 << 64) in _INTERRUPTED:
+        number = _number_on_stack(core, registers.get("rsp", 0))
     else:
         return None
     convention = _CONVENTIONS[core.machine]
     name = convention.calls.get(number)
     return SystemCall(number, name, tuple(registers.get(each) for each in convention.arguments)) if name is not None else None
+
+
+def _number_on_stack(core: Any, sp: int) -> int:
+    """What ``__internal_syscall_cancel`` got as its seventh argument, so behind its return address; -1 when it is not found.
+
+    ``__syscall_cancel_arch`` (sysdeps/unix/sysv/linux/x86_64/syscall_cancel.S) keeps it nowhere. Its own return address and the
+    two arguments it got on the stack come before.
+    """
+    try:
+        words = struct.unpack("<12Q", core.read(sp + 24, 96))
+        for address, behind in zip(words, words[1:]):
+            if address > 65_536 and behind < _MOST_CALLS and follows_call(core.read(address - 8, 8)):
+                return behind
+    except MemoryFault:
+        pass
+    return -1
 
 
 def gil_ranges(image: Image, runtime: Any, symbol: Callable[[str], Optional[int]] = lambda _: None) -> List[Tuple[int, int]]:
@@ -142,7 +169,7 @@ def described_calls(core: Any, gils: Sequence[Tuple[int, int]], crashed: Optiona
             call = interrupted_call(core, outermost)
         if call is None:
             continue
-        word = call.arguments[0] if call.name in ("futex", "futex_wait") else None
+        word = call.arguments[0] if call.name in _FUTEXES else None
         waits = any(start <= word < end for start, end in gils) if word is not None and gils else None
         described.append(
             {

@@ -14,6 +14,8 @@ _COMMAND = 0x7F
 _EINTR = -4
 _FUTEX_X86_64 = 202
 _STACK_BYTES = 4096
+# vm.mmap_min_addr: nothing is mapped below.
+_LEAST_ADDRESS = 65_536
 
 
 class Blocked(NamedTuple):
@@ -44,6 +46,8 @@ def blocked_threads(core: Any, crashed: Optional[int], signal_frames: List[Dict[
         word, operation, expected, timeout = call.arguments[:4]
         if call.name == "futex" and operation is not None and operation & _COMMAND not in _WAITS:
             continue
+        if word is not None and word < _LEAST_ADDRESS:
+            continue
         timed = None if timeout is None else timeout != 0
         found.append(Blocked(lwp, word, None if expected is None else expected & 0xFFFFFFFF, timed, _hands(reader, registers, sp)))
     return found
@@ -71,4 +75,4 @@ def _hands(reader: Reader, registers: Mapping[str, int], sp: Optional[int]) -> L
         except MemoryFault:
             break
         at += 64 * word
-    return [value for value in values if value > 65_536 and value % word == 0]
+    return [value for value in values if value >= _LEAST_ADDRESS and value % word == 0]
