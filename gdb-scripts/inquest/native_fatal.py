@@ -1,7 +1,9 @@
-"""The message of ``Py_FatalError``: in the arguments of its frames where DWARF tells them, else in the registers it was kept in.
+"""The message of ``Py_FatalError``: in the arguments of its frames where DWARF tells them, else where it was left.
 
-``fatal_error`` of Python/pylifecycle.c (Python/pythonrun.c in 2.7) never returns, so that its message stays in a register that its
-callees save. Registers alone count only when they hold exactly one text that can be the message.
+``fatal_error`` of Python/pylifecycle.c (Python/pythonrun.c in 2.7) never returns, so that its message may stay in a register that its
+callees save. Registers count only when they hold exactly one text that can be the message. Else the call tells it, where it
+passes a literal (x86-64); and up to 3.7 the whole line went through ``fprintf``, whose buffer for an unbuffered stream lies on the
+stack and is seldom overwritten before the end.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ from typing import Dict, List, Optional
 
 import gdb
 
+from inquest.call_arguments import RDI, RSI, constant_argument
+
 _FRAMES = 24
 _FATAL = re.compile(r"_?Py_FatalError(Func|Format)?(\..*)?|_Py_FatalError_TstateNULL|fatal_error(_exit)?(\..*)?")
 _EXPORTED = re.compile(r"_?Py_FatalError(Func|Format)?(\..*)?")
@@ -18,11 +22,17 @@ _MESSAGES = ("msg",)
 _FUNCTIONS = ("func", "prefix")
 _SAVED = ("rbx", "rbp", "r12", "r13", "r14", "r15", "x19", "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28", "ebx", "esi", "edi")
 _LONGEST = 512
+# Bytes of code before a return address in which the arguments are loaded, and of dead stack.
+_CALL_CODE = 40
+_STACK_SEARCHED = 1 << 16
+# (message), (function, message), (function).
+_TOLD_BY_CALL = ("Py_FatalError", "_Py_FatalErrorFunc", "_Py_FatalError_TstateNULL")
+_PRINTED = re.compile(rb"Fatal Python error: ([^\n\0]{3,400})\n")
 _NOT_MESSAGES = ("Fatal Python error", "Python runtime state", "python", "/")
 
 
 def fatal_error(frame: "gdb.Frame") -> Optional[Dict[str, Optional[str]]]:
-    """``message``, ``function`` (None before 3.9) and ``found`` (``arguments`` or ``registers``); None when no frame is Py_FatalError's."""
+    """``message``, ``function`` (None before 3.9) and ``found`` (``arguments``, ``registers``, ``call`` or ``stack``); None when no frame is Py_FatalError's."""
     frames: List[gdb.Frame] = []
     last = -1
     current: Optional[gdb.Frame] = frame
@@ -43,9 +53,56 @@ def fatal_error(frame: "gdb.Frame") -> Optional[Dict[str, Optional[str]]]:
     texts = list(dict.fromkeys(text for each in frames[: last + 2] for text in _texts(each)))
     messages = [text for text in texts if " " in text and not text.startswith(_NOT_MESSAGES)]
     names = [text for text in texts if re.fullmatch(r"_?[A-Za-z]\w{2,80}", text)]
-    if len(messages) != 1:
+    if len(messages) == 1:
+        return {"message": messages[0], "function": names[0] if len(names) == 1 else None, "found": "registers"}
+    literal = _literals(frames[: last + 2])
+    if literal is not None:
+        return literal
+    printed = _printed(frames[last])
+    return {"message": printed, "function": None, "found": "stack"} if printed is not None else None
+
+
+def _literals(frames: List["gdb.Frame"]) -> Optional[Dict[str, Optional[str]]]:
+    """The string constants that the calls' code puts into the registers of their arguments: the message, from 3.9 on the function too."""
+    if frames[0].architecture().name() != "i386:x86-64":
         return None
-    return {"message": messages[0], "function": names[0] if len(names) == 1 else None, "found": "registers"}
+    message = function = None
+    for callee, caller in zip(frames, frames[1:]):
+        name = callee.name() or ""
+        if not name.startswith(_TOLD_BY_CALL):
+            continue
+        returns = caller.pc()
+        try:
+            code = bytes(gdb.selected_inferior().read_memory(returns - _CALL_CODE, _CALL_CODE))
+        except (gdb.error, RuntimeError, OverflowError):
+            continue
+        first, second = (_text(constant_argument(code, returns, register) or 0) for register in (RDI, RSI))
+        if name.startswith("Py_FatalError"):
+            message = message or first
+            continue
+        function = function or first
+        if name.startswith("_Py_FatalErrorFunc"):
+            message = message or second
+    return {"message": message, "function": function, "found": "call"} if message is not None else None
+
+
+def _printed(frame: "gdb.Frame") -> Optional[str]:
+    """What stands behind the prefix of the line, in the part of the stack that the frame's callees had."""
+    try:
+        sp = int(frame.read_register("sp")) & ((1 << 64) - 1)
+        end = sp & ~4095
+        parts = []
+        for page in range(end - 4096, end - _STACK_SEARCHED, -4096):
+            try:
+                parts.append(bytes(gdb.selected_inferior().read_memory(page, 4096)))
+            except gdb.MemoryError:
+                break
+        raw = b"".join(reversed(parts)) + bytes(gdb.selected_inferior().read_memory(end, sp - end or 1))
+    except (gdb.error, RuntimeError, ValueError, OverflowError):
+        return None
+    found = {match.group(1) for match in _PRINTED.finditer(raw)}
+    texts = {text for text in (each.decode("utf-8", "replace") for each in found) if text.isprintable() and "\ufffd" not in text}
+    return texts.pop() if len(texts) == 1 else None
 
 
 def _argument(frame: "gdb.Frame", names: "tuple[str, ...]") -> Optional[str]:

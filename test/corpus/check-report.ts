@@ -175,6 +175,10 @@ export function checkReport(entry: CorpusEntry, report: Report, core: Core, sour
   problems.push(...(messageLost ? [] : checkNotation(report, core.stderr)), ...checkAttachment(report, core.stderr));
   const wrong = entry.diagnosis !== undefined && report.diagnoses[0]?.code !== entry.diagnosis;
   if (wrong && !excused) problems.push(`diagnosis is ${report.diagnoses[0]?.code ?? null}`);
+  const message = report.diagnoses[0]?.evidence["message"];
+  if (entry.message !== undefined && !excused && !(typeof message === "string" && entry.message.test(message))) {
+    problems.push(`the diagnosis tells the message as ${JSON.stringify(message ?? null)}`);
+  }
   const given = report.diagnoses.map((each) => each.code);
   problems.push(...(entry.never ?? []).filter((code) => given.includes(code)).map((code) => `diagnosis ${code} is given`));
   const missing = lenient ? [] : (entry.also ?? []).filter((code) => !given.includes(code));

@@ -35,6 +35,8 @@ export interface CorpusEntry {
   readonly crashedThread?: string;
   readonly exception?: { readonly type: string; readonly message?: string };
   readonly diagnosis?: string;
+  /** What its evidence gives as the message. */
+  readonly message?: RegExp;
   /** What the diagnosis rests on beside the core. Without it none is told, or the same. */
   readonly needs?: "binaries" | "symbols";
   /** Codes that the report must not have. */
@@ -240,6 +242,16 @@ export const corpus: readonly CorpusEntry[] = [
   { program: "fatal_error.py", from: [3, 6], signal: "SIGABRT", stack: ["give_up", "<module>"], diagnosis: "fatal_error", needs: "binaries" },
   { program: "cpp_exception.py", signal: "SIGABRT", stack: ["throws", "<module>"], diagnosis: "cpp_terminate", needs: "binaries" },
   { program: "cpp_terminates.py", signal: "SIGABRT", stack: ["ends", "<module>"], diagnosis: "cpp_terminate", needs: "binaries", heavy: true },
+  {
+    program: "fatal_in_c.py",
+    from: [3, 6],
+    signal: "SIGABRT",
+    stack: ["restores", "<module>"],
+    diagnosis: "fatal_error",
+    message: /NULL/,
+    needs: "binaries",
+    heavy: true,
+  },
   { program: "double_free.py", signal: "SIGABRT", stack: ["free_twice", "<module>"], diagnosis: "abort_message" },
   {
     program: "debug_overrun.py",

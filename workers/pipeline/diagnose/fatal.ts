@@ -5,7 +5,11 @@ import { Nullable } from "../../../services/contract/common.ts";
 import type { NativeFrame } from "../../../services/contract/report.ts";
 import type { Finding } from "./evidence.ts";
 
-export const FatalError = Type.Object({ message: Type.String(), function: Nullable(Type.String()), found: Type.Enum(["arguments", "registers"]) });
+export const FatalError = Type.Object({
+  message: Type.String(),
+  function: Nullable(Type.String()),
+  found: Type.Enum(["arguments", "registers", "call", "stack"]),
+});
 const AbortMessage = Type.Object({ text: Type.String(), address: Type.String(), found: Type.Enum(["symbol", "page"]) });
 
 const fatalFunctions = /^(_?Py_FatalError(Func|Format)?|_Py_FatalError_TstateNULL|fatal_error)(\.|$)/;
@@ -29,7 +33,7 @@ export const fatalError: Finding = ({ core, site, threads, native }) => {
     code: "fatal_error",
     title: message === null ? `Fatal Python error${by}` : `Fatal Python error: ${cut(message.message, 200)}`,
     detail: `The interpreter ended the process${by} because it could not go on${message === null ? "; its message is on the standard error" : `: ${cut(message.message, 500)}`}.`,
-    confidence: message?.found === "registers" ? "likely" : "certain",
+    confidence: message?.found === "registers" || message?.found === "stack" ? "likely" : "certain",
     lwp: core.crashedLwp,
     evidence: { message: message?.message ?? null, function: raiser, found: message?.found ?? null, frame: frames[at]?.function ?? null },
     links: ["https://docs.python.org/3/c-api/sys.html#c.Py_FatalError"],

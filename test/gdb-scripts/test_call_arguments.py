@@ -1,0 +1,43 @@
+"""The constants that a call passes, told by machine code as gcc writes it."""
+
+from __future__ import annotations
+
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "gdb-scripts"))
+
+from inquest.call_arguments import RDI, RSI, constant_argument  # noqa: E402
+
+RETURNS = 0x500000
+CALL = b"\xe8\x01\x02\x03\x04"
+
+
+def before_call(*instructions: bytes) -> bytes:
+    return (b"\x90" * 40 + b"".join(instructions) + CALL)[-40:]
+
+
+class ConstantArgument(unittest.TestCase):
+    def test_tells_a_literal_by_its_place_relative_to_the_code(self):
+        lea = b"\x48\x8d\x3d" + (0x1000).to_bytes(4, "little")
+        self.assertEqual(constant_argument(before_call(lea), RETURNS, RDI), RETURNS - 5 + 0x1000)
+        behind = b"\x31\xc0"
+        self.assertEqual(constant_argument(before_call(lea, behind), RETURNS, RDI), RETURNS - 5 - 2 + 0x1000)
+        self.assertIsNone(constant_argument(before_call(lea), RETURNS, RSI))
+
+    def test_takes_the_last_of_several(self):
+        first, last = (b"\x48\x8d\x35" + (offset & 0xFFFFFFFF).to_bytes(4, "little") for offset in (0x10, -0x20))
+        self.assertEqual(constant_argument(before_call(first, last), RETURNS, RSI), RETURNS - 5 - 0x20)
+
+    def test_tells_an_address_of_an_executable_that_is_not_relocated(self):
+        self.assertEqual(constant_argument(before_call(b"\xbf\x78\x56\x34\x12"), RETURNS, RDI), 0x12345678)
+
+    def test_does_not_take_the_call_for_an_argument(self):
+        self.assertIsNone(constant_argument(b"\x90" * 35 + b"\xe8\xbf\x00\x00\x00", RETURNS, RDI))
+        for size in range(12):
+            self.assertIsNone(constant_argument(b"\x90" * size, RETURNS, RDI))
+
+
+if __name__ == "__main__":
+    unittest.main()
