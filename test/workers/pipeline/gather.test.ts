@@ -84,7 +84,7 @@ describe("gather", () => {
     expect((await stat(join(sysroot, "srv/old/libc.so.6"))).isFile()).toBe(true);
     expect(manifest.modules[0]).toMatchObject({ path: "/srv/old/libc.so.6", file: "/job/sysroot/srv/old/libc.so.6", debug_file: null });
     expect(JSON.parse(await readFile(join(folder.path, "manifest.json"), "utf8"))).toEqual(manifest);
-    expect(manifest.options).toEqual({ heap_check: true, census: false });
+    expect(manifest.options).toMatchObject({ heap_check: true, census: false });
   });
 
   test("links sonames, a merged userland and the dynamic linker as the link map calls them", async () => {
