@@ -6,6 +6,7 @@ and leaves its part empty, and the rest stands.
 
 from __future__ import annotations
 
+import struct
 import time
 from contextlib import contextmanager
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional
@@ -34,7 +35,7 @@ from .system_calls import described_calls, gil_ranges
 from .threads import ThreadState, gil_holders, match_lwps, name_threads, thread_states
 from .zeroed_stacks import zeroed_stacks
 
-EXPECTED = (MemoryFault, LayoutMissing, BudgetExceeded, ValueError, KeyError, IndexError, RecursionError, OverflowError, TypeError, AttributeError)
+EXPECTED = (MemoryFault, LayoutMissing, BudgetExceeded, ValueError, KeyError, IndexError, RecursionError, OverflowError, TypeError, AttributeError, MemoryError, struct.error)
 
 
 class _Answer:

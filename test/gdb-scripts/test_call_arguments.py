@@ -33,6 +33,10 @@ class ConstantArgument(unittest.TestCase):
     def test_tells_an_address_of_an_executable_that_is_not_relocated(self):
         self.assertEqual(constant_argument(before_call(b"\xbf\x78\x56\x34\x12"), RETURNS, RDI), 0x12345678)
 
+    def test_takes_no_argument_of_a_call_before(self):
+        lea = b"\x48\x8d\x3d" + (0x1000).to_bytes(4, "little")
+        self.assertIsNone(constant_argument(before_call(lea, CALL, b"\x48\x89\xe7"), RETURNS, RDI))
+
     def test_does_not_take_the_call_for_an_argument(self):
         self.assertIsNone(constant_argument(b"\x90" * 35 + b"\xe8\xbf\x00\x00\x00", RETURNS, RDI))
         for size in range(12):

@@ -7,6 +7,7 @@ has a ``__repr__`` of its own, which cannot run here, is ``module.C(repr of the 
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING, Callable, Iterable, Iterator, List, Optional, Set, Tuple
 
 from ..memory import MemoryFault
@@ -67,6 +68,10 @@ class Printer:
         except MemoryFault as fault:
             self._rewind(mark)
             self.write(hole(fault, address))
+        except (ValueError, LookupError, ArithmeticError, TypeError, AttributeError, RecursionError, struct.error) as error:
+            # A reader that met what it did not think of costs one value, not the thread.
+            self._rewind(mark)
+            self.write("<unreadable 0x%x: %s>" % (address, type(error).__name__))
 
     def _rewind(self, mark: Tuple[int, int]) -> None:
         del self._parts[mark[0] :]

@@ -71,7 +71,9 @@ def _joined_path(printer: Printer, attributes: Dict[str, int], kind: Type[PurePa
 
 def _print_fraction(printer: Printer, address: int, info: TypeInfo) -> None:
     attributes = _attributes(printer, address, info)
-    parts = [printer.values.long_value(attributes.get(name, 0)) for name in ("_numerator", "_denominator")]
+    # Four bits a digit at most: an interpreter may refuse to write longer numbers.
+    bits = 4 * printer.limits.string
+    parts = [printer.values.long_value(attributes.get(name, 0), bits) for name in ("_numerator", "_denominator")]
     digits = [str(part) for part in parts]
     if any(len(text) > printer.limits.string for text in digits):
         raise Damaged(address, "Fraction of more than %d digits" % printer.limits.string)

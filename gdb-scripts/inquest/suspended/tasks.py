@@ -218,16 +218,19 @@ def _recorded_waiters(image: Image, address: int, found: Dict[int, Task]) -> Ite
 def _children(image: Image, future: int) -> List[int]:
     """``_GatheringFuture._children``, and those of a ``gather`` among them."""
     found: List[int] = []
-    pending = [future]
-    while pending and len(found) < _MOST_CHILDREN:
+    pending, visited = [future], set()
+    while pending and len(visited) < _MOST_CHILDREN:
         current = pending.pop()
-        children = attribute(image, current, "_children") if current and current not in found else 0
+        if not current or current in visited:
+            continue
+        visited.add(current)
         if current != future:
             found.append(current)
+        children = attribute(image, current, "_children")
         if not children:
             continue
         try:
-            pending += reversed(image.values.list_items(children, _MOST_CHILDREN))
+            pending += reversed(image.values.list_items(children, _MOST_CHILDREN - len(visited)))
         except (MemoryFault, LayoutMissing):
             continue
     return found

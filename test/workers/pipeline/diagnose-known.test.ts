@@ -108,6 +108,11 @@ const cases: readonly (readonly [string, Given, Given])[] = [
     { found: [finding("fatal_error", { message: "deallocating None" })] },
   ],
   [
+    "gil_not_held",
+    { functions: ["PyErr_SetString"], thread: { gil: "released" } },
+    { functions: ["deflate", "zlib_compress", "PyObject_Vectorcall"], thread: { gil: "released" } },
+  ],
+  [
     "hamt_reentered",
     { found: [finding("freed_memory_access")], functions: ["hamt_node_bitmap_assoc", "_PyHamt_Assoc"] },
     { version: "3.12.1", found: [finding("freed_memory_access")], functions: ["hamt_node_bitmap_assoc", "_PyHamt_Assoc"] },

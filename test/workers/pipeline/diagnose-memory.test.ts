@@ -321,6 +321,8 @@ describe("what was said before an abort", () => {
     expect(told(aborted, { frames: newer })[0]).toMatchObject({ code: "rust_panic", title: "Rust code panicked in tear" });
     expect(codes(aborted, { frames: newer.slice(0, 3) })).toEqual(["abort"]);
     expect(codes(aborted, { frames: ["raise", "abort", "std::process::abort"] })).toEqual(["abort"]);
+    // Any call from Python into Rust stands below one.
+    expect(codes(aborted, { frames: ["raise", "abort", "ext::run", "std::panicking::try::do_call", "std::panicking::try"] })).toEqual(["abort"]);
   });
 
   test("what was thrown is told where it was read, and a pure virtual call is none", () => {
@@ -335,6 +337,8 @@ describe("what was said before an abort", () => {
     const virtual = { ...given, frames: ["raise", "abort", "std::terminate()", "__cxa_pure_virtual", "put"] };
     expect(told(aborted, virtual)[0]).toMatchObject({ title: "A pure virtual function was called, below put", evidence: { exception: null } });
     expect(codes(aborted, { ...given, frames: ["raise", "abort", "put"] })).toEqual(["abort"]);
+    const handled = { ...given, frames: ["raise", "abort", "std::terminate()", "std::thread::~thread()", "put"] };
+    expect(told(aborted, handled)[0]?.title).toBe("std::terminate was called, below std::thread::~thread()");
   });
 
   test.each([

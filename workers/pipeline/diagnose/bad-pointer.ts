@@ -42,14 +42,16 @@ const behindNull = (1n << 64n) - firstPage;
 
 /** A header in front of an object, an element before the first one: of a null pointer, where the register shows it. */
 function beforeNull(evidence: Evidence, access: Access, address: bigint): Diagnosis | null {
-  const base = access.registers.find(({ value }) => value === 0n);
-  if (base === undefined || access.operand === null || access.how === "execute") return null;
+  // The base alone: an index of 0 is no pointer.
+  const [base] = access.registers;
+  if (base?.value !== 0n || access.operand === null || access.how === "execute") return null;
   const offset = Number(BigInt.asIntN(64, address));
   return {
     code: "null_dereference",
     title: `A null pointer was dereferenced, at offset ${offset}`,
     detail: `The process ${verb(access)} ${-offset} bytes before address 0, and register ${base.name} holds 0: what lies in front of an object was wanted, of a null pointer.`,
-    confidence: "certain",
+    // Of two registers at scale 1 either may be the pointer.
+    confidence: access.registers.length === 1 ? "certain" : "likely",
     lwp: evidence.core.crashedLwp,
     evidence: { ...evidenceOf(evidence, access), offset, field: null },
     links: [],
@@ -66,7 +68,7 @@ export const nullDereference: Finding = (evidence) => {
   const base = registers[0] ?? null;
   const certain = address < firstPage;
   // A register that holds neither null nor the address of a field of it: a small number that was taken for a pointer looks the same.
-  const direct = registers.length === 0 || registers.some(({ value }) => value === 0n);
+  const direct = registers.length === 0 || base?.value === 0n;
   // Beyond the first page only the register that holds the null pointer proves it.
   if (!certain && (base === null || base.value !== 0n)) return null;
   const offset = Number(address);
@@ -170,7 +172,7 @@ export const wildPointer: Finding = (evidence) => {
   }
   if (site.signal?.code !== "SEGV_MAPERR" || access.address === null || core.segments.length === 0) return null;
   if (access.address < nearNull) return smallNumber(evidence, access, access.address);
-  if (access.address >= behindNull && (stackPointer(site) === 0n || access.registers.some(({ value }) => value === 0n))) return null;
+  if (access.address >= behindNull && (stackPointer(site) === 0n || access.registers[0]?.value === 0n)) return null;
   const below = mappingBelow(core, access.address);
   if (below !== null && below.past < onePage) return null;
   const sp = stackPointer(site);

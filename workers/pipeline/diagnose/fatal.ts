@@ -33,7 +33,7 @@ export const fatalError: Finding = ({ core, site, threads, native }) => {
     code: "fatal_error",
     title: message === null ? `Fatal Python error${by}` : `Fatal Python error: ${cut(message.message, 200)}`,
     detail: `The interpreter ended the process${by} because it could not go on${message === null ? "; its message is on the standard error" : `: ${cut(message.message, 500)}`}.`,
-    confidence: message?.found === "registers" || message?.found === "stack" ? "likely" : "certain",
+    confidence: message === null || message.found === "arguments" ? "certain" : "likely",
     lwp: core.crashedLwp,
     evidence: { message: message?.message ?? null, function: raiser, found: message?.found ?? null, frame: frames[at]?.function ?? null },
     links: ["https://docs.python.org/3/c-api/sys.html#c.Py_FatalError"],

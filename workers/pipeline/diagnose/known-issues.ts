@@ -59,6 +59,22 @@ function visitedText(seen: Seen): boolean {
 const objectApi =
   /^_?Py(Object|List|Dict|Tuple|Long|Unicode|Bytes|Err|Import|Module|Float|Set|Type|Number|Sequence|Mapping|Iter|Call|Arg|Eval_Call)_?[A-Z]\w*$/;
 
+/** How C functions are called: below any code of an extension, which may have let the GIL go by rights. */
+const callPlumbing = /^_?PyObject_(Vectorcall|Call|MakeTpCall|FastCall)/;
+
+/** The crash was in a function of the C API itself, or in what it called of the interpreter. `frames` are the innermost. */
+function fellInApi(frames: readonly NativeFrame[]): boolean {
+  const own = frames.filter((frame) => frame.function !== null && !frame.inlined);
+  const at = own.findIndex((frame) => objectApi.test(frame.function ?? ""));
+  const called = own[at];
+  return (
+    called !== undefined &&
+    !callPlumbing.test(called.function ?? "") &&
+    own.slice(0, at).every(({ module }) => module === called.module) &&
+    !frames.some((frame) => /^(PyGILState_|PyEval_(Acquire|Restore))/.test(frame.function ?? ""))
+  );
+}
+
 /** Python/pylifecycle.c, Python/pystate.c: what they say of a call without a thread state. */
 const withoutState =
   /the GIL is released|must be called with the GIL held|no current thread|current Python thread state is NULL|without holding the GIL|after Python finalization/;
@@ -203,8 +219,7 @@ export const knownIssues: readonly KnownIssue[] = [
       if (typeof message === "string" && withoutState.test(message)) return true;
       const holder = python.gil_holder_lwp;
       const without = crashed.gil !== "holder" && ((holder !== null && holder !== crashed.lwp) || crashed.gil === "released");
-      const called = frames.slice(0, 6).find((frame) => frame.function !== null && !frame.inlined && objectApi.test(frame.function));
-      return without && called !== undefined && !frames.slice(0, 6).some((frame) => /^(PyGILState_|PyEval_(Acquire|Restore))/.test(frame.function ?? ""));
+      return without && fellInApi(frames.slice(0, 6));
     },
     advice:
       "Take it with PyGILState_Ensure before objects are touched, and look for work between Py_BEGIN_ALLOW_THREADS and its end, or for ctypes.CDLL where PyDLL belongs.",
@@ -215,7 +230,9 @@ export const knownIssues: readonly KnownIssue[] = [
     title: "The process is the child of a fork that other threads of Python did not survive",
     from: null,
     to: null,
-    seen: ({ lwps, statesWithoutLwp }) => lwps === 1 && statesWithoutLwp > 0,
+    // Daemon threads of an interpreter that ends leave their states as well.
+    seen: ({ python, lwps, statesWithoutLwp, finding }) =>
+      lwps === 1 && statesWithoutLwp > 0 && python.finalizing !== true && finding("crash_during_finalization") === null,
     hangs: true,
     advice:
       "One thread is left, and thread states of others that are no threads here: fork() was called by C and PyOS_AfterFork_Child was not. What those threads held (locks, half-changed memory) stays so for ever: start processes before threads, or use the start methods spawn and forkserver.",

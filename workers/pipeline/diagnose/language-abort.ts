@@ -16,11 +16,15 @@ const CppException = Type.Object({
 
 const cut = (text: string, limit: number) => (text.length > limit ? `${text.slice(0, limit - 1)}…` : text);
 
-/** std::process::abort alone is no panic. */
-const rustPanics = /^(rust_panic|__rust_start_panic|core::panicking::|std::panicking::|rust_begin_unwind|__rustc::rust_begin_unwind)/;
+/** std::process::abort alone is no panic, and each thread of Rust and each call from Python stands below `std::panicking::try`. */
+const rustPanics =
+  /^(rust_panic|__rust_start_panic|core::panicking::|std::panicking::(?!(r#)?try\b|catch_unwind|panicking\b|panic_count)|rust_begin_unwind|__rustc::rust_begin_unwind)/;
 const terminates =
   /^(std::terminate|__cxxabiv1::__terminate|__gnu_cxx::__verbose_terminate_handler|std::__terminate|__gxx_personality_v0|__cxa_call_terminate)/;
 const pureVirtual = /^__cxa_(pure|deleted)_virtual/;
+/** What calls std::terminate for an exception that nobody catches; anything else does so beside one that is being handled. */
+const uncaughtBy = /^(__cxa_(re)?throw|__cxa_call_terminate|__clang_call_terminate|__gxx_personality|_Unwind_|std::rethrow_exception)/;
+const terminating = /^(std::(__)?terminate|__cxxabiv1::__terminate|__gnu_cxx::__verbose)/;
 const runtime =
   /^(__cxa_|_Unwind_|__gxx_personality|std::(__)?(terminate|unexpected|rethrow)|std::__throw_|__gnu_cxx|__cxxabiv1|core::|std::panicking|std::sys|rust_|__rust_)/;
 
@@ -44,11 +48,13 @@ export const languageAbort: Finding = (evidence) => {
   if (rust >= 0) return rustPanic(evidence, frames, rust);
   if (cxx < 0) return null;
   const at = cxx;
+  const by = plain.slice(at).find((each) => each !== "" && !terminating.test(each)) ?? "";
   const told = thrown(evidence);
+  const uncaught = told !== null && uncaughtBy.test(by);
   const thrower = frames.slice(at + 1).find((frame) => frame.function !== null && !runtime.test(frame.function))?.function ?? null;
   const virtual = plain.slice(at + 1, at + 4).some((each) => pureVirtual.test(each));
   const below = thrower === null ? "" : `, below ${thrower}`;
-  const type = told === null ? null : typeName(told.type);
+  const type = uncaught ? typeName(told.type) : null;
   const says = told?.text == null ? "" : `: ${cut(told.text, 200)}`;
   return {
     code: "cpp_terminate",
@@ -67,7 +73,7 @@ export const languageAbort: Finding = (evidence) => {
     evidence: {
       frame: frames[at]?.function ?? null,
       caller: thrower,
-      exception: told === null || virtual ? null : { type, bases: told.bases.map(typeName), text: told.text, address: told.address },
+      exception: told === null || virtual ? null : { type: typeName(told.type), bases: told.bases.map(typeName), text: told.text, address: told.address },
     },
     links: [],
   };

@@ -89,7 +89,7 @@ const messages: readonly (readonly [pattern: RegExp, title: string])[] = [
 ];
 
 /** Of a debug build, which says what it found on the standard error only: Objects/object.c. */
-const checks = /^(_Py_NegativeRefcount|_Py_FatalRefcountError|none_dealloc|bool_dealloc|_PyLong_ExactDealloc|notimplemented_dealloc|ellipsis_dealloc)$/;
+const checks = /^(_Py_NegativeRefcount|_Py_FatalRefcountError|none_dealloc|bool_dealloc|notimplemented_dealloc|ellipsis_dealloc)$/;
 
 function saidSo(evidence: Evidence): Diagnosis | null {
   const { site, threads, native, core } = evidence;
