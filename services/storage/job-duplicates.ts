@@ -47,16 +47,17 @@ export async function linkToOriginal(transaction: Transaction<Schema>, row: JobT
 export async function passOn(transaction: Transaction<Schema>, id: string): Promise<void> {
   const heir = await transaction
     .selectFrom("jobs")
-    .select(["id", "status"])
+    .select("id")
     .where("duplicate_of", "=", id)
     .orderBy(sql`case status when 'succeeded' then 0 when 'cancelled' then 2 else 1 end`)
     .orderBy("id")
     .limit(1)
     .executeTakeFirst();
   if (heir === undefined) return;
-  await transaction.updateTable("jobs").set({ duplicate_of: null }).where("id", "=", heir.id).execute();
+  // Its result may have come since it was looked for.
+  const { status } = await transaction.updateTable("jobs").set({ duplicate_of: null }).where("id", "=", heir.id).returning("status").executeTakeFirstOrThrow();
   await transaction.updateTable("jobs").set({ duplicate_of: heir.id }).where("duplicate_of", "=", id).execute();
-  if (heir.status !== "succeeded") return;
+  if (status !== "succeeded") return;
   await uncountJob(transaction, heir.id);
   await transaction.updateTable("counted_jobs").set({ job_id: heir.id }).where("job_id", "=", id).execute();
 }
@@ -73,6 +74,7 @@ export function duplicates(database: Database): Pick<JobStore, "takeOver"> {
         .select(["jobs.options", "jobs.missing_binaries", "jobs.run", "reports.body", "reports.size"])
         .where("jobs.id", "=", row.duplicate_of)
         .where("jobs.status", "=", "succeeded")
+        .where((query) => query.not(query.exists(query.selectFrom("attachments").select("blob").whereRef("job_id", "=", "jobs.id"))))
         .executeTakeFirst();
       if (
         original === undefined ||
@@ -80,7 +82,10 @@ export function duplicates(database: Database): Pick<JobStore, "takeOver"> {
         original.missing_binaries !== row.missing_binaries
       )
         return false;
-      const report = { ...(await decodeReport(original)), job_id: id };
+      const known = await decodeReport(original);
+      // The logs that it was read with may have expired before it.
+      if (known.attachments.length > 0) return false;
+      const report = { ...known, job_id: id };
       const guard = { id, status: ["queued", "running"] as const, ...(run === null ? {} : { run }) };
       return storeReport(database, guard, { report, missingBinaries: JSON.parse(row.missing_binaries) }, { coresPerGroup: 0 });
     },

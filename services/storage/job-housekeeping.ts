@@ -135,9 +135,12 @@ export function housekeeping(database: Database): Pick<JobStore, "unfinished" | 
             .execute(),
         async (transaction, ids) => {
           await dropUploads(transaction, ids);
-          for (const id of ids) await passOn(transaction, id);
+          // They go first: none of them may stand in for another.
           const rows = await transaction.deleteFrom("jobs").where("id", "in", ids).returning(["id", "project_id"]).execute();
-          for (const id of ids) await uncountJob(transaction, id);
+          for (const id of ids) {
+            await passOn(transaction, id);
+            await uncountJob(transaction, id);
+          }
           for (const [project, own] of Map.groupBy(rows, (row) => row.project_id))
             await unindexJobs(
               transaction,

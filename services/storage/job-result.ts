@@ -1,5 +1,6 @@
 /** A report becomes its job's: report, status, what the job is found by, counted under and told of, in one transaction. */
 import type { Database } from "./database.ts";
+import { holdIfDuplicate, replaceFailed } from "./failed-original.ts";
 import { countJob } from "./group-counts.ts";
 import type { JobResult } from "./job-store.ts";
 import { changeUnindexed, type Guard } from "./job-transition.ts";
@@ -18,7 +19,8 @@ export interface ResultRules {
 export async function storeReport(database: Database, guard: Guard, { report, missingBinaries }: JobResult, { coresPerGroup }: ResultRules): Promise<boolean> {
   const encoded = await encodeReport(report);
   return database.query.transaction().execute(async (transaction) => {
-    const row = await changeUnindexed(transaction, guard, {
+    await holdIfDuplicate(transaction, guard.id);
+    const changed = await changeUnindexed(transaction, guard, {
       ...columnsOfReport(report),
       status: "succeeded",
       stage: "done",
@@ -28,7 +30,8 @@ export async function storeReport(database: Database, guard: Guard, { report, mi
       missing_binaries: JSON.stringify(missingBinaries),
       takes_over: 0,
     });
-    if (row === null) return false;
+    if (changed === null) return false;
+    const row = await replaceFailed(transaction, changed);
     const stored = { run: row.run, created_at: report.created_at, ...encoded };
     await transaction
       .insertInto("reports")

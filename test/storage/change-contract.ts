@@ -126,6 +126,13 @@ export function changeContract(openEmpty: () => Promise<Database>): void {
       expect(await all.group("b")).toBeNull();
     });
 
+    test("without the log that the first one came with is analysed itself", async () => {
+      await using all = await open();
+      const first = await create(all, twin({ attachments: [{ filename: "log", size: 1, sha256: "0", blob: "attachments/1" }] }));
+      await all.finish(first.id);
+      expect(await all.jobs.takeOver((await create(all, twin())).id, null)).toBe(false);
+    });
+
     test("waits for the first one's report, and is analysed when that failed or when it is asked for again", async () => {
       await using all = await open();
       const [first, second] = [await create(all, twin()), await create(all, twin())];
@@ -166,6 +173,35 @@ export function changeContract(openEmpty: () => Promise<Database>): void {
       await all.jobs.delete("default", third ?? "");
       expect(await all.sweep()).toEqual([`cores/${first}`]);
       expect(await all.group("a")).toMatchObject({ count: 0 });
+    });
+
+    test("of a job that failed stands in for it as soon as it has a report, and is counted", async () => {
+      await using all = await open();
+      const [first, second, third] = [await create(all, twin()), await create(all, twin()), await create(all, twin())];
+      await all.jobs.fail(first.id, (await all.jobs.start(first.id))?.run ?? -1, error);
+      await all.finish(second.id);
+      expect(await all.group("a")).toMatchObject({ count: 1 });
+      const firsts = async () => [(await all.job(first.id)).duplicate_of, (await all.job(second.id)).duplicate_of, (await all.job(third.id)).duplicate_of];
+      expect(await firsts()).toEqual([second.id, null, second.id]);
+      expect(await all.jobs.takeOver(third.id, null)).toBe(true);
+      await all.jobs.requeue("default", first.id);
+      await all.finish(first.id);
+      expect(await all.group("a")).toMatchObject({ count: 1 });
+      await all.jobs.requeue("default", second.id);
+      await all.jobs.fail(second.id, (await all.jobs.start(second.id))?.run ?? -1, error);
+      await all.jobs.requeue("default", third.id);
+      await all.finish(third.id);
+      expect([await all.group("a"), await firsts()]).toMatchObject([{ count: 1 }, [second.id, null, second.id]]);
+    });
+
+    test("that is forgotten with the first one leaves the third in its place, counted once", async () => {
+      await using all = await open();
+      const old = { coreExpiresAt: "2026-01-01T00:00:00.000Z", expiresAt: "2026-01-01T00:00:00.000Z" };
+      const [first, second, third] = [await create(all, twin(old)), await create(all, twin(old)), await create(all, twin())];
+      for (const { id } of [first, second, third]) await all.finish(id);
+      expect(await all.jobs.expire(new Date("2026-06-01T00:00:00Z"))).toMatchObject({ jobs: 2 });
+      expect((await all.job(third.id)).duplicate_of).toBeNull();
+      expect(await all.group("a")).toMatchObject({ count: 1 });
     });
 
     test("that comes while the first one is deleted has its bytes, whoever is faster", async () => {

@@ -110,7 +110,10 @@ async function keepAll(keepers: Keepers, project: string, uploads: readonly Rece
 /** The job as it is when what was there already has been looked at: the binaries that it waits for, the report of an equal core. */
 async function settled(keepers: Keepers, project: string, job: Job): Promise<Job> {
   if (job.status === "awaiting_binaries") return await lookAfterParking(keepers, project, job);
-  if (job.duplicate_of === null || !(await keepers.jobs.takeOver(job.id, null))) return job;
+  if (job.duplicate_of === null) return job;
+  // The job is there whatever happens here; the worker that takes it looks again.
+  const known = await keepers.jobs.takeOver(job.id, null).catch(() => false);
+  if (!known) return job;
   return (await keepers.jobs.get(project, job.id))?.job ?? job;
 }
 
