@@ -44,6 +44,16 @@ test("a resumable upload that announces more than there is room for is store_ful
   expect(await readdir(join(folder, "uploads"))).toEqual([]);
 });
 
+test("a resumable upload in short pieces is store_full when others filled the disk meanwhile", async () => {
+  let free = 10_000;
+  const files = new UploadFiles(join(folder, "pieces"), { freeBytes: async () => free }, { ...limits, free_disk_bytes: 1000 });
+  const { id } = await files.create(upload(5000));
+  expect(await files.write(Readable.from([core(2000).subarray(0, 1000)]), id, 0)).toBe(1000);
+  free = 999;
+  await expect(files.write(Readable.from([Buffer.alloc(1000, 1)]), id, 1000)).rejects.toMatchObject({ code: "store_full" });
+  expect((await files.getUpload(id)).offset).toBe(1000);
+});
+
 async function post(head: string, body: Buffer): Promise<unknown> {
   const store = await openFileBlobStore(join(folder, "blobs"));
   const full = Object.assign(store, boundless);

@@ -7,6 +7,7 @@ import { Server, type Upload } from "@tus/server";
 import type { FastifyRequest } from "fastify";
 import { v7 as uuid } from "uuid";
 import { Failure } from "../../contract/failure.ts";
+import type { Limits } from "../../contract/limits.ts";
 import { receiveFinished } from "../../intake/resume/finish-upload.ts";
 import { UploadFiles, uploadId } from "../../intake/resume/upload-files.ts";
 import { formType, readMetadata } from "../../intake/resume/upload-metadata.ts";
@@ -50,6 +51,15 @@ function webRequest(request: FastifyRequest): { readonly web: Request; readonly 
     { highWaterMark: 0 },
   );
   return { web: new Request(url, { method, headers, body, duplex: "half" }), release: () => chunks.release() };
+}
+
+/** Of the bytes around one part of a form: boundary and headers. */
+const partOverhead = 64 << 10;
+
+/** The size of a form with as much of everything as one may have. */
+function mostOfForm({ core_bytes, binaries_per_job, binary_bytes, attachments_per_job, attachment_bytes, labels_per_job }: Limits): number {
+  const around = (binaries_per_job + attachments_per_job + labels_per_job + 16) * partOverhead;
+  return Math.min(Number.MAX_SAFE_INTEGER, core_bytes + binaries_per_job * binary_bytes + attachments_per_job * attachment_bytes + around);
 }
 
 /** A stored form as the request that it would have been: @fastify/multipart reads it of the request that asked last. */
@@ -116,8 +126,8 @@ export function createTus(dependencies: Dependencies, metrics: Metrics, files: U
     datastore: files,
     relativeLocation: true,
     allowedOrigins: [],
-    // A form may hold more than its core; what its parts may have is counted when they are read.
-    maxSize: async (web, id) => (beginForms.has(web) || (await isForm(id)) ? Number.MAX_SAFE_INTEGER : limits.core_bytes),
+    // A form may hold more than its core; what each part may have is counted when they are read.
+    maxSize: async (web, id) => (beginForms.has(web) || (await isForm(id)) ? mostOfForm(limits) : limits.core_bytes),
     namingFunction: (web, metadata = {}) => {
       if (formType(metadata) !== null) beginForms.add(web);
       return uploadId(asker(web).caller.project, uuid());
