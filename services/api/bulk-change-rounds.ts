@@ -18,6 +18,8 @@ export interface BulkChangeParts {
   readonly sweepBlobs: () => Promise<unknown>;
   readonly log: Pick<Logger, "info" | "warn">;
   readonly everyMilliseconds?: number;
+  /** After that the change that has waited longest is next: a long one does not hold up another project's. */
+  readonly turnMilliseconds?: number;
 }
 
 export interface BulkChangeRounds extends AsyncDisposable {
@@ -28,6 +30,7 @@ export interface BulkChangeRounds extends AsyncDisposable {
 const leaseSeconds = 30;
 /** Between two steps: others want the database too. */
 const pauseMilliseconds = 2;
+const tries = 4;
 
 const unforeseen: JobError = {
   code: "internal_error",
@@ -44,12 +47,25 @@ async function tell({ queue, changes, sweepBlobs, log }: BulkChangeParts, { queu
   if (deleted.length > 0) await sweepBlobs().catch((error: unknown) => log.warn({ err: error }, "blobs_not_swept"));
 }
 
+/** A transaction that met another is sent again. */
+async function patiently<T>(step: () => Promise<T>): Promise<T> {
+  for (let left = tries - 1; ; left -= 1) {
+    try {
+      return await step();
+    } catch (error) {
+      if (left === 0 || !(error instanceof Failure && error.retry)) throw error;
+      await sleep(50 * (tries - left));
+    }
+  }
+}
+
 async function workOn(parts: BulkChangeParts, first: ClaimedChange, stop: AbortSignal): Promise<void> {
-  const { bulkChanges, log } = parts;
+  const { bulkChanges, log, turnMilliseconds = 2_000 } = parts;
   let claimed = first;
   try {
-    while (!stop.aborted) {
-      const taken = await bulkChanges.step(claimed, leaseSeconds);
+    for (const began = performance.now(); !stop.aborted; ) {
+      const last = performance.now() - began >= turnMilliseconds;
+      const taken = await patiently(() => bulkChanges.step(claimed, last ? 0 : leaseSeconds));
       if (taken === null) return;
       claimed = taken.claimed;
       await tell(parts, taken.step);
@@ -60,6 +76,7 @@ async function workOn(parts: BulkChangeParts, first: ClaimedChange, stop: AbortS
         );
         return;
       }
+      if (last) return;
       await sleep(pauseMilliseconds);
     }
   } catch (error) {

@@ -214,7 +214,7 @@ export function createBulkChangeStore(database: Database, limits: LabelLimits): 
         .selectFrom("bulk_changes")
         .selectAll()
         .where("state", "=", "running")
-        .where("leased_until", "<", new Date().toISOString())
+        .where("leased_until", "<=", new Date().toISOString())
         .orderBy("leased_until")
         .limit(1)
         .executeTakeFirst();
@@ -231,7 +231,8 @@ export function createBulkChangeStore(database: Database, limits: LabelLimits): 
         const skipped = { ...before };
         const sample = [...shown];
         let changed = 0;
-        const ended = rows.length < most;
+        // Fewer than asked for tell nothing: one may have been deleted while they were read.
+        const ended = rows.length === 0;
         const project = claimed.project_id;
         if (claimed.dry_run === 0 && claimed.action === "delete")
           await holdCores(

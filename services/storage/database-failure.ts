@@ -41,6 +41,9 @@ export function postgresFailure(error: unknown): unknown {
   if (error instanceof Failure) return error;
   const code = field(error, "code");
   if (code === "53100") return new Failure("store_full", "The database cannot grow: its disk is full.", { cause: error });
+  // serialization_failure, deadlock_detected: nothing of the transaction stays, and the next try meets another moment.
+  if (code === "40001" || code === "40P01")
+    return new Failure("database_unavailable", "The database gave this change up for another that it met.", { cause: error, retryAfter: 1 });
   const message = error instanceof Error ? error.message : "";
   const state = typeof code === "string" && /^(08|28|3D|53|57|58)|^25006$/.test(code);
   const socket = typeof code === "string" && /^(ECONN|EPIPE|ENOENT|ENOTFOUND|EAI_|ETIMEDOUT|EHOST|ENET)/.test(code);

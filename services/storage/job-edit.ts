@@ -20,8 +20,9 @@ export async function relabel(transaction: Transaction<Schema>, row: JobTable, c
   if (same) return null;
   const labels = JSON.stringify(after);
   await transaction.updateTable("jobs").set({ labels }).where("id", "=", row.id).execute();
-  await retag(transaction, row, termsOfLabels(before), termsOfLabels(after));
+  // Row, counts, index: the order in which everybody locks them.
   await recountLabels(transaction, row.id, after);
+  await retag(transaction, row, termsOfLabels(before), termsOfLabels(after));
   return { ...row, labels };
 }
 

@@ -303,10 +303,10 @@ export function changeContract(openEmpty: () => Promise<Database>): void {
       const { id, total } = await all.changes.create("default", change({ labels: { night: "2" } }));
       expect(total).toBe(60);
       const { steps } = await run(all.changes, () => create(all, { labels: { night: "1" } }));
-      expect(steps).toBe(3);
+      expect(steps).toBe(4);
       expect(await all.changes.get("default", id)).toMatchObject({ state: "complete", seen: 60, changed: 60, skipped: {}, finished_at: expect.any(String) });
       expect(await all.found({ labels: { night: "2" } })).toEqual(made);
-      expect(await all.found({ labels: { night: "1" } })).toHaveLength(3);
+      expect(await all.found({ labels: { night: "1" } })).toHaveLength(4);
       expect(await all.changes.get("other", id)).toBeNull();
     });
 
