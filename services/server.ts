@@ -155,7 +155,8 @@ async function main(): Promise<void> {
   process.send?.("ready");
   if (!stop.aborted) await new Promise((resolve) => stop.addEventListener("abort", resolve, { once: true }));
   logger.info({ reason: String(stop.reason) }, "stopping");
-  const impatience = setTimeout(() => app.server.closeAllConnections(), closeLimitMs);
+  // Whoever watched this process may be started again on the same data by now.
+  const impatience = setTimeout(() => app.server.closeAllConnections(), stop.reason === "disconnect" ? 0 : closeLimitMs);
   await app.close();
   clearTimeout(impatience);
   void recovery;

@@ -10,7 +10,7 @@ import type { JobStore } from "../storage/job-store.ts";
 export interface HousekeepingParts {
   readonly database: Database;
   readonly jobs: Pick<JobStore, "expire">;
-  readonly blobs: Pick<BlobStore, "remove">;
+  readonly blobs: Pick<BlobStore, "remove" | "sweepPartials">;
   readonly uploads: { deleteExpired(): Promise<number> };
   readonly deliveries: Pick<DeliveryStore, "expire">;
   /** How long deliveries that ended are kept. */
@@ -37,9 +37,10 @@ export function startHousekeeping({
       if (indexed > 0) log.info({ jobs: indexed }, "earlier_jobs_indexed");
       const expired = await jobs.expire(new Date());
       const removed = await sweepBlobs(database, blobs);
+      const partials = await blobs.sweepPartials();
       const abandoned = await uploads.deleteExpired();
       const told = await deliveries.expire(new Date(Date.now() - deliverySeconds * 1_000));
-      const gone = { ...expired, blobs: removed, uploads: abandoned, deliveries: told };
+      const gone = { ...expired, blobs: removed, partials, uploads: abandoned, deliveries: told };
       if (Object.values(gone).some((count) => count > 0)) log.info(gone, "expired");
     } catch (error) {
       log.warn({ err: error }, "housekeeping_failed");

@@ -52,6 +52,8 @@ export interface BlobStore {
   /** Rejects with `blob_not_found` when there is no such blob. */
   open(key: BlobKey, range?: BlobRange): Promise<Readable>;
   localFile(key: BlobKey): Promise<LocalFile>;
+  /** Removes what writers of processes that are gone left behind; how many files that were. */
+  sweepPartials(): Promise<number>;
   /** Bytes that can still be written; null when the kind cannot tell. */
   freeBytes(): Promise<number | null>;
 }

@@ -5,7 +5,7 @@
  *     ROOT/KEY                                kept
  *
  * Folders are 0700, files 0600; nothing is opened through a link. A partial file's name tells which process writes it, so
- * that those of dead processes can be swept when the store is opened.
+ * that those of dead processes can be swept, when the store is opened and now and then.
  */
 import { constants, type Dirent } from "node:fs";
 import { mkdir, open, opendir, rename, rmdir, statfs, unlink } from "node:fs/promises";
@@ -34,11 +34,12 @@ function checkedPath(root: string, key: BlobKey): string {
 export async function openFileBlobStore(root: string): Promise<BlobStore> {
   try {
     await mkdir(join(root, "tmp"), { recursive: true, mode: 0o700 });
-    await sweepPartials(join(root, "tmp"));
   } catch (error) {
     throw storageFailure(error);
   }
-  return new FileBlobStore(root);
+  const store = new FileBlobStore(root);
+  await store.sweepPartials();
+  return store;
 }
 
 class FileBlobStore implements BlobStore {
@@ -47,6 +48,14 @@ class FileBlobStore implements BlobStore {
 
   constructor(root: string) {
     this.#root = root;
+  }
+
+  async sweepPartials(): Promise<number> {
+    try {
+      return await sweepPartials(join(this.#root, "tmp"));
+    } catch (error) {
+      throw storageFailure(error);
+    }
   }
 
   async create(): Promise<BlobWriter> {

@@ -60,6 +60,7 @@ const withFreeBytes = (store: BlobStore, freeBytes: () => Promise<number>): Blob
   has: (key) => store.has(key),
   size: (key) => store.size(key),
   remove: (key) => store.remove(key),
+  sweepPartials: () => store.sweepPartials(),
   list: (prefix) => store.list(prefix),
   open: (key, range) => store.open(key, range),
   localFile: (key) => store.localFile(key),

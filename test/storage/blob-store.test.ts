@@ -1,7 +1,9 @@
+import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { chmod, mkdtemp, open, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -118,6 +120,25 @@ describe("what goes wrong", () => {
       expect(await partials()).toHaveLength(1);
     }
     expect(await partials()).toEqual([]);
+  });
+
+  test("what a writer of a dead process left is swept, what a living one writes is not", async () => {
+    const source = join(import.meta.dirname, "../../services/storage/file-blob-store.ts");
+    const program = `const { openFileBlobStore } = await import(${JSON.stringify(source)});
+      const writer = await (await openFileBlobStore(${JSON.stringify(root)})).create();
+      writer.stream.write("half", () => console.log("written"));
+      setInterval(() => {}, 1_000);`;
+    const other = spawn(process.execPath, ["--input-type=module", "-e", program], { stdio: ["ignore", "pipe", "inherit"] });
+    await once(other.stdout, "data");
+    await using own = await store.create();
+    own.stream.write("half");
+    expect(await store.sweepPartials()).toBe(0);
+    expect(await partials()).toHaveLength(2);
+    const ended = once(other, "exit");
+    other.kill("SIGKILL");
+    await ended;
+    expect(await store.sweepPartials()).toBe(1);
+    expect(await partials()).toEqual([basename(own.path)]);
   });
 
   test("a source that fails leaves nothing", async () => {
