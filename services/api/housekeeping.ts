@@ -6,6 +6,7 @@ import type { Database } from "../storage/database.ts";
 import type { DeliveryStore } from "../storage/delivery-store.ts";
 import { indexEarlier } from "../storage/search/index-earlier.ts";
 import type { JobStore } from "../storage/job-store.ts";
+import { mendDuplicates } from "../storage/mend-duplicates.ts";
 
 export interface HousekeepingParts {
   readonly database: Database;
@@ -31,10 +32,13 @@ export function startHousekeeping({
   everyMilliseconds = 10 * 60_000,
 }: HousekeepingParts): AsyncDisposable {
   const stop = new AbortController();
+  let mended = false;
   async function round(): Promise<void> {
     try {
       const indexed = await indexEarlier(database, stop.signal);
       if (indexed > 0) log.info({ jobs: indexed }, "earlier_jobs_indexed");
+      if (!mended) await mendDuplicates(database, stop.signal);
+      mended = true;
       const expired = await jobs.expire(new Date());
       const removed = await sweepBlobs(database, blobs);
       const partials = await blobs.sweepPartials();

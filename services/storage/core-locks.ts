@@ -20,6 +20,12 @@ export async function holdCores(transaction: Transaction<Schema>, cores: readonl
     await sql`select pg_advisory_xact_lock(${keyOf(projectId, digest)})`.execute(transaction);
 }
 
+/** That of a job, which may be gone. Call it before anything else of the transaction. */
+export async function holdCoreOf(transaction: Transaction<Schema>, id: string): Promise<void> {
+  const row = await transaction.selectFrom("jobs").select(["project_id as projectId", "core_sha256 as digest"]).where("id", "=", id).executeTakeFirst();
+  if (row !== undefined) await holdCores(transaction, [row]);
+}
+
 /** False when another has it; nobody is waited for. */
 export async function tryHoldCore(transaction: Transaction<Schema>, projectId: string, digest: string): Promise<boolean> {
   if (!isPostgres(transaction)) return true;

@@ -4,16 +4,16 @@ import { Failure } from "../contract/failure.ts";
 import type { CoreGone, JobPriority } from "../contract/job.ts";
 import type { JobOptions } from "../contract/job-options.ts";
 import { discardBlobs } from "./blob-trash.ts";
-import { holdCores } from "./core-locks.ts";
+import { holdCoreOf } from "./core-locks.ts";
 import type { Database } from "./database.ts";
 import { uncountJob } from "./group-counts.ts";
-import { passOn } from "./job-duplicates.ts";
 import { toJob } from "./job-row.ts";
 import type { JobStore } from "./job-store.ts";
 import { change, changeUnindexed, unfinishedStatuses } from "./job-transition.ts";
 import type { JobTable, Schema } from "./schema.ts";
 import { indexJob, unindexJobs } from "./search/index-writer.ts";
 import { termsOfRow } from "./search-terms.ts";
+import { passOn } from "./stand-in.ts";
 
 const howCoresGo: Readonly<Record<CoreGone, string>> = {
   expired: "has expired",
@@ -35,16 +35,19 @@ function refuseRequeue(row: JobTable): never {
   throw new Failure("core_lost", `The core of job ${row.id} ${howCoresGo[row.core_gone ?? "expired"]}.`);
 }
 
-/** The core, or for a job of logs alone one of them, is still there. */
-async function hasUpload(transaction: Transaction<Schema>, id: string): Promise<boolean> {
-  const kept = await transaction.selectFrom("jobs").select(["core_blob", "core_sha256"]).where("id", "=", id).executeTakeFirst();
+/**
+ * The core, or for a job of logs alone one of them, is still there, and stays: the row is held from here on, and those who let
+ * uploads go ask in their own change of it whether the job has ended.
+ */
+async function holdUpload(transaction: Transaction<Schema>, id: string): Promise<boolean> {
+  const kept = await transaction
+    .updateTable("jobs")
+    .set((column) => ({ revision: column.ref("revision") }))
+    .where("id", "=", id)
+    .returning(["core_blob", "core_sha256"])
+    .executeTakeFirst();
   if (kept === undefined || kept.core_blob !== null || kept.core_sha256 !== "") return kept?.core_blob != null;
   return (await transaction.selectFrom("attachments").select("blob").where("job_id", "=", id).limit(1).executeTakeFirst()) !== undefined;
-}
-
-async function holdCoreOf(transaction: Transaction<Schema>, projectId: string, id: string): Promise<void> {
-  const row = await transaction.selectFrom("jobs").select("core_sha256").where("id", "=", id).executeTakeFirst();
-  await holdCores(transaction, [{ projectId, digest: row?.core_sha256 ?? "" }]);
 }
 
 /** False when there is no such job. The caller holds its core. */
@@ -67,7 +70,7 @@ export async function requeueJob(
   options: JobOptions | null,
   priority: JobPriority | RawBuilder<JobPriority>,
 ): Promise<JobTable | null> {
-  if (!(await hasUpload(transaction, id))) return null;
+  if (!(await holdUpload(transaction, id))) return null;
   return change(
     transaction,
     { id, projectId, status: ["succeeded", "failed", "awaiting_binaries"] },
@@ -94,7 +97,7 @@ export function control(database: Database): Pick<JobStore, "cancel" | "delete" 
   return {
     cancel: async (projectId, id) => {
       const cancelled = await database.query.transaction().execute(async (transaction) => {
-        await holdCoreOf(transaction, projectId, id);
+        await holdCoreOf(transaction, id);
         const belongings = await transaction
           .selectFrom("jobs")
           .leftJoin("attachments", "attachments.job_id", "jobs.id")
@@ -126,7 +129,7 @@ export function control(database: Database): Pick<JobStore, "cancel" | "delete" 
 
     delete: (projectId, id) =>
       database.query.transaction().execute(async (transaction) => {
-        await holdCoreOf(transaction, projectId, id);
+        await holdCoreOf(transaction, id);
         return deleteJob(transaction, projectId, id);
       }),
 

@@ -11,7 +11,6 @@ import type { JobStatus } from "../contract/job.ts";
 import { storedOptions } from "../contract/job-options.ts";
 import { discardBlobs } from "./blob-trash.ts";
 import type { Database } from "./database.ts";
-import { uncountJob } from "./group-counts.ts";
 import { storeReport } from "./job-result.ts";
 import type { JobStore } from "./job-store.ts";
 import { decodeReport } from "./report-store.ts";
@@ -41,25 +40,6 @@ export async function linkToOriginal(transaction: Transaction<Schema>, row: JobT
     .executeTakeFirstOrThrow();
   if (shared) await discardBlobs(transaction, [row.core_blob]);
   return linked;
-}
-
-/** Before a job goes, or is counted no more: the first of its duplicates, best one with a report, stands in for it from now on. */
-export async function passOn(transaction: Transaction<Schema>, id: string): Promise<void> {
-  const heir = await transaction
-    .selectFrom("jobs")
-    .select("id")
-    .where("duplicate_of", "=", id)
-    .orderBy(sql`case status when 'succeeded' then 0 when 'cancelled' then 2 else 1 end`)
-    .orderBy("id")
-    .limit(1)
-    .executeTakeFirst();
-  if (heir === undefined) return;
-  // Its result may have come since it was looked for.
-  const { status } = await transaction.updateTable("jobs").set({ duplicate_of: null }).where("id", "=", heir.id).returning("status").executeTakeFirstOrThrow();
-  await transaction.updateTable("jobs").set({ duplicate_of: heir.id }).where("duplicate_of", "=", id).execute();
-  if (status !== "succeeded") return;
-  await uncountJob(transaction, heir.id);
-  await transaction.updateTable("counted_jobs").set({ job_id: heir.id }).where("job_id", "=", id).execute();
 }
 
 export function duplicates(database: Database): Pick<JobStore, "takeOver"> {

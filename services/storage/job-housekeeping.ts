@@ -1,15 +1,16 @@
 /** What nobody asks for by hand: finding work that the queue lost, and letting go of what has expired. */
 import { type Transaction, sql } from "kysely";
-import type { JobStatus } from "../contract/job.ts";
+import type { CoreGone, JobStatus } from "../contract/job.ts";
 import { discardBlobs } from "./blob-trash.ts";
 import { holdCores } from "./core-locks.ts";
 import type { Database } from "./database.ts";
 import { uncountJob } from "./group-counts.ts";
-import { passOn } from "./job-duplicates.ts";
+import { failJob } from "./job-run.ts";
 import type { JobStore, UnfinishedJob } from "./job-store.ts";
-import { changeAlone, endedStatuses } from "./job-transition.ts";
+import { endedStatuses } from "./job-transition.ts";
 import type { Schema } from "./schema.ts";
 import { unindexJobs } from "./search/index-writer.ts";
+import { passOn } from "./stand-in.ts";
 
 const rowsAtOnce = 200;
 /** Nearly all jobs have ended and few have expired: without this SQLite would walk the index of the status. */
@@ -17,19 +18,30 @@ const unindexedStatus = sql<JobStatus>`jobs.status || ''`;
 /** How long an expired job still answers 410 before it is forgotten. */
 const tombstoneMilliseconds = 30 * 86_400_000;
 
-/** Core and attachments go; the transaction is the caller's, and this the first that it does. */
-async function dropUploads(transaction: Transaction<Schema>, ids: readonly string[]): Promise<void> {
-  const held = await transaction.selectFrom("jobs").select(["project_id as projectId", "core_sha256 as digest"]).where("id", "in", ids).execute();
+/**
+ * Core and attachments of those go that have ended still: whom somebody asked to analyse again since they were found keeps them.
+ * Gives their ids. The transaction is the caller's, and this the first that it does.
+ */
+async function dropUploads(transaction: Transaction<Schema>, found: readonly string[]): Promise<readonly string[]> {
+  const held = await transaction.selectFrom("jobs").select(["project_id as projectId", "core_sha256 as digest"]).where("id", "in", found).execute();
   await holdCores(transaction, held);
-  const cores = await transaction.selectFrom("jobs").select("core_blob").where("id", "in", ids).execute();
-  const attachments = await transaction.deleteFrom("attachments").where("job_id", "in", ids).returning("blob").execute();
-  await transaction
+  const cores = await transaction.selectFrom("jobs").select("core_blob").where("id", "in", found).execute();
+  const rows = await transaction
     .updateTable("jobs")
-    .set({ core_blob: null, core_expires_at: null, core_gone: "expired" })
-    .where("id", "in", ids)
-    .where("core_blob", "is not", null)
+    .set((column) => ({
+      core_gone: column.case().when("core_blob", "is", null).then(column.ref("core_gone")).else(sql.lit<CoreGone>("expired")).end(),
+      core_blob: null,
+      core_expires_at: null,
+    }))
+    .where("id", "in", found)
+    .where(unindexedStatus, "in", endedStatuses)
+    .returning("id")
     .execute();
-  await discardBlobs(transaction, [...cores.map((row) => row.core_blob), ...attachments.map((row) => row.blob)]);
+  const ids = rows.map(({ id }) => id);
+  if (ids.length === 0) return ids;
+  const attachments = await transaction.deleteFrom("attachments").where("job_id", "in", ids).returning("blob").execute();
+  await discardBlobs(transaction, [...cores.map((row) => row.core_blob), ...attachments.map(({ blob }) => blob)]);
+  return ids;
 }
 
 /** Runs `step` on batches of ids until it finds none; each batch is one short transaction. */
@@ -71,14 +83,7 @@ export function housekeeping(database: Database): Pick<JobStore, "unfinished" | 
       for (const status of ["running", "queued"] as const) yield* withStatus(database, status);
     },
 
-    abandon: async (id, error) => {
-      const row = await changeAlone(
-        database,
-        { id, status: ["queued", "running"] },
-        { status: "failed", finished_at: new Date().toISOString(), error: JSON.stringify(error) },
-      );
-      return row !== null;
-    },
+    abandon: (id, error) => failJob(database, { id, status: ["queued", "running"] }, error),
 
     stopped: async (ids) => {
       if (ids.length === 0) return [];
@@ -114,9 +119,9 @@ export function housekeeping(database: Database): Pick<JobStore, "unfinished" | 
             .orderBy("jobs.expires_at")
             .limit(rowsAtOnce)
             .execute(),
-        async (transaction, ids) => {
-          await dropUploads(transaction, ids);
-          await transaction.deleteFrom("reports").where("job_id", "in", ids).execute();
+        async (transaction, found) => {
+          const ids = await dropUploads(transaction, found);
+          if (ids.length > 0) await transaction.deleteFrom("reports").where("job_id", "in", ids).execute();
         },
       );
       await database.query.deleteFrom("bulks").where("expires_at", "<=", time).execute();
@@ -133,8 +138,9 @@ export function housekeeping(database: Database): Pick<JobStore, "unfinished" | 
             .orderBy("expires_at")
             .limit(rowsAtOnce)
             .execute(),
-        async (transaction, ids) => {
-          await dropUploads(transaction, ids);
+        async (transaction, found) => {
+          const ids = await dropUploads(transaction, found);
+          if (ids.length === 0) return;
           // They go first: none of them may stand in for another.
           const rows = await transaction.deleteFrom("jobs").where("id", "in", ids).returning(["id", "project_id"]).execute();
           for (const id of ids) {

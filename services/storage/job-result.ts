@@ -1,6 +1,6 @@
 /** A report becomes its job's: report, status, what the job is found by, counted under and told of, in one transaction. */
 import type { Database } from "./database.ts";
-import { holdIfDuplicate, replaceFailed } from "./failed-original.ts";
+import { holdCoreOf } from "./core-locks.ts";
 import { countJob } from "./group-counts.ts";
 import type { JobResult } from "./job-store.ts";
 import { changeUnindexed, type Guard } from "./job-transition.ts";
@@ -8,6 +8,7 @@ import { tellAnalysed } from "./outbox.ts";
 import { encodeReport } from "./report-store.ts";
 import { indexJob } from "./search/index-writer.ts";
 import { columnsOfReport, termsOfReport, termsOfRow } from "./search-terms.ts";
+import { replaceFailed } from "./stand-in.ts";
 import { dropSurplus } from "./surplus-cores.ts";
 
 export interface ResultRules {
@@ -19,7 +20,7 @@ export interface ResultRules {
 export async function storeReport(database: Database, guard: Guard, { report, missingBinaries }: JobResult, { coresPerGroup }: ResultRules): Promise<boolean> {
   const encoded = await encodeReport(report);
   return database.query.transaction().execute(async (transaction) => {
-    await holdIfDuplicate(transaction, guard.id);
+    await holdCoreOf(transaction, guard.id);
     const changed = await changeUnindexed(transaction, guard, {
       ...columnsOfReport(report),
       status: "succeeded",

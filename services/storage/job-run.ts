@@ -1,15 +1,29 @@
 /** The worker's changes of a job. Each is bound to the run that it belongs to: a worker that lost its job writes nothing any more. */
 import { expressionBuilder } from "kysely";
+import type { JobError } from "../contract/job.ts";
+import { holdCoreOf } from "./core-locks.ts";
 import type { Database } from "./database.ts";
 import { appendEvent } from "./job-events.ts";
 import { type ResultRules, storeReport } from "./job-result.ts";
 import { toStoredJob } from "./job-row.ts";
 import type { JobStore } from "./job-store.ts";
-import { changeAlone } from "./job-transition.ts";
+import { change, changeAlone, type Guard } from "./job-transition.ts";
 import type { Schema } from "./schema.ts";
+import { giveWay } from "./stand-in.ts";
 
 const now = (): string => new Date().toISOString();
 const column = expressionBuilder<Schema, "jobs">();
+
+/** False when the guard does not hold. */
+export function failJob(database: Database, guard: Guard, error: JobError): Promise<boolean> {
+  return database.query.transaction().execute(async (transaction) => {
+    await holdCoreOf(transaction, guard.id);
+    const row = await change(transaction, guard, { status: "failed", finished_at: now(), error: JSON.stringify(error) });
+    if (row === null) return false;
+    await giveWay(transaction, row.id);
+    return true;
+  });
+}
 
 export function running(database: Database, rules: ResultRules): Pick<JobStore, "start" | "setProgress" | "finish" | "fail" | "giveBack"> {
   return {
@@ -50,10 +64,7 @@ export function running(database: Database, rules: ResultRules): Pick<JobStore, 
 
     finish: (id, run, result) => storeReport(database, { id, run, status: ["running"] }, result, rules),
 
-    fail: async (id, run, error) => {
-      const row = await changeAlone(database, { id, run, status: ["running"] }, { status: "failed", finished_at: now(), error: JSON.stringify(error) });
-      return row !== null;
-    },
+    fail: (id, run, error) => failJob(database, { id, run, status: ["running"] }, error),
 
     giveBack: async (id, run, { countAttempt }) => {
       const row = await changeAlone(

@@ -97,6 +97,21 @@ export async function tellEnded(transaction: Transaction<Schema>, row: JobTable)
 
 /** A job that was analysed, and what it means for its group. */
 export async function tellAnalysed(transaction: Transaction<Schema>, row: JobTable, diagnoses: readonly Diagnosis[], counted: Counted | null): Promise<void> {
+  await tellListeners(transaction, row, diagnoses, counted, true);
+}
+
+/** A job that ended before, and is counted only now. */
+export async function tellCounted(transaction: Transaction<Schema>, row: JobTable, diagnoses: readonly Diagnosis[], counted: Counted): Promise<void> {
+  await tellListeners(transaction, row, diagnoses, counted, false);
+}
+
+async function tellListeners(
+  transaction: Transaction<Schema>,
+  row: JobTable,
+  diagnoses: readonly Diagnosis[],
+  counted: Counted | null,
+  ended: boolean,
+): Promise<void> {
   const webhooks = await listeners(transaction, row.project_id, ["job.ended", "group.new", "group.regressed", "group.growing"]);
   if (webhooks.length === 0) return;
   const job = tellableJob(row, diagnoses);
@@ -111,7 +126,7 @@ export async function tellAnalysed(transaction: Transaction<Schema>, row: JobTab
     const tell = async (type: WebhookEvent, news: Partial<News> = {}) => {
       if (wants(webhook, type)) await addDelivery(transaction, webhook.id, { type, job, group, growth: null, once: null, ...news });
     };
-    await tell("job.ended");
+    if (ended) await tell("job.ended");
     if (counted === null || group === null) continue;
     if (counted.created) await tell("group.new");
     if (counted.regressed) await tell("group.regressed");
