@@ -17,6 +17,7 @@ import { refuseLargeBodies } from "./http/early-refusal.ts";
 import { closeGently, holdContinue, sendContinue } from "./http/unread-body.ts";
 import { createMetrics } from "./metrics.ts";
 import { bulkChangeRoutes } from "./routes/bulk-changes.ts";
+import { changeRoutes } from "./routes/changes.ts";
 import { bulkRoutes } from "./routes/bulk.ts";
 import { binaryRoutes } from "./routes/binaries.ts";
 import { binaryUploadRoutes } from "./routes/binary-upload.ts";
@@ -110,6 +111,7 @@ export async function buildApp(dependencies: Dependencies): Promise<App> {
   await app.register(scoped((scope) => jobChangesRoutes(scope, dependencies)));
   jobEditRoute(app, dependencies);
   bulkChangeRoutes(app, dependencies, closing);
+  changeRoutes(app, dependencies, closing);
   jobListRoute(app, dependencies);
   jobExportRoute(app, dependencies, closing);
   jobStatsRoute(app, dependencies);

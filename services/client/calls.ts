@@ -15,6 +15,8 @@ export const JobPage = Type.Object({ items: Type.Array(Job), next_cursor: Nullab
 export type JobPage = Static<typeof JobPage>;
 export const GroupPage = Type.Object({ items: Type.Array(GroupSummary), next_cursor: Nullable(Type.String()) });
 export type GroupPage = Static<typeof GroupPage>;
+export const ChangePage = Type.Object({ items: Type.Array(BulkChange), next_cursor: Nullable(Type.String()) });
+export type ChangePage = Static<typeof ChangePage>;
 export const BinaryList = Type.Object({ items: Type.Array(Binary) });
 export const MissingBinaries = Type.Object({ missing: Type.Array(BuildId), missing_files: Type.Array(NamelessFile) });
 export const KnownBinaries = Type.Object({
@@ -67,7 +69,9 @@ export const calls = {
   reanalyzeJobs: json("POST", "/v1/jobs/reanalyze", 202, BulkChange),
   deleteJobs: json("POST", "/v1/jobs/delete", 202, BulkChange),
   labelJobs: json("POST", "/v1/jobs/label", 202, BulkChange),
+  listChanges: json("GET", "/v1/changes", 200, ChangePage),
   getChange: json("GET", "/v1/changes/{id}", 200, BulkChange),
+  cancelChange: json("POST", "/v1/changes/{id}/cancel", 200, BulkChange),
   getCore: other("GET", "/v1/jobs/{id}/core", 200, "application/octet-stream"),
   getReport: json("GET", "/v1/jobs/{id}/report", 200, Report),
   getReportText: other("GET", "/v1/jobs/{id}/report", 200, "text/plain"),

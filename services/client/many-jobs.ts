@@ -5,7 +5,7 @@ import type { BulkChange } from "../contract/bulk-change.ts";
 import type { Labels } from "../contract/common.ts";
 import type { JobPriority, LabelChange, WhenMissing } from "../contract/job.ts";
 import type { JobStats } from "../contract/stats.ts";
-import { calls } from "./calls.ts";
+import { calls, type ChangePage } from "./calls.ts";
 import { formBody } from "./form-body.ts";
 import type { Requests } from "./requests.ts";
 
@@ -37,7 +37,11 @@ export interface ManyJobs {
   reanalyzeJobs(filters: Filters, options?: ChangeOptions & { readonly options?: string }): Promise<BulkChange>;
   deleteJobs(filters: Filters, options?: ChangeOptions): Promise<BulkChange>;
   labelJobs(filters: Filters, labels: LabelChange, options?: ChangeOptions): Promise<BulkChange>;
+  /** Newest first. `query`: `state`, `limit`, `cursor`. */
+  listChanges(query?: Filters): Promise<ChangePage>;
   getChange(id: string, wait?: number): Promise<BulkChange>;
+  /** One that runs touches no job any more. */
+  cancelChange(id: string): Promise<BulkChange>;
   awaitChange(change: BulkChange, heard?: (change: BulkChange) => void): Promise<BulkChange>;
   /** A JSON document or a CSV row a line; `include=report` for whole reports. */
   exportJobs(filters?: Filters, format?: "ndjson" | "csv"): Promise<ReadableStream<Uint8Array>>;
@@ -66,7 +70,8 @@ export function manyJobs({ ask, document }: Requests): ManyJobs {
         parts.map((part) => ({ ...part, filename: basename(part.path) })),
       );
       const body = { type: form.type, length: form.length, stream: () => form.stream((sent) => onProgress?.(sent, form.total)) };
-      return document(calls.submitBulk, { body });
+      // Sent again after a drop, what had come is not taken twice.
+      return document(calls.submitBulk, { body, headers: { "idempotency-key": crypto.randomUUID() } });
     },
     getBulk,
     async awaitBulk(id, heard = () => undefined) {
@@ -79,7 +84,9 @@ export function manyJobs({ ask, document }: Requests): ManyJobs {
       document(calls.reanalyzeJobs, { query: { ...filters, ...dry(more), ...(options === undefined ? {} : { options }) } }),
     deleteJobs: (filters, options = {}) => document(calls.deleteJobs, { query: { ...filters, ...dry(options) } }),
     labelJobs: (filters, labels, options = {}) => document(calls.labelJobs, { query: { ...filters, ...dry(options) }, json: { labels } }),
+    listChanges: (query = {}) => document(calls.listChanges, { query }),
     getChange,
+    cancelChange: (id) => document(calls.cancelChange, { parameters: { id } }),
     async awaitChange(first, heard = () => undefined) {
       for (let change = first; ; change = await getChange(first.id, Number(longestWait))) {
         heard(change);

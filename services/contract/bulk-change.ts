@@ -7,7 +7,7 @@ import { JobOptions } from "./job-options.ts";
 export const BulkAction = Type.Enum(["reanalyze", "delete", "label"]);
 export type BulkAction = Static<typeof BulkAction>;
 
-export const BulkChangeState = Type.Enum(["running", "complete", "failed"]);
+export const BulkChangeState = Type.Enum(["running", "complete", "failed", "cancelled"]);
 export type BulkChangeState = Static<typeof BulkChangeState>;
 
 export const BulkChangeSample = Type.Object({

@@ -25,6 +25,7 @@ export const failures = {
   binary_not_found: row("request", 404, false, "No such binary", "Upload it: curl -F binary=@PATH …/v1/binaries"),
   group_not_found: row("request", 404, false, "No such group", "Check the hash; GET /v1/groups lists the groups."),
   bulk_not_found: row("request", 404, false, "No such bulk", "Check the id; a bulk is forgotten with the retention of its reports."),
+  change_ended: row("request", 409, false, "The change has ended", "GET /v1/changes/{id} tells what it did; only one that runs can be cancelled."),
   change_not_found: row("request", 404, false, "No such change", "Check the id; a change is forgotten with the retention of reports."),
   group_conflict: row("request", 409, false, "The groups cannot be changed so", "Look at the groups' `signatures`, and name those that are to move."),
   webhook_not_found: row("request", 404, false, "No such webhook", "Check the id; GET /v1/webhooks lists the webhooks."),

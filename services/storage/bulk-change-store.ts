@@ -6,16 +6,18 @@
  * and notes how far the walk has come, so a process that dies leaves a change that another goes on with. A dry run is the same
  * walk, without the changes.
  */
-import type { Transaction } from "kysely";
+import { sql, type Transaction } from "kysely";
 import { v7 } from "uuid";
-import type { BulkAction, BulkChange, BulkChangeSample } from "../contract/bulk-change.ts";
+import type { BulkAction, BulkChange, BulkChangeState } from "../contract/bulk-change.ts";
 import { Failure } from "../contract/failure.ts";
 import type { Job, JobError, LabelChange } from "../contract/job.ts";
 import type { JobOptions } from "../contract/job-options.ts";
 import { changedLabels, type LabelLimits } from "../contract/labels.ts";
+import { decoded, sampleOf, toBulkChange } from "./bulk-change-row.ts";
 import { holdCores } from "./core-locks.ts";
 import type { Database } from "./database.ts";
 import { deleteJob, requeueJob, whyNotRequeued } from "./job-control.ts";
+import { decodeCursor, encodeCursor } from "./job-cursor.ts";
 import { relabel } from "./job-edit.ts";
 import { toJob } from "./job-row.ts";
 import { jobPage } from "./job-search.ts";
@@ -45,6 +47,13 @@ export interface BulkStep {
 export interface BulkChangeStore {
   create(projectId: string, change: NewBulkChange): Promise<BulkChange>;
   get(projectId: string, id: string): Promise<BulkChange | null>;
+  /** Newest first. A cursor that is not ours rejects with `invalid_cursor`. */
+  list(
+    projectId: string,
+    page: { readonly state: BulkChangeState | null; readonly limit: number; readonly cursor: string | null },
+  ): Promise<{ readonly items: BulkChange[]; readonly nextCursor: string | null }>;
+  /** One that runs becomes `cancelled`, and touches no job any more; as it is now. Null: no such change. */
+  cancel(projectId: string, id: string): Promise<BulkChange | null>;
   /** One that nobody works on, for so long; null when there is none. */
   claim(leaseSeconds: number): Promise<ClaimedChange | null>;
   /** The next jobs of it. Null when another works on it. */
@@ -58,52 +67,6 @@ export type ClaimedChange = BulkChangeTable;
 /** Of one transaction; a dry run writes little. */
 const jobsAtOnce = (dryRun: boolean) => (dryRun ? 500 : 25);
 const mostSampled = 20;
-
-type Decoded = Pick<BulkChange, "labels" | "options" | "skipped" | "sample" | "error"> & {
-  readonly filters: JobFilters;
-  readonly query: BulkChange["filters"];
-};
-
-function decoded(row: BulkChangeTable): Decoded {
-  const filters: JobFilters = JSON.parse(row.filters);
-  const query: BulkChange["filters"] = JSON.parse(row.query);
-  const labels: LabelChange | null = JSON.parse(row.labels ?? "null");
-  const options: JobOptions | null = JSON.parse(row.options ?? "null");
-  const skipped: BulkChange["skipped"] = JSON.parse(row.skipped);
-  const sample: BulkChangeSample[] = JSON.parse(row.sample);
-  const error: JobError | null = JSON.parse(row.error ?? "null");
-  return { filters, query, labels, options, skipped, sample, error };
-}
-
-function toBulkChange(row: BulkChangeTable): BulkChange {
-  const { query, labels, options, skipped, sample, error } = decoded(row);
-  return {
-    id: row.id,
-    action: row.action,
-    dry_run: row.dry_run === 1,
-    state: row.state,
-    created_at: row.created_at,
-    finished_at: row.finished_at,
-    filters: query,
-    labels,
-    options,
-    total: row.total,
-    seen: row.seen,
-    changed: row.changed,
-    skipped,
-    sample,
-    error,
-    links: { self: `/v1/changes/${row.id}` },
-  };
-}
-
-const sampleOf = ({ id, status, core, signature }: Job, skipped: string | null): BulkChangeSample => ({
-  job_id: id,
-  status,
-  executable_name: core?.executable_name ?? null,
-  signature,
-  skipped,
-});
 
 /** Why the labels cannot be changed so; null when they can. */
 function whyNotRelabelled(row: JobTable, change: LabelChange, limits: LabelLimits): string | null {
@@ -171,6 +134,9 @@ export function createBulkChangeStore(database: Database, limits: LabelLimits): 
       .returningAll()
       .executeTakeFirst();
 
+  const one = (projectId: string, id: string) =>
+    query.selectFrom("bulk_changes").selectAll().where("id", "=", id).where("project_id", "=", projectId).executeTakeFirst();
+
   return {
     create: async (projectId, { action, dryRun, filters, query: asked, labels, options, expiresAt }) => {
       const id = v7();
@@ -205,7 +171,33 @@ export function createBulkChangeStore(database: Database, limits: LabelLimits): 
     },
 
     get: async (projectId, id) => {
-      const row = await query.selectFrom("bulk_changes").selectAll().where("id", "=", id).where("project_id", "=", projectId).executeTakeFirst();
+      const row = await one(projectId, id);
+      return row === undefined ? null : toBulkChange(row);
+    },
+
+    list: async (projectId, { state, limit, cursor }) => {
+      let select = query.selectFrom("bulk_changes").selectAll().where("project_id", "=", projectId);
+      if (state !== null) select = select.where(sql<BulkChangeState>`state || ''`, "=", state);
+      if (cursor !== null) select = select.where("id", "<", decodeCursor(cursor));
+      const rows = await select
+        .orderBy("id", "desc")
+        .limit(limit + 1)
+        .execute();
+      const shown = rows.slice(0, limit);
+      const last = shown.at(-1);
+      return { items: shown.map(toBulkChange), nextCursor: rows.length > limit && last !== undefined ? encodeCursor(last.id) : null };
+    },
+
+    // A step that is under way holds the row, so this waits for it.
+    cancel: async (projectId, id) => {
+      await query
+        .updateTable("bulk_changes")
+        .set({ state: "cancelled", finished_at: new Date().toISOString() })
+        .where("id", "=", id)
+        .where("project_id", "=", projectId)
+        .where("state", "=", "running")
+        .execute();
+      const row = await one(projectId, id);
       return row === undefined ? null : toBulkChange(row);
     },
 

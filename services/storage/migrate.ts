@@ -15,6 +15,7 @@ import { createWebhooks } from "./migrations/0006-webhooks.ts";
 import { createBulks } from "./migrations/0007-bulk.ts";
 import { indexMovedSignatures } from "./migrations/0008-moved-signatures.ts";
 import { createBulkChanges } from "./migrations/0009-bulk-changes.ts";
+import { indexChanges } from "./migrations/0010-list-of-changes.ts";
 import type { Schema } from "./schema.ts";
 
 export type DatabaseKind = "sqlite" | "postgres";
@@ -29,6 +30,7 @@ const migrations: Readonly<Record<string, (query: Kysely<unknown>, kind: Databas
   "0007-bulk": createBulks,
   "0008-moved-signatures": indexMovedSignatures,
   "0009-bulk-changes": createBulkChanges,
+  "0010-list-of-changes": indexChanges,
 };
 
 export async function migrate(query: Kysely<Schema>, kind: DatabaseKind): Promise<void> {

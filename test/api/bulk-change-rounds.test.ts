@@ -56,6 +56,20 @@ test("a long change does not hold up another project's", async () => {
   expect(await all.store.get("default", long.id)).toMatchObject({ state: "complete", changed: 60 });
 });
 
+test("one that is cancelled while it is worked on ends after the step that is under way", async () => {
+  await using all = await open();
+  for (let count = 0; count < 60; count += 1) await all.jobs.create(newJob());
+  const [stopped, next] = [await all.label("default"), await all.label("other")];
+  const step: BulkChangeStore["step"] = async (claimed, lease) => {
+    const taken = await all.store.step(claimed, lease);
+    if (claimed.id === stopped.id) await all.store.cancel("default", stopped.id);
+    return taken;
+  };
+  expect(await all.work(1, step)).toEqual([next.id]);
+  expect(await all.store.get("default", stopped.id)).toMatchObject({ state: "cancelled", seen: 25, changed: 25, total: 60 });
+  expect((await all.jobs.list("default", { labels: { seen: "yes" } }, { limit: 100, cursor: null })).items).toHaveLength(25);
+});
+
 test("a step that met another transaction is done again", async () => {
   await using all = await open();
   await all.jobs.create(newJob());

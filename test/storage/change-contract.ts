@@ -372,6 +372,21 @@ export function changeContract(openEmpty: () => Promise<Database>): void {
       expect(await all.changes.claim(30)).toBeNull();
     });
 
+    test("that is cancelled while a step of it is made is as that left it, whoever is faster", async () => {
+      await using all = await open();
+      for (let count = 0; count < 60; count += 1) await create(all, { labels: { night: "1" } });
+      const { id } = await all.changes.create("default", change({}));
+      const claimed = await all.changes.claim(30);
+      if (claimed === null) throw new Error("nothing to claim");
+      const [taken, cancelled] = await Promise.all([all.changes.step(claimed, 30), all.changes.cancel("default", id)]);
+      const labelled = (await all.found({ labels: { seen: "yes" } })).length;
+      expect(cancelled).toMatchObject({ state: "cancelled", changed: labelled });
+      expect(labelled).toBe(taken === null ? 0 : 25);
+      expect(await all.changes.step(taken?.claimed ?? claimed, 30)).toBeNull();
+      expect(await all.changes.cancel("other", id)).toBeNull();
+      expect((await all.changes.list("other", { state: null, limit: 10, cursor: null })).items).toEqual([]);
+    });
+
     test("that broke off says why, and is not taken up again", async () => {
       await using all = await open();
       const { id } = await all.changes.create("default", change({}));

@@ -1,5 +1,4 @@
-/** `POST /v1/jobs/reanalyze`, `/delete` and `/label`: all jobs that the list's filters leave, with a dry run; `GET /v1/changes/{id}`. */
-import { setTimeout as sleep } from "node:timers/promises";
+/** `POST /v1/jobs/reanalyze`, `/delete` and `/label`: all jobs that the list's filters leave, with a dry run. */
 import type { FastifyReply } from "fastify";
 import { type Static, Type } from "typebox";
 import { type BulkAction, BulkChange } from "../../contract/bulk-change.ts";
@@ -11,12 +10,11 @@ import type { Dependencies } from "../dependencies.ts";
 import { answers, json } from "../schema/answers.ts";
 import { jobFiltersOf, JobQuery, moreJobParameters } from "../schema/job-query.ts";
 import { reference } from "../schema/reference.ts";
-import { untilGone } from "../waiting.ts";
+import { changeWait, type ChangeParts, waitForChange } from "./changes.ts";
 import { ignoreBodies } from "./job-changes.ts";
 
-type Parts = Pick<Dependencies, "bulkChanges" | "workOnChanges" | "limits">;
+type Parts = ChangeParts & Pick<Dependencies, "workOnChanges">;
 
-const lookAgainMilliseconds = 100;
 const usualWait = 10;
 
 const answered = (description: string) => ({
@@ -40,35 +38,10 @@ function filtersOf(query: Static<typeof filterFields> & Readonly<Record<string, 
 const filterFields = Type.Object(JobQuery.properties);
 
 const dryRun = Type.Optional(Type.Boolean({ default: false, description: "Only tells what would be changed." }));
-const waiting = (limits: Parts["limits"], usual: number) =>
-  Type.Optional(
-    Type.Integer({
-      minimum: 0,
-      maximum: limits.wait_seconds,
-      default: usual,
-      description: "Holds the answer until it has ended, for at most so many seconds.",
-    }),
-  );
-
 const expiry = ({ report_retention_seconds: seconds }: Parts["limits"]) => new Date(Date.now() + seconds * 1_000).toISOString();
 
 export function bulkChangeRoutes(app: App, parts: Parts, closing: AbortSignal): void {
   const { bulkChanges, limits } = parts;
-
-  /** As it is when it has ended, or when the time is up. */
-  async function waitedFor(project: string, id: string, seconds: number, reply: FastifyReply): Promise<BulkChange> {
-    using present = untilGone(reply, closing);
-    const deadline = Date.now() + seconds * 1_000;
-    for (;;) {
-      const change = await bulkChanges.get(project, id);
-      if (change === null) throw new Failure("change_not_found", `There is no change ${JSON.stringify(id.slice(0, 100))}.`);
-      const left = deadline - Date.now();
-      if (change.state === "running") reply.header("retry-after", 1);
-      else reply.removeHeader("retry-after");
-      if (change.state !== "running" || left <= 0 || present.signal.aborted) return change;
-      await sleep(Math.min(lookAgainMilliseconds, left));
-    }
-  }
 
   async function begin(
     project: string,
@@ -83,10 +56,10 @@ export function bulkChangeRoutes(app: App, parts: Parts, closing: AbortSignal): 
     const { id, links } = await bulkChanges.create(project, change);
     parts.workOnChanges();
     reply.code(202).header("location", links.self);
-    return waitedFor(project, id, query.wait ?? usualWait, reply);
+    return waitForChange(parts, project, id, query.wait ?? usualWait, reply, closing);
   }
 
-  const parameters = { ...JobQuery.properties, dry_run: dryRun, wait: waiting(limits, usualWait) };
+  const parameters = { ...JobQuery.properties, dry_run: dryRun, wait: changeWait(limits, usualWait) };
   const filtered = { patternProperties: JobQuery.patternProperties, additionalProperties: false } as const;
   const config = { scope: "submit", moreParameters: moreJobParameters } as const;
 
@@ -139,21 +112,5 @@ export function bulkChangeRoutes(app: App, parts: Parts, closing: AbortSignal): 
       },
     },
     async (request, reply): Promise<BulkChange> => begin(request.caller.project, reply, "label", request.query, request.body.labels),
-  );
-
-  app.get(
-    "/v1/changes/:id",
-    {
-      config: { scope: "read" },
-      schema: {
-        operationId: "getChange",
-        summary: "What became of a change of many jobs",
-        tags: ["bulk"],
-        params: Type.Object({ id: Type.String({ maxLength: 200, description: "The change's id." }) }),
-        querystring: Type.Object({ wait: waiting(limits, 0) }, { additionalProperties: false }),
-        response: answers({ 200: json("As it is now.", reference(BulkChange), { "retry-after": Type.Integer() }) }, "change_not_found", "invalid_parameter"),
-      },
-    },
-    async (request, reply): Promise<BulkChange> => waitedFor(request.caller.project, request.params.id, request.query.wait ?? 0, reply),
   );
 }

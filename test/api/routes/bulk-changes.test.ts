@@ -3,6 +3,7 @@ import { createClient } from "../../../services/client/client.ts";
 import { Refused } from "../../../services/client/client-error.ts";
 import { newJob, newReport } from "../../storage/sample.ts";
 import { type ApiUnderTest, openApiUnderTest } from "../support/api-under-test.ts";
+import { heldChange } from "../support/held-change.ts";
 import { tinyCore } from "../support/tiny-core.ts";
 
 let api: ApiUnderTest;
@@ -87,6 +88,36 @@ test("a change is polled by its id, which no other has", async () => {
   const { links } = (await change("label", "&wait=0", { labels: { x: "y" } })).json();
   expect((await api.ask({ url: `${links.self}?wait=30` })).json()).toMatchObject({ state: "complete", changed: 1, finished_at: expect.any(String) });
   expect((await api.ask({ url: "/v1/changes/none" })).json()).toMatchObject({ status: 404, code: "change_not_found" });
+});
+
+test("changes are listed by their state, page by page, and one that runs is cancelled: no further job is touched", async () => {
+  const client = createClient({ url: base, retries: 0 });
+  const made = await finished(60);
+  const filters = { "label.night": String(night) };
+  const before = await client.labelJobs(filters, { first: "yes" });
+  await client.awaitChange(before);
+  const id = await heldChange(api.parts.bulkChanges, "night", String(night));
+  expect((await client.listChanges({ state: "running" })).items.map((each) => each.id)).toEqual([id]);
+  const first = await client.listChanges({ limit: "1" });
+  const second = await client.listChanges({ limit: "1", cursor: first.next_cursor ?? "" });
+  expect([first, second].map(({ items }) => items.map((each) => each.id))).toEqual([[id], [before.id]]);
+  const cancelled = await client.cancelChange(id);
+  expect(cancelled).toMatchObject({ state: "cancelled", changed: 0, finished_at: expect.any(String) });
+  expect(await client.cancelChange(id)).toEqual(cancelled);
+  expect(await client.awaitChange(cancelled)).toEqual(cancelled);
+  expect(await api.parts.bulkChanges.claim(30)).toBeNull();
+  expect((await api.ask({ url: `/v1/jobs?label.night=${night}&limit=100` })).json().items).toHaveLength(made.length);
+  expect((await client.listChanges({ state: "running" })).items).toEqual([]);
+});
+
+test("one that has ended cannot be cancelled, and what is asked wrongly is refused by name", async () => {
+  await finished(1);
+  const { id } = (await change("label", "", { labels: { x: "y" } })).json();
+  const post = (url: string) => api.ask({ method: "POST", url });
+  expect((await post(`/v1/changes/${id}/cancel`)).json()).toMatchObject({ status: 409, code: "change_ended", detail: expect.stringContaining("complete") });
+  expect((await post("/v1/changes/none/cancel")).json()).toMatchObject({ status: 404, code: "change_not_found" });
+  expect((await api.ask({ url: "/v1/changes?cursor=nonsense" })).json()).toMatchObject({ status: 422, code: "invalid_cursor" });
+  expect((await api.ask({ url: "/v1/changes?state=asleep" })).json()).toMatchObject({ code: "invalid_parameter", detail: expect.stringContaining("state") });
 });
 
 test("the typed client edits with an ETag, changes many, and has an equal core's report at once", async () => {
