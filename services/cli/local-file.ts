@@ -5,12 +5,14 @@ import { isPacked } from "../client/packing.ts";
 export type LocalKind = "core" | "binary" | "text";
 
 const ET_CORE = 4;
+const lookedAt = 4_096;
 
 export async function kindOf(path: string): Promise<LocalKind> {
   await using handle = await open(path);
-  const { buffer } = await handle.read(Buffer.alloc(64), 0, 64, 0);
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(lookedAt), 0, lookedAt, 0);
   if (isPacked(buffer)) return "core";
-  if (buffer.toString("latin1", 0, 4) !== "\x7fELF") return "text";
+  // What is no text was meant for a core, and the service says what is wrong with it.
+  if (buffer.toString("latin1", 0, 4) !== "\x7fELF") return buffer.subarray(0, bytesRead).includes(0) ? "core" : "text";
   const type = buffer[5] === 2 ? buffer.readUInt16BE(16) : buffer.readUInt16LE(16);
   return type === ET_CORE ? "core" : "binary";
 }

@@ -4,13 +4,15 @@ import { createClient } from "../client/client.ts";
 import { Refused, Unreachable } from "../client/client-error.ts";
 import { FileChanged } from "../client/file-changed.ts";
 import { readUserEnvironment, type UserEnvironment } from "../config/environment.ts";
+import { binaries } from "./binaries.ts";
 import { bundle, open } from "./bundle.ts";
+import { change, changes } from "./changes.ts";
 import { completionScript } from "./completion.ts";
 import { type Context, exitCode } from "./context.ts";
 import { group, groups } from "./groups.ts";
 import { label, list, reanalyze, remove, show, watch } from "./jobs.ts";
-import { binaries, submit } from "./send.ts";
 import { settingsOf } from "./settings.ts";
+import { submit } from "./submit.ts";
 import { type Terminal, terminalOf } from "./terminal.ts";
 import { commands, commonOptions, helpText, type OptionText } from "./usage.ts";
 import { UsageError } from "./usage-error.ts";
@@ -25,6 +27,8 @@ const running: Readonly<Record<string, (context: Context) => Promise<number>>> =
   reanalyze,
   delete: remove,
   label,
+  changes,
+  change,
   binaries,
   bundle,
   open,

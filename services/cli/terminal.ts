@@ -43,5 +43,11 @@ export function terminalOf(stdout: Stream, stderr: Stream, noColor: boolean): Te
   };
 }
 
+const MiB = 1024 * 1024;
+
+/** For those who hear how much has been sent. */
+export const bar = (terminal: Terminal, what: string) => (sent: number, total: number) =>
+  terminal.progress(`${what}  ${Math.floor((100 * sent) / Math.max(total, 1))} %  ${Math.floor(sent / MiB)} of ${Math.ceil(total / MiB)} MiB`);
+
 /** Text of others, such as a label: nothing in it may move the cursor. */
 export const shown = (text: string) => text.replaceAll(/\p{Cc}/gu, "\u{fffd}");

@@ -60,6 +60,7 @@ export const commands: Readonly<Record<string, CommandText>> = {
       label: many("NAME=VALUE", "for example host=web1; repeatable"),
       "when-missing": told("analyze|wait", "what to do while binaries are missing"),
       options: told("NAMES", "what to do beyond the usual: heap_check, census; with commas between"),
+      priority: told("high|normal|low", "what is analysed first (normal; of several cores: low)"),
       pack: told("auto|zstd|gzip|never", "the core on its way (auto: by zstd, when that is quicker)"),
       "resume-from": told("SIZE", "so much and more is sent so that a drop of the link costs only the rest (8M; to this machine: none)"),
       "no-wait": flag("print the job and go"),
@@ -122,6 +123,19 @@ export const commands: Readonly<Record<string, CommandText>> = {
       remove: many("NAME", "the label to take away; repeatable"),
       "dry-run": dryRun,
     },
+  },
+  changes: {
+    words: "",
+    text: "changes of many jobs by filters, newest first",
+    options: {
+      state: told("running|complete|failed|cancelled", "only changes in this state"),
+      limit: told("COUNT", "at most so many (50)"),
+    },
+  },
+  change: {
+    words: "CHANGE",
+    text: "wait for a change of many jobs and tell what became of it",
+    options: { cancel: flag("put an end to it: the jobs that it has not come to stay as they are") },
   },
   binaries: { words: "push DIR…", text: "store the binaries below folders that the service lacks", options: {} },
   bundle: {

@@ -4,7 +4,7 @@
 import { open, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import type { Labels } from "../contract/common.ts";
-import type { Job, WhenMissing } from "../contract/job.ts";
+import type { Job, JobPriority, WhenMissing } from "../contract/job.ts";
 import { calls } from "./calls.ts";
 import { Refused } from "./client-error.ts";
 import { type FormBody, formBody } from "./form-body.ts";
@@ -21,6 +21,7 @@ export interface JobUpload {
   readonly whenMissing?: WhenMissing;
   /** By name, with commas between. */
   readonly options?: string;
+  readonly priority?: JobPriority;
   readonly idempotencyKey?: string;
   /** The core on its way. `auto`, the default: by zstd, when that is quicker. */
   readonly pack?: "auto" | "never" | Packer["name"];
@@ -36,10 +37,10 @@ export interface SentJob {
   readonly job: Job | null;
 }
 
-/** What is smaller is not worth packing or measuring for. */
-const small = 8 << 20;
+/** What is smaller is not worth packing, measuring or resuming for. */
+export const small = 8 << 20;
 
-const isLocal = (url: string) => /^(?:127\.[0-9.]+|localhost|\[::1\])$/.test(new URL(url).hostname);
+export const isLocal = (url: string) => /^(?:127\.[0-9.]+|localhost|\[::1\])$/.test(new URL(url).hostname);
 
 async function isPackedFile(path: string): Promise<boolean> {
   await using file = await open(path);
@@ -48,11 +49,12 @@ async function isPackedFile(path: string): Promise<boolean> {
 }
 
 async function formOf(upload: JobUpload, packer: Packer | null): Promise<FormBody> {
-  const { core, binaries = [], attachments = [], labels, whenMissing, options } = upload;
+  const { core, binaries = [], attachments = [], labels, whenMissing, options, priority } = upload;
   const fields = {
     ...(labels ? { labels: JSON.stringify(labels) } : {}),
     ...(whenMissing ? { when_missing: whenMissing } : {}),
     ...(options ? { options } : {}),
+    ...(priority ? { priority } : {}),
   };
   return await formBody(fields, [
     ...(core === null ? [] : [{ field: "core", path: core, filename: basename(core), digestField: "sha256", packer }]),

@@ -37,6 +37,12 @@ const ofTheWhole: ReadonlySet<FailureCode> = new Set(["upload_aborted", "upload_
 
 const concernsFile = (error: unknown): error is Failure => error instanceof Failure && !error.retry && !ofTheWhole.has(error.code);
 
+/** The same file of the same request sent again is the same job; no key of a single job has a blank in it. */
+function fileKey({ request }: ReceiveOptions, position: number): string | null {
+  const key = request.headers["idempotency-key"];
+  return typeof key === "string" && key !== "" ? `${key} ${position}` : null;
+}
+
 class BulkReceiver {
   #fields: FormFields;
   #files = 0;
@@ -97,6 +103,7 @@ class BulkReceiver {
     const { blobs, limits } = this.#options;
     this.#files += 1;
     if (this.#files > limits.archive_entries) throw new Failure("too_many_parts", `more than ${limits.archive_entries} files came in one request`);
+    const idempotencyKey = fileKey(this.#options, this.#files);
     const parts = new ReceivedParts(blobs, limits);
     const filename = cleanFileName(name);
     try {
@@ -110,7 +117,7 @@ class BulkReceiver {
       return;
     }
     const [core, fields] = [parts.core, this.#fields.fields(usualOfMany)];
-    const nothing = { binaries: [], attachments: [], idempotencyKey: null, [Symbol.asyncDispose]: () => Promise.resolve() };
+    const nothing = { binaries: [], attachments: [], idempotencyKey, [Symbol.asyncDispose]: () => Promise.resolve() };
     await this.#add({ filename, upload: { core, ...nothing, ...fields } }, parts);
   }
 

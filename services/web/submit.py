@@ -827,6 +827,8 @@ class Submission(object):
             told["labels"] = json.dumps(self.options.labels)
         if self.options.options:
             told["options"] = self.options.options
+        if self.options.priority:
+            told["priority"] = self.options.priority
         if self.parked:
             told["when_missing"] = "wait"
         return told
@@ -1215,7 +1217,7 @@ def install_handler(service, options):
     current, earlier = read_line(options.core_pattern_file), read_settings(prefix)
     former = earlier["former"] if earlier is not None and current == line else current
     settings = {
-        "former": former, "url": options.url, "token": options.token, "labels": options.labels, "spool": os.path.abspath(options.spool),
+        "former": former, "url": options.url, "token": options.token, "labels": options.labels, "priority": options.priority, "spool": os.path.abspath(options.spool),
         "core_pattern_file": options.core_pattern_file, "max_core": options.max_core, "max_spool": options.max_spool,
         "keep_free": options.keep_free, "max_seconds": options.max_seconds,
     }
@@ -1414,6 +1416,7 @@ def send_spooled(settings, path, root, labels, what):
         fcntl.flock(lock, fcntl.LOCK_EX)
         options = parser().parse_args([])
         options.labels, options.root, options.quiet, options.no_wait, options.json = labels, root, True, True, False
+        options.priority = settings.get("priority")
         try:
             service = Service(settings["url"], settings["token"], 6, True)
             Submission(service, options).run(path)
@@ -1460,6 +1463,7 @@ def parser():
     add("--token", default=os.environ.get("INQUEST_TOKEN") or None, help="better given as INQUEST_TOKEN: arguments are seen by others")
     add("--label", action="append", type=label_option, default=[], metavar="NAME=VALUE", help="for example host=web1; repeatable")
     add("--options", metavar="NAMES", help="what the analysis does beyond the usual: heap_check, census; with commas between")
+    add("--priority", choices=("high", "normal", "low"), help="what is analysed first (normal)")
     add("--attach", action="append", default=[], metavar="FILE", help="a text log, such as the standard error; repeatable; alone, without a core, it is a job too")
     add("--name", help="the core's file name, where it tells more than the one it has now")
     add("--root", default="/", help="where the crashed machine's files are found")

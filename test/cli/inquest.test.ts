@@ -3,13 +3,14 @@ import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { terminalOf } from "../../services/cli/terminal.ts";
 import { commands } from "../../services/cli/usage.ts";
 import { type ApiUnderTest, openApiUnderTest } from "../api/support/api-under-test.ts";
+import { heldChange } from "../api/support/held-change.ts";
 import { signature } from "../storage/group-contract.ts";
 import { newJob, newReport } from "../storage/sample.ts";
 import { tinyCore } from "../api/support/tiny-core.ts";
@@ -130,6 +131,46 @@ test("delete deletes, and reanalyze queues again", async () => {
   expect(await inquest(["reanalyze", id.trim(), "--no-wait", "--json"])).toMatchObject({ status: 0, stdout: expect.stringContaining('"status":"queued"') });
   expect(await inquest(["delete", id.trim()])).toMatchObject({ status: 0, stdout: `${id.trim()} deleted\n` });
   expect(await inquest(["show", id.trim()])).toMatchObject({ status: 2 });
+});
+
+test("several small cores go in one request, each its own job, and damaged ones are told by their files", async () => {
+  const paths = [11, 12, 13].map((fill) => join(folder, `core.many.${fill}`));
+  for (const [index, path] of paths.entries()) await writeFile(path, tinyCore(4_096, index + 11));
+  const damaged = join(folder, "core.damaged");
+  await writeFile(damaged, Buffer.concat([Buffer.from("no core"), Buffer.alloc(100)]));
+  const sent = await inquest(["submit", ...paths, damaged, "/bin/true", "--no-wait", "--json", "--label", "batch=bulk", "--priority", "high"]);
+  expect(sent).toMatchObject({ status: 2, stderr: expect.stringMatching(/core\.damaged: .*\(not_a_core\)/) });
+  const lines: Record<string, unknown>[] = sent.stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  const told = { status: "queued", priority: "high", labels: { batch: "bulk" } };
+  expect(lines).toMatchObject([
+    ...paths.map((path) => ({ ...told, core: { filename: basename(path) } })),
+    { file: damaged, job: null, error: { code: "not_a_core" } },
+  ]);
+  expect((await api.ask({ url: "/v1/jobs?label.batch=bulk" })).json().items).toHaveLength(3);
+  const again = await inquest(["submit", ...paths, "--no-wait", "--priority", "low"]);
+  expect(again.stdout.trim().split("\n")).toHaveLength(3);
+  expect(again.stderr).toMatch(/^bulk [0-9a-f-]{36}\n/);
+  expect(await inquest(["submit", ...paths, "--priority", "urgent"])).toMatchObject({ status: 1, stderr: expect.stringContaining("high, normal, low") });
+});
+
+test("a damaged core among some that go one by one does not keep the others", async () => {
+  const damaged = join(folder, "core.alone");
+  await writeFile(damaged, Buffer.alloc(200));
+  const sent = await inquest(["submit", damaged, core, "--no-wait", "--pack", "gzip"]);
+  expect(sent).toMatchObject({ status: 2, stdout: expect.stringMatching(/^[0-9a-f-]{36}\n$/), stderr: expect.stringContaining("core.alone") });
+});
+
+test("a change of many jobs is listed, and cancelled while it runs", async () => {
+  const id = await heldChange(api.parts.bulkChanges, "batch", "none");
+  expect((await inquest(["changes", "--state", "running"])).stdout).toMatch(
+    new RegExp(`^${id} .* running +delete +0 of 0 seen, 0 changed +label\\.batch=none\n$`),
+  );
+  expect(await inquest(["change", id, "--cancel"])).toMatchObject({ status: 0, stdout: expect.stringContaining("cancelled") });
+  expect(await inquest(["change", id])).toMatchObject({ status: 3, stderr: expect.stringContaining("cancelled after 0 of 0") });
+  expect(await inquest(["change", id, "--cancel", "--json"])).toMatchObject({ status: 0, stdout: expect.stringContaining('"state":"cancelled"') });
 });
 
 test("label and delete work on all jobs that filters leave, and a dry run only tells", async () => {

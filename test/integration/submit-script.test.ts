@@ -116,19 +116,19 @@ describe("the script", () => {
     await writeFile(log, 'Fatal Python error: Segmentation fault\n\nCurrent thread 0x00007f0000000000 (most recent call first):\n  File "a.py", line 3 in f\n');
     await using api = await openApiUnderTest();
     await using relay = await startDroppingRelay(await api.listen(), { request: /^PATCH /, after: 1_000_000, drops: 2 });
-    const words = ["--url", relay.url, "--json", "--no-wait", "--attach", log, "--label", "host=web1"];
+    const words = ["--url", relay.url, "--json", "--no-wait", "--attach", log, "--label", "host=web1", "--priority", "high"];
     for (const pack of ["never", "gzip"]) {
       const { status, stdout, stderr } = await send(own.path, [...words, "--no-binaries", "--resume-from", "1M", "--pack", pack, core.path]);
       expect(status, stderr).toBe(0);
       const { job } = JSON.parse(stdout);
-      expect(job).toMatchObject({ labels: { host: "web1" }, core: { filename: basename(core.path), size: (await stat(core.path)).size } });
+      expect(job).toMatchObject({ labels: { host: "web1" }, priority: "high", core: { filename: basename(core.path), size: (await stat(core.path)).size } });
       expect(await api.parts.jobs.attachments(job.id)).toMatchObject([{ filename: "stderr.log" }]);
     }
     expect(relay.dropped).toBe(2);
     for (const from of ["1T", "1"]) {
       const { status, stdout, stderr } = await send(own.path, [...words, "--resume-from", from]);
       expect(status, stderr).toBe(0);
-      expect(JSON.parse(stdout).job).toMatchObject({ core: null, labels: { host: "web1" } });
+      expect(JSON.parse(stdout).job).toMatchObject({ core: null, labels: { host: "web1" }, priority: "high" });
     }
   });
 

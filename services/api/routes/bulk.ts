@@ -15,6 +15,7 @@ import { ownSilence } from "../http/own-silence.ts";
 import { sendContinue } from "../http/unread-body.ts";
 import type { Metrics } from "../metrics.ts";
 import { answers, json } from "../schema/answers.ts";
+import { IdempotencyKey } from "../schema/idempotency-key.ts";
 import { IdParameter } from "../schema/id-parameter.ts";
 import { nextLink } from "../schema/next-link.ts";
 import { reference } from "../schema/reference.ts";
@@ -85,8 +86,9 @@ export function bulkRoutes(app: App, dependencies: Dependencies, metrics: Metric
         operationId: "submitBulk",
         summary: "Send many cores",
         description:
-          "Each becomes a job; a file that is no core or is damaged is told in the bulk's items, and the others go on. When the upload breaks off, what had come stands. They are of `priority` `low` unless another one is sent, so that a single core does not wait behind them. Send binaries before, to `POST /v1/binaries`.",
+          "Each becomes a job; a file that is no core or is damaged is told in the bulk's items, and the others go on. When the upload breaks off, what had come stands; sent again with the same `Idempotency-Key`, in the same order, the cores that had come are the jobs that they were. They are of `priority` `low` unless another one is sent, so that a single core does not wait behind them. Send binaries before, to `POST /v1/binaries`.",
         tags: ["bulk"],
+        headers: Type.Object({ "idempotency-key": Type.Optional(IdempotencyKey) }),
         response: answers(
           { 202: json("The bulk, its first items with it.", reference(Bulk), { location: Type.String() }) },
           "core_missing",

@@ -17,6 +17,7 @@ import { requireUpload } from "../http/early-refusal.ts";
 import { sendContinue } from "../http/unread-body.ts";
 import type { Metrics } from "../metrics.ts";
 import { answers, json } from "../schema/answers.ts";
+import { IdempotencyKey } from "../schema/idempotency-key.ts";
 import { reference } from "../schema/reference.ts";
 import { becomeJob } from "../submit/become-job.ts";
 import { KeyClaims } from "../submit/key-claims.ts";
@@ -81,7 +82,7 @@ export function submitJobRoute(app: App, dependencies: Dependencies, metrics: Me
           { additionalProperties: false },
         ),
         headers: Type.Object({
-          "idempotency-key": Type.Optional(Type.String({ pattern: "^[\\x21-\\x7e]{1,255}$", description: "Visible ASCII, at most 255 characters." })),
+          "idempotency-key": Type.Optional(IdempotencyKey),
           "repr-digest": Type.Optional(
             Type.String({ description: "Of a raw core as it is sent, `sha-256=:BASE64:` (RFC 9530); `Content-Digest` does as well." }),
           ),

@@ -27,7 +27,7 @@ export async function becomeJob(dependencies: Dependencies, metrics: Metrics, pr
   return job;
 }
 
-/** Many at once, without idempotency keys: one commit and one word to the queue for all of them. In the order of the uploads. */
+/** Many at once: one commit and one word to the queue for all of them. In the order of the uploads. */
 export async function becomeJobs(
   dependencies: Dependencies,
   metrics: Metrics,

@@ -130,7 +130,7 @@ export async function keepUpload(keepers: Keepers, project: string, upload: Rece
   return { ...kept, job: await settled(keepers, project, kept.job) };
 }
 
-/** Cores alone, without binaries and without idempotency keys; the jobs in their order. */
+/** Cores alone, without binaries; the jobs in their order. */
 export async function keepUploads(keepers: Keepers, project: string, uploads: readonly ReceivedUpload[]): Promise<readonly Job[]> {
   const jobs: Job[] = [];
   for (const { job } of await keepAll(keepers, project, uploads)) jobs.push(await settled(keepers, project, job));

@@ -67,6 +67,21 @@ test("each core of one request becomes a job with the labels of all, and those t
   expect(items.map(({ priority }: { priority: string }) => priority)).toEqual(["low", "low", "low"]);
 });
 
+test("the same request sent again with its Idempotency-Key takes no core twice", async () => {
+  const twice = async (key: string) => {
+    const form = new FormData();
+    for (const [index, bytes] of [tinyCore(4_096, 0x61), Buffer.from("no core"), tinyCore(4_096, 0x62)].entries())
+      form.append("core", new Blob([new Uint8Array(bytes)]), `core.${index}`);
+    const answer = await fetch(`${base}/v1/bulk`, { method: "POST", body: form, headers: { "idempotency-key": key } });
+    const { items } = JSON.parse(await answer.text());
+    return items.map(({ job_id: id, error }: { job_id: string | null; error: { code: string } | null }) => id ?? error?.code);
+  };
+  const first = await twice("one");
+  expect(first[1]).toBe("not_a_core");
+  expect(await twice("one")).toEqual(first);
+  expect(new Set([...first, ...(await twice("two"))]).size).toBe(5);
+});
+
 test.each([
   ["tar", (bytes: Uint8Array) => bytes],
   ["tar.gz", gzipSync],
