@@ -5,6 +5,9 @@
  * whose root was changed by chroot(2), and some hosts forbid them; root needs none: there bubblewrap works with root's own
  * capabilities, and `setpriv` makes the command nobody (65534) before it starts, with the one capability to read the job's files.
  * A changed root is no mount point, which bubblewrap cannot work from, so it is first bound on a folder of a private mount namespace.
+ *
+ * A process that changes its user forgets with which parent it should die, and the bubblewrap outside has no right to kill nobody's
+ * processes. So without user namespaces bubblewrap's own init is the PID namespace's first process, and takes the command with it.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -16,6 +19,8 @@ export interface Confinement {
   readonly namespaces: readonly string[];
   /** Programs that must be seen inside. */
   readonly programs: readonly string[];
+  /** Whether the command is the first process of its PID namespace, or the child of bubblewrap's init. */
+  readonly isFirst: boolean;
   /** Words before the command, inside. */
   readonly prefix: readonly string[];
   /** Who owns what the command may write; null: the one who started it. */
@@ -26,8 +31,9 @@ const nobody = 65_534;
 
 const byUserNamespace: Confinement = {
   launcher: [],
-  namespaces: ["--unshare-all", "--unshare-user", "--uid", String(nobody), "--gid", String(nobody), "--cap-drop", "ALL"],
+  namespaces: ["--unshare-all", "--unshare-user", "--uid", String(nobody), "--gid", String(nobody), "--cap-drop", "ALL", "--as-pid-1"],
   programs: [],
+  isFirst: true,
   prefix: [],
   owner: null,
 };
@@ -42,6 +48,7 @@ const byRoot: Confinement = {
     ["CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_DAC_READ_SEARCH"].flatMap((name) => ["--cap-add", name]),
   ),
   programs: ["/usr/bin/setpriv"],
+  isFirst: false,
   prefix: ["/usr/bin/setpriv", `--reuid=${nobody}`, `--regid=${nobody}`, "--clear-groups", "--no-new-privs"].concat([
     "--bounding-set=-all,+dac_read_search",
     "--inh-caps=-all,+dac_read_search",

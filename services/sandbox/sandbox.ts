@@ -81,7 +81,6 @@ export function sandboxCommand(plan: SandboxPlan): readonly [string, ...string[]
     "inquest",
     "--die-with-parent",
     "--new-session",
-    "--as-pid-1",
     "--clearenv",
     "--setenv",
     "PATH",

@@ -161,8 +161,8 @@ export class MiSession implements AsyncDisposable {
 
   #exitFailure(exitCode: number | null, signal: NodeJS.Signals | null): Failure {
     const last = scrubStderr(this.#stderr);
-    if (last.startsWith("bwrap: execvp")) return new Failure("debugger_missing", `gdb cannot be executed: ${last}`);
-    if (/^(bwrap|prlimit): /.test(last)) return new Failure("sandbox_unavailable", `the sandbox cannot be started: ${last}`);
+    if (/^(bwrap: execvp|setpriv: failed to execute)/.test(last)) return new Failure("debugger_missing", `gdb cannot be executed: ${last}`);
+    if (/^(bwrap|prlimit|setpriv|unshare): /.test(last)) return new Failure("sandbox_unavailable", `the sandbox cannot be started: ${last}`);
     return new Failure("debugger_died", last === "" ? describeExit(exitCode, signal) : `${describeExit(exitCode, signal)}: ${last}`);
   }
 
