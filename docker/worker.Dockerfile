@@ -18,6 +18,7 @@ COPY workers workers
 COPY gdb-scripts gdb-scripts
 USER inquest
 ENV INQUEST_DATA_DIR=/var/lib/inquest/data
-# See docker/run.sh. In the volume, for the rest of the container is read-only.
-ENV NODE_COMPILE_CACHE=/var/lib/inquest/data/compiled
+# See docker/run.sh. Made here, for the container is read-only.
+ENV NODE_COMPILE_CACHE=/var/lib/inquest/compiled
+RUN node_modules/.bin/node --max-semi-space-size=1 --initial-heap-size=64 workers/main.ts --version
 CMD ["node_modules/.bin/node", "--max-semi-space-size=1", "--initial-heap-size=64", "workers/main.ts"]

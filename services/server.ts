@@ -166,7 +166,8 @@ async function main(): Promise<void> {
 }
 
 try {
-  await main();
+  if (process.argv.includes("--version")) process.stdout.write(`${packageFile.version}\n`);
+  else await main();
 } catch (error) {
   if (!(error instanceof Failure)) throw error;
   process.stderr.write(`inquest: ${error.message}\n${error.hint}\n`);

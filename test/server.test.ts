@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import packageFile from "../package.json" with { type: "json" };
 import { openRaw, head } from "./api/support/raw-http.ts";
 import { tinyCore } from "./api/support/tiny-core.ts";
 import { type PrivateRedis, startPrivateRedis } from "./support/private-redis.ts";
@@ -20,6 +21,18 @@ beforeAll(async () => {
 afterAll(async () => {
   await redis[Symbol.asyncDispose]();
   await rm(folder, { recursive: true, force: true });
+});
+
+test.each(["../services/server.ts", "../workers/main.ts"])("%s --version needs no configuration", async (path) => {
+  const child = spawn(process.execPath, [fileURLToPath(new URL(path, import.meta.url)), "--version"], {
+    env: { PATH: process.env["PATH"] ?? "", INQUEST_LISTEN: "nonsense" },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let output = "";
+  child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  await once(child, "close");
+  expect(child.exitCode).toBe(0);
+  expect(output).toBe(`${packageFile.version}\n`);
 });
 
 interface Server extends AsyncDisposable {

@@ -7,6 +7,7 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { v7 as newId } from "uuid";
+import packageFile from "../package.json" with { type: "json" };
 import { type Config, readConfig } from "../services/config/environment.ts";
 import { Failure } from "../services/contract/failure.ts";
 import { createLogger, type Logger } from "../services/log/logger.ts";
@@ -110,9 +111,14 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   }
 }
 
-try {
+async function main(): Promise<void> {
   const config = readConfig();
   await serve(config, createLogger({ level: config.logLevel, component: "worker" }));
+}
+
+try {
+  if (process.argv.includes("--version")) process.stdout.write(`${packageFile.version}\n`);
+  else await main();
 } catch (error) {
   if (!(error instanceof Failure)) throw error;
   process.stderr.write(`inquest: ${error.message}\n${error.hint}\n`);
