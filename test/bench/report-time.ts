@@ -4,7 +4,8 @@
  * By hand is what a person does: `gdb -batch` with the interpreter's own python-gdb.py, all threads' backtraces and Python backtraces.
  * Ours is the whole way over HTTP, by the README's own curl commands, queue and sandbox included, report fetched: the core with every
  * binary it maps; the core alone, its binaries known; and a core that is there already, read again. The last two with and without the
- * indexes of stored binaries, on two services beside each other. All take turns. Beside the wall time stands the CPU time, which is
+ * indexes of stored binaries, on two services beside each other. All take turns, each after a pause in which a worker at rest has its
+ * next gdbs up; the ready core once more without the pause, as where the queue is never empty. Beside the wall time stands the CPU time, which is
  * less at the mercy of what else the machine does: of gdb by hand; of the API, the worker and the job's gdbs from their start on.
  *
  * Last, what walks over a whole heap cost, on a core with half a million objects: each section's own time in the report.
@@ -26,6 +27,8 @@ import { cpuTime, descendant, MiB, median, peakMemory, spread } from "./measure.
 
 const execute = promisify(execFile);
 const runs = 7;
+/** Between two turns. */
+const restMs = 1_200;
 
 const curl = async (...words: readonly string[]) => (await execute("curl", ["-sS", "--fail-with-body", ...words], { maxBuffer: 1 << 28 })).stdout;
 
@@ -103,6 +106,8 @@ async function cpuOf(work: () => Promise<Done>): Promise<number> {
   return (await cpuOfAll()) - before + (timings["python_cpu"] ?? 0) + (timings["native_cpu"] ?? 0);
 }
 
+const noRest = "ready core, at once";
+
 async function compare(interpreter: Interpreter, name: string): Promise<void> {
   await using core = await makeCore(interpreter, join(programsFolder, "threads.py"));
   const binaries = await mappedFiles(core.path, null);
@@ -116,11 +121,13 @@ async function compare(interpreter: Interpreter, name: string): Promise<void> {
     "core, binaries known": () => cpuOf(() => upload(stack, core.path, [])),
     "the same, no indexes": () => cpuOf(() => upload(plain, core.path, [])),
     "ready core": () => cpuOf(() => again(stack, stored.id)),
+    [noRest]: () => cpuOf(() => again(stack, stored.id)),
     "the same, no index": () => cpuOf(() => again(plain, storedPlain.id)),
   };
   const times = new Map<string, { readonly wall: number[]; readonly cpu: number[] }>(Object.keys(ways).map((way) => [way, { wall: [], cpu: [] }]));
   for (let run = 0; run <= runs; run += 1) {
     for (const [way, work] of Object.entries(ways)) {
+      if (way !== noRest) await sleep(restMs);
       const start = performance.now();
       const cpu = await work();
       const wall = performance.now() - start;
