@@ -59,7 +59,7 @@ class Module:
         return self._debug
 
     def images(self) -> Iterator[Image]:
-        """The loadings of this module. A file mapped twice gives two: each begins where a mapping's offset does not rise."""
+        """The loadings of this module, whole ones first. A file mapped twice gives two: each begins where a mapping's offset does not rise."""
         elf = self.elf or self.debug_elf
         groups: List[List[Tuple[int, int, int]]] = []
         for mapping in self.mappings:
@@ -67,7 +67,7 @@ class Module:
                 groups[-1].append(mapping)
             else:
                 groups.append([mapping])
-        for group in groups:
+        for group in sorted(groups, key=lambda group: group[0][2] != 0):
             first = next((s for s in elf.segments if s.type == PT_LOAD), None) if elf is not None else None
             bias = group[0][0] - group[0][2] - ((first.vaddr - first.offset) if first is not None else 0)
             yield Image(bias, group[0][0], group[-1][1])

@@ -2,7 +2,8 @@
  * The modules of a core with NT_FILE: which of the mapped files are ELF, where each begins and ends, and its build-id.
  *
  * Rows of one path are one module as far as the file's own program headers reach. So a file that is mapped twice (once to
- * run, once to be read; or by dlmopen) becomes two, and a small library whose data segment begins in page 0 stays one.
+ * run, once to be read; or by dlmopen) becomes two, and a small library whose data segment begins in page 0 stays one. A piece that is
+ * mapped once more by itself (libffi's static trampolines are pages of its own file) belongs to the module that has the file's beginning.
  */
 import { hex } from "../elf/fields.ts";
 import { PF_X } from "../elf/program-headers.ts";
@@ -46,15 +47,28 @@ export async function findModules(mappings: readonly FileMapping[], memory: Core
   const modules: FoundModule[] = [];
   const otherFiles: OtherFile[] = [];
   for (const [path, rows] of Map.groupBy(mappings, (row) => row.path)) {
+    const found: FoundModule[] = [];
     for (let at = 0; at < rows.length; ) {
       const { own, module } = await nextModule(path, rows, at, memory);
       if (module === null) for (const row of own) otherFiles.push({ path, ...toMapping(row) });
-      else modules.push(module);
+      else found.push(module);
       at += own.length;
     }
+    modules.push(...withPieces(found));
   }
   modules.sort((a, b) => (BigInt(a.start) < BigInt(b.start) ? -1 : 1));
   return { modules, otherFiles };
+}
+
+const byStart = (one: CoreMapping, other: CoreMapping) => (BigInt(one.start) < BigInt(other.start) ? -1 : 1);
+
+/** Of one path: the pieces without the file's beginning go to the first module that has it. */
+function withPieces(found: readonly FoundModule[]): readonly FoundModule[] {
+  const whole = found.find((each) => each.image !== null);
+  const pieces = found.filter((each) => each.image === null && each.mappings[0]?.offset !== 0);
+  if (whole === undefined || pieces.length === 0) return found;
+  const mappings = [whole, ...pieces].flatMap((each) => each.mappings).toSorted(byStart);
+  return found.flatMap((each) => (each === whole ? [{ ...whole, mappings }] : pieces.includes(each) ? [] : [each]));
 }
 
 /** The rows from `at` on, which belong to one path, that are one module or one other file. */

@@ -142,6 +142,15 @@ describe("modules", () => {
     expect(facts.otherFiles.map((file) => file.start)).toEqual(["0x90000"]);
   });
 
+  test.each([0x8000n, 0x20000n])("of which a page is mapped once more at %s, as libffi's trampolines are, are one module with that page", async (extra) => {
+    const rows = [row("/lib/a.so", 0x10000n, 1, 0), row("/lib/a.so", 0x11000n, 2, 1), row("/lib/a.so", extra, 1, 2)];
+    const loads = [load(0x10000n, firstPage(form, X86_64, id(1), 3), 1, 4), load(0x11000n, Buffer.alloc(0), 2, 5), load(extra, Buffer.alloc(0), 1, 5)];
+    const facts = await inspect(buildCore(form, X86_64, [mappedFiles(form, rows)], loads));
+    expect(facts.modules).toMatchObject([{ path: "/lib/a.so", buildId: id(1), start: "0x10000", end: "0x13000" }]);
+    expect(facts.modules[0]?.mappings).toHaveLength(3);
+    expect(facts.modules[0]?.mappings).toContainEqual({ start: `0x${extra.toString(16)}`, end: `0x${(extra + 0x1000n).toString(16)}`, offset: 0x2000 });
+  });
+
   test("loaded twice to run are two modules", async () => {
     const first = firstPage(form, X86_64, id(1), 1);
     const rows = [row("/lib/a.so", 0x10000n, 1, 0), row("/lib/a.so", 0x20000n, 1, 0)];
