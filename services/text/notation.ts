@@ -52,6 +52,8 @@ function ascii(text: string): string {
 /** Of the interpreter that died; the newest form where the report is of logs alone. */
 interface Dialect {
   readonly collecting: boolean;
+  /** A stack that is cut ends with `  ...`. */
+  readonly ellipsis: boolean;
   readonly extensionModules: boolean;
   readonly hyphen: boolean;
   readonly threadNames: boolean;
@@ -61,7 +63,14 @@ interface Dialect {
 function dialectOf({ python }: Report): Dialect {
   const [major = 3, minor = 99] = (python?.version ?? "").split(".").filter(Boolean).map(Number);
   const since = (first: number) => major > 3 || (major === 3 && minor >= first);
-  return { collecting: since(10), extensionModules: since(10), hyphen: since(13), threadNames: since(14), runtimeState: since(8) };
+  return {
+    collecting: since(10),
+    ellipsis: !since(13),
+    extensionModules: since(10),
+    hyphen: since(13),
+    threadNames: since(14),
+    runtimeState: since(8),
+  };
 }
 
 /** `unsigned long` of the crashed machine, with all its digits, as faulthandler prints it. */
@@ -71,7 +80,9 @@ function threadId(thread: Thread): string {
 }
 
 /** As the kernel keeps it, 15 bytes at most: from 3.14 on Python tells it the names of its threads. */
-function kernelName(thread: Thread, { process }: Report): string | null {
+function kernelName(thread: Thread, { process, threads }: Report): string | null {
+  // The kernel is asked for it, and knows none of a thread that is gone, as in the child of a fork.
+  if (thread.lwp === null && threads.some((each) => each.lwp !== null)) return null;
   const name = thread.lwp !== null && thread.lwp === process.pid ? process.name : thread.name;
   if (name === null || name === "") return null;
   const bytes = Buffer.from(name).subarray(0, 15);
@@ -82,7 +93,7 @@ const frameLine = ({ file, line, function: name }: PythonFrame) =>
   `  File ${file === null ? "???" : `"${ascii(file)}"`}, line ${line ?? "???"} in ${ascii(name)}`;
 
 /** A fold's own turns are not kept, so they are written again as often as they were: up to the limit. */
-function frameLines(frames: Frames): readonly string[] {
+function frameLines(frames: Frames, ellipsis: boolean): readonly string[] {
   const lines: string[] = [];
   for (const frame of frames) {
     if (lines.length > most.frames) break;
@@ -92,12 +103,12 @@ function frameLines(frames: Frames): readonly string[] {
       for (let turn = 0; turn < frame.count && lines.length <= most.frames; turn += 1) lines.push(...cycle);
     } else return [...lines.slice(0, most.frames), "  ..."];
   }
-  return lines.length > most.frames ? [...lines.slice(0, most.frames), "  ..."] : lines;
+  return lines.length > most.frames ? [...lines.slice(0, most.frames), ...(ellipsis ? ["  ..."] : [])] : lines;
 }
 
 function dumpThread(thread: Thread, current: boolean, report: Report, dialect: Dialect): readonly string[] {
   const name = dialect.threadNames ? kernelName(thread, report) : null;
-  const lines = thread.python_frames.length === 0 ? ["  <no Python frame>"] : frameLines(thread.python_frames);
+  const lines = thread.python_frames.length === 0 ? ["  <no Python frame>"] : frameLines(thread.python_frames, dialect.ellipsis);
   const collecting = current && dialect.collecting && (report.python?.gc.collecting === true || (report.python === null && thread.state === "collecting"));
   return [
     `${current ? "Current thread" : "Thread"} ${threadId(thread)}${name === null ? "" : ` [${name}]`} (most recent call first):`,

@@ -28,7 +28,8 @@ export function parseDump(text: string): DumpedThread[] {
     const last = threads.at(-1);
     if (frame !== null && last !== undefined)
       last.frames.push({ file: unescaped(frame[1] ?? ""), line: Number(frame[2]), function: unescaped(frame[3] ?? "") });
-    if (/^ {2}\.\.\.$/.test(line) && last !== undefined) last.cut = true;
+    // From 3.13 on the hundredth frame is the last without a word.
+    if ((/^ {2}\.\.\.$/.test(line) || last?.frames.length === 100) && last !== undefined) last.cut = true;
     // What follows are the C stack (3.14+) and the list of extension modules.
     if (/^(Extension modules|Current thread's C stack)/.test(line)) break;
   }

@@ -212,6 +212,20 @@ environment  LANG=C.UTF-8 and 1 more, by name in the JSON report
     ).toEqual(["key", "run", "<module>"]);
   });
 
+  test("writes what faulthandler of the version writes of a long stack, and of a thread that is gone", () => {
+    const long = Array.from({ length: 120 }, (_, index) => pythonFrame("descend", index + 1));
+    const gone = { ...thread(1, { name: "Thread-2", python_frames: [main], python_index: 1 }), lwp: null };
+    const base = report();
+    const at = (version: string) => {
+      const python = base.python === null ? null : { ...base.python, version };
+      const text = renderText(report({ python, threads: [{ ...crashed, python_index: 0, python_frames: long }, gone] }));
+      return text.slice(text.indexOf("Fatal Python error"), text.indexOf("Registers"));
+    };
+    expect(at("3.12.1")).toMatch(/line 100 in descend\n {2}\.\.\.\n/);
+    expect(at("3.13.0")).toMatch(/line 100 in descend\n\n/);
+    expect(at("3.14.0")).toMatch(/\nThread 0x[0-9a-f]+ \(most recent/);
+  });
+
   test("stays within the page, but for paths and names that are longer", () => {
     const wide = renderText(whole)
       .split("\n")
