@@ -7,6 +7,7 @@ register of the fault held it, its type or its head. Whether the crash was the c
 
 from __future__ import annotations
 
+import re
 from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
 
 from ..gc_state import gc_state
@@ -16,6 +17,7 @@ from ..heap.referents import referents, words_of
 from ..heap.referrers import Referrers, owner_chain
 from ..layout.model import LayoutMissing
 from ..memory import MemoryFault
+from .abort_message import abort_message
 from .debug_blocks import candidates
 
 Found = Tuple[int, Optional[str], Optional[int], Optional[str]]
@@ -25,10 +27,11 @@ _HAVE_GC = 1 << 14
 _MOST_WALKED = 1_000_000
 _MOST_CANDIDATES = 1_500
 _NEAR = 512
+_OWN_ASSERTION = re.compile(r"(Python/gc|Modules/gcmodule)\.c:\d+: \w+: Assertion `")
 
 
 def gc_crash(context: Any) -> Optional[Dict[str, Any]]:
-    """None unless the crashed thread was in a collection's counting, or had the broken link of a list in a register."""
+    """None unless the crashed thread was in a collection's counting, had the broken link of a list in a register, or failed an assertion about one."""
     image = context.image
     heads = GcHeads(image)
     registers, sp, pc = crash_place(context)
@@ -56,6 +59,9 @@ def gc_crash(context: Any) -> Optional[Dict[str, Any]]:
             told["broken_link"] = _broken(context, heads, link, visited)
         elif found is None:
             found = _visited(image, heads, sound, by_value, words=True)
+            if found is None and broken and _asserted(context):
+                link = broken[0]
+                told["broken_link"] = _broken(context, heads, link, visited)
     if found is None:
         if link is None:
             return None
@@ -78,6 +84,12 @@ def gc_crash(context: Any) -> Optional[Dict[str, Any]]:
         told["allocated_at"] = context.traces.of_object(subject) if context.traces is not None else None
         told["owners"] = owner_chain(referrers, context.runtime.interpreters, context.chains, subject)
     return told
+
+
+def _asserted(context: Any) -> bool:
+    """Whether an assertion of the collector's own failed: a debug build checks its lists before it counts, and aborts far from them."""
+    message = abort_message(context.core)
+    return message is not None and _OWN_ASSERTION.search(message["text"]) is not None
 
 
 def _maybe_collecting(context: Any) -> bool:

@@ -54,9 +54,10 @@ const loop = ["_PyEval_EvalFrameDefault", "Py_BytesMain"];
 function told(
   functions: readonly (string | null)[],
   gc: GcCrash | null,
-  some: { readonly collecting?: boolean | null; readonly site?: Partial<CrashSite> } = {},
+  some: { readonly collecting?: boolean | null; readonly site?: Partial<CrashSite>; readonly message?: string } = {},
 ) {
-  const python = pythonAnswer({ gc: { collecting: some.collecting ?? true }, facts: gc === null ? {} : { gc_crash: gc } });
+  const abort = some.message === undefined ? {} : { abort_message: { text: some.message, address: "0x7f0000005004", found: "symbol" } };
+  const python = pythonAnswer({ gc: { collecting: some.collecting ?? true }, facts: { ...(gc === null ? {} : { gc_crash: gc }), ...abort } });
   const frames = functions.map((name) => ({ ...nativeFrame("x"), function: name }));
   const threads = [thread(4711, { crashed: true, native_frames: frames })];
   const all = diagnose({ core: coreFacts(), site: site(some.site), threads, modules: [], python, native: null });
@@ -133,4 +134,15 @@ test("an assertion of a debug build that fails while the collector counts is the
   expect(aborted(["__assert_fail_base", "__assert_fail", "update_refs", "deduce_unreachable"])).not.toBeNull();
   expect(aborted(["_PyObject_AssertFailed", "list_dealloc"])).toBeNull();
   expect(aborted(["Py_FatalError", "visit_decref", "subtract_refs"])).toBeNull();
+});
+
+test("without symbols the assertion's own text tells that it was the collector's, and the fact which link is broken", () => {
+  const signal = segfault({ number: 6, name: "SIGABRT", code: "SI_TKILL", code_number: -6, address: null, sender_pid: 4711 });
+  const text = (file: string, name: string) => `python3.14d: ../${file}:375: ${name}: Assertion \`next != NULL' failed.`;
+  const link = { list: "young", object: seen(), link: "0x21", looks_like_text: false, before: null };
+  const gc = fact({ in_interpreter: false, container: null, visited: null, slot: null, broken_link: link });
+  const aborted = (message: string) => told([null, null], gc, { site: { signal, sent: true }, message });
+  expect(aborted(text("Python/gc.c", "validate_list"))).toMatchObject({ confidence: "certain", evidence: { functions: ["validate_list"], broken_link: link } });
+  expect(aborted(text("Python/gc.c", "gc_freeze"))).toBeNull();
+  expect(aborted(text("Objects/listobject.c", "validate_list"))).toBeNull();
 });

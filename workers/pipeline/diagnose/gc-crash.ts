@@ -36,7 +36,7 @@ const evaluatorNames = /^(_PyEval_EvalFrameDefault|PyEval_EvalFrameEx|_TAIL_CALL
 
 /** Functions that only count and compare references, by version: Modules/gcmodule.c to 3.12, Python/gc.c, Python/gc_free_threading.c. */
 const counting =
-  /^(update_refs|subtract_refs|move_unreachable|deduce_unreachable|deduce_unreachable_heap|visit_decref|visit_decref_unreachable|visit_reachable|gc_reset_refs|gc_decref|gc_mark_alive|mark_alive_from_roots|mark_reachable|mark_heap_visitor|gc_mark_\w+|mark_stacks|mark_global_roots|mark_all_reachable|visit_add_to_container|expand_region_transitively_reachable|validate_refcounts|scan_heap_visitor)$/;
+  /^(update_refs|subtract_refs|move_unreachable|deduce_unreachable|deduce_unreachable_heap|visit_decref|visit_decref_unreachable|visit_reachable|gc_reset_refs|gc_decref|gc_mark_alive|mark_alive_from_roots|mark_reachable|mark_heap_visitor|gc_mark_\w+|mark_stacks|mark_global_roots|mark_all_reachable|visit_add_to_container|expand_region_transitively_reachable|validate_refcounts|scan_heap_visitor|validate_list)$/;
 /** Drivers, into which the compiler may have put the above. */
 const driving =
   /^(collect|collect_generations|collect_with_callback|gc_collect_main|gc_collect_generations|gc_collect_with_callback|gc_collect_region|gc_collect_full|gc_collect_increment|gc_collect_young|gc_collect_internal|gc_visit_heaps|gc_visit_heaps_lock_held|gc_visit_thread_stacks)$/;
@@ -132,16 +132,32 @@ function assertedFrames({ threads }: Evidence): NativeFrame[] | null {
   return at < 0 ? null : frames.slice(at + 1);
 }
 
+/** The same without symbols: what assert() wrote, such as `../Python/gc.c:375: validate_list: Assertion`. */
+const ownAssertion = /(?:Python\/gc|Modules\/gcmodule)(?:_free_threading)?\.c:\d+: (\w+): Assertion `/;
+const AbortMessage = Type.Object({ text: Type.String() });
+
+function assertedByText({ python }: Evidence): Named | null {
+  const message = python?.facts["abort_message"];
+  const name = Value.Check(AbortMessage, message) ? ownAssertion.exec(message.text)?.[1] : undefined;
+  return name !== undefined && counting.test(name) ? { counting: name, path: [name] } : null;
+}
+
 export const gcCrash: Finding = (evidence) => {
   const { core, site, python } = evidence;
   const { signal } = site;
-  const asserted = signal?.name === "SIGABRT" ? assertedFrames(evidence) : null;
+  const aborted = signal?.name === "SIGABRT";
+  const asserted = aborted ? assertedFrames(evidence) : null;
   const faulted = !site.sent && (signal?.name === "SIGSEGV" || signal?.name === "SIGBUS");
-  const named = asserted !== null ? namedCounting(asserted) : faulted ? namedCounting(faultFrames(evidence)) : null;
+  const named = aborted
+    ? ((asserted !== null ? namedCounting(asserted) : null) ?? assertedByText(evidence))
+    : faulted
+      ? namedCounting(faultFrames(evidence))
+      : null;
   if (named === null && !faulted) return null;
   const fact = python?.facts["gc_crash"];
   const told = Value.Check(GcCrash, fact) ? fact : null;
-  const proven = told !== null && told.in_interpreter !== false;
+  // An assertion that failed ends in the C library.
+  const proven = told !== null && (told.in_interpreter !== false || aborted);
   if (named === null && !(proven && python?.python?.gc.collecting !== false)) return null;
   const shown = proven ? told : null;
   const { title, detail } = story(shown);
