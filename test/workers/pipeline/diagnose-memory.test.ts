@@ -6,7 +6,7 @@ import type { CrashSite } from "../../../workers/pipeline/crash-site.ts";
 import { diagnose } from "../../../workers/pipeline/diagnose.ts";
 import { cycleOf } from "../../../workers/pipeline/diagnose/stack-overflow.ts";
 import { typeName } from "../../../workers/pipeline/diagnose/type-name.ts";
-import type { PythonAnswer } from "../../../workers/pipeline/helper-answer.ts";
+import type { NativeAnswer, PythonAnswer } from "../../../workers/pipeline/helper-answer.ts";
 import { nativeFrame, thread } from "../../text/sample-report.ts";
 import { pythonAnswer } from "./python-answer.ts";
 import { coreFacts, segfault } from "./sample-facts.ts";
@@ -51,12 +51,31 @@ interface Given {
   readonly core?: Partial<CoreFacts>;
   readonly python?: PythonAnswer | null;
   readonly frames?: readonly string[];
+  /** The message of Py_FatalError. */
+  readonly fatal?: string;
 }
 
-function told(crash: Partial<CrashSite>, { core = {}, python = null, frames = [] }: Given = {}): Diagnosis[] {
+function told(crash: Partial<CrashSite>, { core = {}, python = null, frames = [], fatal }: Given = {}): Diagnosis[] {
   const threads = [thread(4711, { crashed: true, native_frames: frames.map((name) => nativeFrame(name)) })];
-  return diagnose({ core: coreFacts({ segments, ...core }), site: site(crash), threads, modules: [], python, native: null });
+  return diagnose({
+    core: coreFacts({ segments, ...core }),
+    site: site(crash),
+    threads,
+    modules: [],
+    python,
+    native: fatal === undefined ? null : saying(fatal),
+  });
 }
+const saying = (message: string): NativeAnswer => ({
+  gdb: "13.1",
+  threads: [],
+  registers: {},
+  disassembly: [],
+  modules: [],
+  warnings: [],
+  facts: { fatal_error: { message, function: null, found: "registers" } },
+  timings_ms: {},
+});
 const codes = (...given: Parameters<typeof told>) => told(...given).map((each) => each.code);
 
 const at = (address: string, some: Parameters<typeof segfault>[0] = {}) => ({ signal: segfault({ address, ...some }) });
@@ -303,6 +322,13 @@ describe("what was said before an abort", () => {
     expect(codes(aborted, { frames: ["raise", "abort", "fatal_error", "_Py_FatalErrorFunc", "widget_check"] })).toEqual(["fatal_error", "abort"]);
     expect(codes(at("0x0"), { frames: ["_Py_FatalErrorFunc"] })).toEqual(["null_dereference"]);
     expect(codes(aborted, { frames: ["raise", "abort", "my_fatal_error_handler"] })).toEqual(["abort"]);
+  });
+
+  test("a message of which only the format is known is told with gaps, and not as what was written", () => {
+    const message = "bad ID: Allocated using API '%c', verified using API '%c'";
+    const found = told(aborted, { frames: ["raise", "abort", "_Py_FatalErrorFormat"], fatal: message });
+    expect(found[0]).toMatchObject({ code: "fatal_error", evidence: { message: null } });
+    expect(found[0]?.title).toContain("API '…', verified using API '…'");
   });
 
   test("std::terminate and a Rust panic are told by their functions", () => {

@@ -67,6 +67,15 @@ describe("abort", () => {
     expect(finding).toMatchObject({ code: "abort", evidence: { caller: "fatal_error_exit" } });
   });
 
+  test("tells the place of a caller that has no name, and passes over the C library's own", () => {
+    const at = (module: string, offset: string) => nativeFrame(null, { module, offset });
+    const stack = [nativeFrame("raise"), nativeFrame("abort"), at("/lib/libc.so.6", "0x29540"), at("/usr/bin/python3.14", "0x42c3ff"), nativeFrame("ffi_call")];
+    const core = coreFacts({ signal: aborted() });
+    const threads = [thread(4711, { crashed: true, native_frames: stack })];
+    const [finding] = diagnose({ core, site: crashSite(core, null, null, []), threads, modules: [], python: null, native: null });
+    expect(finding).toMatchObject({ code: "abort", evidence: { caller: "python3.14+0x42c3ff" } });
+  });
+
   test("is not a SIGABRT without abort on the stack, nor one from outside", () => {
     expect(codes({ signal: aborted() }, [nativeFrame("raise"), nativeFrame("my_check")])).toEqual([]);
     expect(codes({ signal: aborted({ code: "SI_USER", sender_pid: 99 }) }, abortStack)).toEqual(["sent_by_process"]);

@@ -18,6 +18,9 @@ const nativeFrames = (frames: readonly { readonly kind: string }[]) => frames.fi
 
 const cut = (text: string, limit: number) => (text.length > limit ? `${text.slice(0, limit - 1)}…` : text);
 
+/** A directive of printf: what `_Py_FatalErrorFormat` filled in is gone with its buffer. */
+const directive = /%[-+ #0]*\d*(?:\.\d+)?(?:hh?|ll?|z|j|t)?[cdiuxXspfg]/g;
+
 /** `Py_FatalError` on the crashed stack; the message where it could be read. */
 export const fatalError: Finding = ({ core, site, threads, native }) => {
   if (site.signal?.name !== "SIGABRT") return null;
@@ -27,15 +30,17 @@ export const fatalError: Finding = ({ core, site, threads, native }) => {
   if (at < 0) return null;
   const told = native?.facts["fatal_error"];
   const message: Static<typeof FatalError> | null = Value.Check(FatalError, told) ? told : null;
+  const text = message?.message.replaceAll(directive, "…") ?? null;
   const raiser = message?.function ?? frames[at + 1]?.function ?? null;
   const by = raiser === null ? "" : ` in ${raiser}`;
   return {
     code: "fatal_error",
-    title: message === null ? `Fatal Python error${by}` : `Fatal Python error: ${cut(message.message, 200)}`,
-    detail: `The interpreter ended the process${by} because it could not go on${message === null ? "; its message is on the standard error" : `: ${cut(message.message, 500)}`}.`,
+    title: text === null ? `Fatal Python error${by}` : `Fatal Python error: ${cut(text, 200)}`,
+    detail: `The interpreter ended the process${by} because it could not go on${text === null ? "; its message is on the standard error" : `: ${cut(text, 500)}`}.`,
     confidence: message === null || message.found === "arguments" ? "certain" : "likely",
     lwp: core.crashedLwp,
-    evidence: { message: message?.message ?? null, function: raiser, found: message?.found ?? null, frame: frames[at]?.function ?? null },
+    // Not the message that was written where parts of it are not known.
+    evidence: { message: text === message?.message ? text : null, function: raiser, found: message?.found ?? null, frame: frames[at]?.function ?? null },
     links: ["https://docs.python.org/3/c-api/sys.html#c.Py_FatalError"],
   };
 };

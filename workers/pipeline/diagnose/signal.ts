@@ -1,4 +1,5 @@
 /** Who raised the signal: another process, this one, abort(). */
+import { basename } from "node:path";
 import type { NativeFrame } from "../../../services/contract/report.ts";
 import { inSystemCall } from "../signal-frame.ts";
 import { systemName } from "../thread-state.ts";
@@ -54,13 +55,22 @@ export const quitByTerminal: Finding = ({ core, site: { signal } }) => {
 const raising =
   /^(abort|raise|gsignal|pthread_kill\w*|p?thread_kill_(implementation|internal)|kill|tgkill|assert_fail(_base)?|libc_message\w*|fortify_fail\w*)$/;
 
+const ofCLibrary = /\/(libc(-2\.\d+)?\.so(\.6)?|ld-musl-[^/]*|libc\.musl-[^/]*)$/;
+
+/** Who called abort(): its name, or its place where it has none; functions of the C library that only end in it are passed over. */
+function callerOfAbort(beyond: readonly NativeFrame[]): string | null {
+  const caller = beyond.find(({ function: name, module }) => (name === null ? module === null || !ofCLibrary.test(module) : !raising.test(systemName(name))));
+  if (caller === undefined || caller.function !== null) return caller?.function ?? null;
+  return caller.module === null || caller.offset === null ? null : `${basename(caller.module)}+${caller.offset}`;
+}
+
 export const abortedItself: Finding = ({ core, site, threads }) => {
   const { signal } = site;
   if (signal?.name !== "SIGABRT" || (signal.sender_pid !== null && core.pid !== null && signal.sender_pid !== core.pid)) return null;
   const frames = threads.find((thread) => thread.crashed)?.native_frames.filter((frame): frame is NativeFrame => frame.kind === "native") ?? [];
   const abort = frames.slice(0, 12).findIndex((frame) => frame.function !== null && systemName(frame.function) === "abort");
   if (abort < 0) return null;
-  const caller = frames.slice(abort + 1).find((frame) => frame.function !== null && !raising.test(systemName(frame.function)))?.function ?? null;
+  const caller = callerOfAbort(frames.slice(abort + 1));
   return {
     code: "abort",
     title: caller === null ? "The process aborted itself" : `The process aborted itself in ${caller}`,
