@@ -153,7 +153,7 @@ const timeRows: Record<string, Record<string, string>> = {};
 {
   await using stack = await startStack({ environment: { INQUEST_LOG_LEVEL: "warn" } });
   for (const interpreter of interpreters) {
-    const entries = entriesFor([interpreter.version[0], interpreter.version[1]]).filter(
+    const entries = entriesFor(interpreter).filter(
       ({ program, heavy, gcore }) =>
         heavy !== true && gcore !== true && (values.program.length === 0 || values.program.some((name) => program.startsWith(name))),
     );

@@ -104,11 +104,13 @@ function checkThreads(entry: CorpusEntry, report: Report, lenient: boolean): str
     });
 }
 
-/** What faulthandler wrote, up to the C stack that 3.14 and later add. */
+/** What faulthandler wrote, up to the C stack that 3.14 and later add; where a fatal error was told twice, the first time. */
 function dumpIn(stderr: string): string | null {
-  const start = stderr.indexOf("Fatal Python error: ");
+  const heading = "Fatal Python error: ";
+  const start = stderr.indexOf(heading);
   if (start < 0) return null;
-  const [dump = ""] = stderr.slice(start).split("\nCurrent thread's C stack trace");
+  const again = stderr.indexOf(`\n${heading}`, start);
+  const [dump = ""] = stderr.slice(start, again < 0 ? undefined : again).split("\nCurrent thread's C stack trace");
   const extensions = /^Extension modules: .*$/m.exec(stderr.slice(start))?.[0] ?? null;
   // The shell that ran it has the last word.
   const plain = dump
@@ -149,7 +151,9 @@ function lacks({ needs }: CorpusEntry, lacking: Lacking): boolean {
   return lacking === "binaries" ? needs !== undefined : lacking === "symbols" && needs === "symbols";
 }
 
-export function checkReport(entry: CorpusEntry, report: Report, core: Core, source: string, lacking: Lacking = "nothing"): string[] {
+export function checkReport(entry: CorpusEntry, report: Report, core: Core, source: string, sent: Lacking = "nothing"): string[] {
+  // A distribution's interpreter is stripped as it is.
+  const lacking = sent === "nothing" && report.python?.debug_info === "none" ? "symbols" : sent;
   const lenient = lacks(entry, lacking);
   const messageLost = lenient && entry.signal === "SIGABRT";
   // Who sent the signal is known all the same.

@@ -16,6 +16,8 @@ export interface Interpreter {
   readonly version: readonly [number, number, number];
   /** Another userland to run in through chroot; null for this one. */
   readonly root: string | null;
+  /** Built with `Py_DEBUG`. */
+  readonly debug: boolean;
 }
 
 export interface Core extends AsyncDisposable {
@@ -116,7 +118,7 @@ export async function makeCore(interpreter: Interpreter, program: string, option
 /** Asks an interpreter of ours for its version; null when it cannot run. */
 export async function interpreterAt(path: string, root: string | null = null): Promise<Interpreter | null> {
   const words = root === null ? [path] : ["chroot", root, path];
-  const { stdout } = await run('"$@" -c "import sys; print(list(sys.version_info[:3]))"', words, "/", {});
-  const match = /^\[(\d+), (\d+), (\d+)\]/.exec(stdout);
-  return match === null ? null : { path, root, version: [Number(match[1]), Number(match[2]), Number(match[3])] };
+  const { stdout } = await run('"$@" -c "import sys; print(list(sys.version_info[:3]), hasattr(sys, \'gettotalrefcount\'))"', words, "/", {});
+  const match = /\[(\d+), (\d+), (\d+)\],? (True|False)/.exec(stdout);
+  return match === null ? null : { path, root, version: [Number(match[1]), Number(match[2]), Number(match[3])], debug: match[4] === "True" };
 }

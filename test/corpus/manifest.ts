@@ -5,6 +5,8 @@
  * name must stand on that line. Beside this, every program that runs on Python 3 is compared with what faulthandler printed in the
  * same run, frame by frame and thread by thread, so nothing here can drift from what the interpreter itself says.
  */
+import type { Interpreter } from "./make-core.ts";
+
 /** What a thread waits for: its kind, the name that the report gives it, the thread that has it (null: nobody is known to). */
 interface Waits {
   readonly kind: string;
@@ -51,6 +53,8 @@ export interface CorpusEntry {
   readonly heavy?: true;
   /** `stack` is only the innermost part. */
   readonly innermostOnly?: true;
+  /** What is otherwise in a build with `Py_DEBUG`, which checks more. */
+  readonly debug?: Partial<Omit<CorpusEntry, "program" | "from" | "to" | "debug">>;
 }
 
 const inTheMiddle = ["crash_in_signal_handler", "crash_during_import", "crash_during_finalization"];
@@ -270,11 +274,18 @@ export const corpus: readonly CorpusEntry[] = [
     stack: ["mix", "<module>"],
     environment: { PYTHONMALLOC: "debug" },
     heavy: true,
-    needs: "binaries",
+    needs: "symbols",
   },
   { program: "gc_trashed_item.py", signal: "SIGSEGV", stack: ["tidy", "<module>"], diagnosis: "gc_corruption" },
   { program: "gc_trashed_container.py", signal: "SIGSEGV", stack: ["tidy", "<module>"], diagnosis: "gc_corruption", heavy: true },
-  { program: "gc_trashed_links.py", signal: "SIGSEGV", stack: ["tidy", "<module>"], diagnosis: "gc_corruption", needs: "binaries" },
+  {
+    program: "gc_trashed_links.py",
+    signal: "SIGSEGV",
+    stack: ["tidy", "<module>"],
+    diagnosis: "gc_corruption",
+    needs: "binaries",
+    debug: { signal: "SIGABRT" },
+  },
   {
     program: "gc_over_released.py",
     from: [3, 6],
@@ -316,13 +327,15 @@ export const corpus: readonly CorpusEntry[] = [
     also: ["known_issue"],
     needs: "binaries",
     heavy: true,
+    debug: { signal: "SIGABRT", diagnosis: "fatal_error" },
   },
   { program: "gc_finalizer.py", from: [3, 6], signal: "SIGSEGV", stack: ["__del__", "tidy", "<module>"], diagnosis: "null_dereference" },
   { program: "gc_callback.py", from: [3, 6], signal: "SIGSEGV", stack: ["started", "tidy", "<module>"], diagnosis: "null_dereference" },
 ];
 
-/** The corpus entries that run on a version. */
-export function entriesFor(version: readonly [number, number]): CorpusEntry[] {
-  const order = (one: readonly [number, number], other: readonly [number, number]) => one[0] - other[0] || one[1] - other[1];
-  return corpus.filter((entry) => order(version, entry.from ?? [2, 7]) >= 0 && order(version, entry.to ?? [99, 0]) <= 0);
+/** The corpus entries that run on an interpreter. */
+export function entriesFor({ version: [major, minor], debug }: Pick<Interpreter, "version" | "debug">): CorpusEntry[] {
+  const order = (one: readonly [number, number]) => one[0] - major || one[1] - minor;
+  const there = corpus.filter((entry) => order(entry.from ?? [2, 7]) <= 0 && order(entry.to ?? [99, 0]) >= 0);
+  return debug ? there.map((entry) => ({ ...entry, ...entry.debug })) : there;
 }

@@ -27,7 +27,7 @@ describe("an uploaded core", () => {
 
   for (const interpreter of interpreters) {
     const [major, minor, micro] = interpreter.version;
-    for (const entry of entriesFor([major, minor]).filter((each) => each.heavy !== true)) {
+    for (const entry of entriesFor(interpreter).filter((each) => each.heavy !== true)) {
       it(`of ${entry.program} on ${major}.${minor}.${micro} comes back right`, async () => {
         const source = join(programsFolder, entry.program);
         await using core = await makeCore(interpreter, source, { gcore: entry.gcore === true, environment: entry.environment ?? {} });

@@ -157,7 +157,7 @@ export async function tryDamage(options: DamageOptions): Promise<DamageResult> {
   const { interpreter, tell } = options;
   const next = random(options.seed);
   const trial = new Trial(options);
-  const [entry] = entriesFor([interpreter.version[0], interpreter.version[1]]);
+  const [entry] = entriesFor(interpreter);
   if (entry === undefined) throw new Error("the corpus is empty");
   const source = join(programsFolder, entry.program);
   await using core = await makeCore(interpreter, source);

@@ -35,6 +35,13 @@ async function ofRoot(root: string): Promise<Interpreter[]> {
   return found.filter((each) => each !== null);
 }
 
+/** `ROOT//usr/bin/python3.14` is one inside another root; any other path is one of this machine. */
+async function named(path: string): Promise<Interpreter | null> {
+  const [root = "", inside] = path.split("//");
+  if (inside !== undefined) return interpreterAt(`/${inside}`, root);
+  return interpreterAt(await realpath(path).catch(() => path));
+}
+
 export interface Sources {
   readonly paths: readonly string[];
   readonly pyenvRoot: string | null;
@@ -44,10 +51,12 @@ export interface Sources {
 
 /** Every interpreter, by version, the machine's own last. */
 export async function interpretersFrom(sources: Sources): Promise<Interpreter[]> {
-  const named = sources.paths.length > 0 ? sources.paths : sources.pyenvRoot === null ? [] : await ofPyenv(sources.pyenvRoot);
+  const asked = await Promise.all(sources.paths.map(named));
+  const pyenv = sources.paths.length > 0 || sources.pyenvRoot === null ? [] : await real(await ofPyenv(sources.pyenvRoot));
+  const installed = await Promise.all(pyenv.map((path) => interpreterAt(path)));
   const own = sources.paths.length > 0 ? [] : await defaultInterpreters(sources.path);
-  const found = await Promise.all((await real(named)).map((path) => interpreterAt(path)));
-  const all = [...found.filter((each) => each !== null), ...own, ...(await Promise.all(sources.roots.map(ofRoot))).flat()];
+  const found = [...asked, ...installed].filter((each) => each !== null);
+  const all = [...found, ...own, ...(await Promise.all(sources.roots.map(ofRoot))).flat()];
   const seen = new Set<string>();
   return all
     .filter((each) => !seen.has(`${each.root}${each.path}`) && seen.add(`${each.root}${each.path}`))

@@ -2,7 +2,7 @@
  * The wide matrix: every crash program on every interpreter at hand, through HTTP, with the binaries as they are, with stripped copies of
  * them, and with the core alone. Prints how many came out right; ends with status 1 when one did not.
  *
- *   npm run test:matrix -- [--python PATH]… [--root DEBIAN_ROOT]… [--debian SUITE]… [--variant as-is|stripped|core-alone]… [--program NAME]… [--light] [--ci]
+ *   npm run test:matrix -- [--python PATH|ROOT//PATH]… [--root DEBIAN_ROOT]… [--debian SUITE]… [--variant as-is|stripped|core-alone]… [--program NAME]… [--light] [--ci]
  *
  * `--debian sid` makes that Debian in a folder of the temporary one (kept for the next run) and takes its interpreters, the debug builds
  * among them. `--ci` is what CI can afford: the light programs, each as it is and in one of the other variants in turn, two at once, and
@@ -75,7 +75,7 @@ const table: Record<string, Record<string, string>> = {};
   }
   for (const interpreter of values.damage ? [] : interpreters) {
     const light = values.light || values.ci;
-    const entries = entriesFor([interpreter.version[0], interpreter.version[1]]).filter(
+    const entries = entriesFor(interpreter).filter(
       (entry) => (values.program.length === 0 || values.program.some((name) => entry.program.startsWith(name))) && !(light && entry.heavy === true),
     );
     const scores = await runPrograms({
