@@ -11,7 +11,7 @@ import { decodeCursor, encodeCursor } from "./job-cursor.ts";
 import { toJob } from "./job-row.ts";
 import type { JobFilters, JobStore } from "./job-store.ts";
 import type { JobTable } from "./schema.ts";
-import { newestMatching } from "./search/matching-jobs.ts";
+import { allMatching, newestMatching } from "./search/matching-jobs.ts";
 import { hasTerms, planOf, timesOf } from "./search/search-plan.ts";
 
 export interface PageQuery {
@@ -29,13 +29,28 @@ function pageOfAll(database: Database, projectId: string, filters: JobFilters, b
   return query;
 }
 
-const rowsAtOnce = 200;
-
 /** At most `limit` jobs whose ids are below `before`, the newest first. */
 export async function jobPage(database: Database, projectId: string, filters: JobFilters, before: string | null, limit: number): Promise<JobTable[]> {
   if (!hasTerms(filters)) return pageOfAll(database, projectId, filters, before, limit).execute();
   const plan = await planOf(database, projectId, filters);
   return plan === null ? [] : newestMatching(database, projectId, plan, before, limit);
+}
+
+/** Few, for they all live until the last of them is taken. */
+const rowsAtOnce = 50;
+
+async function* pagesOf(database: Database, projectId: string, filters: JobFilters): AsyncGenerator<JobTable[]> {
+  if (hasTerms(filters)) {
+    const plan = await planOf(database, projectId, filters);
+    if (plan !== null) yield* allMatching(database, projectId, plan, rowsAtOnce);
+    return;
+  }
+  for (let before: string | null = null; ; ) {
+    const rows: JobTable[] = await pageOfAll(database, projectId, filters, before, rowsAtOnce).execute();
+    before = rows.at(-1)?.id ?? null;
+    yield rows;
+    if (before === null) return;
+  }
 }
 
 export function searching(database: Database): Pick<JobStore, "list" | "iterate"> {
@@ -48,12 +63,7 @@ export function searching(database: Database): Pick<JobStore, "list" | "iterate"
     },
 
     iterate: async function* (projectId, filters) {
-      for (let before: string | null = null; ; ) {
-        const rows: JobTable[] = await jobPage(database, projectId, filters, before, rowsAtOnce);
-        for (const row of rows) yield toJob(row);
-        before = rows.at(-1)?.id ?? null;
-        if (rows.length < rowsAtOnce) return;
-      }
+      for await (const rows of pagesOf(database, projectId, filters)) for (const row of rows) yield toJob(row);
     },
   };
 }

@@ -15,6 +15,7 @@ import { encodeReport } from "../../services/storage/report-store.ts";
 import { blockJobs, emptyBits, setBit } from "../../services/storage/search/bit-block.ts";
 import { emptyColumn, encodeColumn } from "../../services/storage/search/column-block.ts";
 import { columnKinds, isFullVersion, type Term, termsOfLabels, termsOfReport, termsOfRow } from "../../services/storage/search-terms.ts";
+import { signatureVersion } from "../../services/triage/signature.ts";
 import { digest, newReport, pythonFrame, thread } from "../storage/sample.ts";
 
 export const groupCount = 10_000;
@@ -362,8 +363,8 @@ export async function fillJobs(path: string, count: number, tell: (text: string)
   const span = (days - 1) * dayMilliseconds;
   const firstTime = Math.floor(Date.now() / dayMilliseconds) * dayMilliseconds - span;
   using database = new DatabaseSync(path);
-  // A database that is not filled to its end is of no use, so nothing is kept to roll back.
-  database.exec("pragma journal_mode = off; pragma synchronous = off; pragma locking_mode = exclusive; pragma cache_size = -500000");
+  // A database that is not filled to its end is of no use, so nothing is kept on disk to roll back.
+  database.exec("pragma journal_mode = memory; pragma synchronous = off; pragma locking_mode = exclusive; pragma cache_size = -500000");
   database.exec(temporary);
   database.exec("begin");
   const putIndexesBack = withoutIndexes(database);
@@ -447,6 +448,8 @@ export async function fillJobs(path: string, count: number, tell: (text: string)
     rows.add("temp.facets", { signature: hashOfGroup(Math.floor(key / 4_096)), kind, value, count: times });
   }
   addGroups(rows, groups, seen);
+  // Signatures that are made up are not to be made anew.
+  rows.add("regrouping", { version: signatureVersion, after_id: "", done: 1 });
   rows.add("search_heads", { project_id: project, last_block: Math.ceil(count / blockJobs) - 1, changes: count });
   rows.end();
   tell("all jobs; rows and indexes are made of them");

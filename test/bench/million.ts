@@ -1,6 +1,8 @@
 /**
  * `npm run bench -- million [JOBS [FILE]]`: what lists, filters, groups and counts take with a million jobs in SQLite, over the
- * API's own routes, at rest and while another process submits and finishes jobs; and an export's peak memory.
+ * API's own routes, at rest and while another process submits and finishes jobs; and exports.
+ *
+ * The first call of each is told by itself: it compiles, and finds nothing in memory. Processor time is that of the API's thread.
  *
  * A FILE that exists is used again as it is.
  */
@@ -8,7 +10,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, statSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { openDatabase } from "../../services/storage/database.ts";
 import { createGroupStore } from "../../services/storage/group-store.ts";
@@ -17,7 +19,8 @@ import { createJobStore } from "../../services/storage/job-store.ts";
 import { createReportStore } from "../../services/storage/report-store.ts";
 import { openApiUnderTest } from "../api/support/api-under-test.ts";
 import { days, diagnoses, executables, fillJobs, groupCount, hashOfGroup, hosts, pick, releases, versions } from "./fill-jobs.ts";
-import { MiB, peakMemory, resetPeak } from "./measure.ts";
+import { MiB } from "./measure.ts";
+import { measureExports } from "./million-export.ts";
 
 const jobs = Number(process.argv[2] ?? 1_000_000);
 await using opened = new AsyncDisposableStack();
@@ -33,8 +36,9 @@ if (!existsSync(file)) {
 }
 say(`${MiB(statSync(file).size)} of database\n`);
 
-const database = opened.use(await openDatabase(`sqlite:${file}`));
-const api = opened.use(
+const serving = opened.use(new AsyncDisposableStack());
+const database = serving.use(await openDatabase(`sqlite:${file}`));
+const api = serving.use(
   await openApiUnderTest({
     parts: {
       database,
@@ -59,7 +63,28 @@ const week = () => {
   const from = firstDay + number(days - 7) * 86_400_000;
   return `since=${new Date(from).toISOString()}&until=${new Date(from + 7 * 86_400_000).toISOString()}`;
 };
-let cursor = "";
+
+/** Follows the cursors, and holds against them that no job comes twice. */
+async function cursorAfter(jobsBefore: number, query: string): Promise<string> {
+  let [cursor, last] = ["", "~"];
+  for (let seen = 0; seen < jobsBefore; seen += 200) {
+    const { items, next_cursor: next }: { items: { id: string }[]; next_cursor: string | null } = (
+      await api.app.inject(`/v1/jobs?limit=200&${query}${cursor === "" ? "" : `&cursor=${cursor}`}`)
+    ).json();
+    for (const { id } of items) {
+      if (id >= last) throw new Error(`${id} came after ${last}`);
+      last = id;
+    }
+    if (next === null) break;
+    cursor = next;
+  }
+  return `${query}&cursor=${cursor}`;
+}
+const deepPages = 10_000;
+const deep = await cursorAfter(deepPages * 50, "");
+const deepFiltered = await cursorAfter(deepPages * 50, "status=succeeded");
+const deepRare = await cursorAfter(400, "label.region=eu&label.host=web1");
+say(`cursors followed for ${deepPages} pages of 50\n`);
 
 const requests: readonly (readonly [string, () => string])[] = [
   ["list", () => "/v1/jobs?limit=50"],
@@ -83,7 +108,9 @@ const requests: readonly (readonly [string, () => string])[] = [
   ],
   ["frequent filters, nothing in common", () => `/v1/jobs?label.release=${releases[0]}&function=serve_1&q=serve&since=2026-09-01T00:00:00Z`],
   ["frequent filters, few in common", () => `/v1/jobs?status=failed&label.release=${any(releases)}&executable=${any(executables)}&label.host=${any(hosts)}`],
-  ["filtered, a page far down", () => `/v1/jobs?status=succeeded&label.region=eu&limit=50&cursor=${cursor}`],
+  ["10,000 pages down", () => `/v1/jobs?limit=50&${deep}`],
+  ["10,000 pages down, filtered", () => `/v1/jobs?limit=50&${deepFiltered}`],
+  ["400 jobs down, rare ones", () => `/v1/jobs?limit=50&${deepRare}`],
   ["groups", () => `/v1/groups?sort=${any(["last_seen", "count", "first_seen"])}`],
   ["groups, filtered by a label", () => `/v1/groups?label.release=${any(releases)}&sort=${any(["last_seen", "count"])}`],
   ["groups, filtered by all sorts", () => `/v1/groups?executable=${any(executables)}&python_version=3.11&label.region=us&sort=${any(["last_seen", "count"])}`],
@@ -99,16 +126,16 @@ const requests: readonly (readonly [string, () => string])[] = [
   ["metrics", () => "/metrics"],
 ];
 
-const samples = 100;
+const samples = 200;
 
-const at = (sorted: readonly number[], part: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
+/** The smallest value that `part` of them do not exceed. */
+const at = (sorted: readonly number[], part: number) => sorted[Math.ceil(sorted.length * part) - 1] ?? Number.NaN;
+const column = (text: string | number) => (typeof text === "number" ? text.toFixed(1) : text).padStart(10);
 
 async function measure(title: string): Promise<void> {
-  const figures = (values: readonly number[]) => {
-    const sorted = values.toSorted((one, other) => one - other);
-    return `${at(sorted, 0.5).toFixed(1).padStart(9)}${at(sorted, 0.99).toFixed(1).padStart(9)}`;
-  };
-  say(`${title.padEnd(40)}${"p50".padStart(9)}${"p99".padStart(9)}${"cpu p50".padStart(9)}${"cpu p99".padStart(9)}   ms of ${samples}`);
+  say(
+    `${title.padEnd(40)}${["first", "p50", "p99", "cpu first", "cpu p50", "cpu p99"].map(column).join("")}   ms of ${samples}, load ${loadavg()[0]?.toFixed(1)}`,
+  );
   for (const [name, url] of requests) {
     const times: number[] = [];
     const busy: number[] = [];
@@ -122,7 +149,11 @@ async function measure(title: string): Promise<void> {
       busy.push((user + system) / 1_000);
       if (answer.statusCode !== 200) refused = ` ${answer.statusCode} ${answer.body.slice(0, 200)}`;
     }
-    say(`${name.padEnd(40)}${figures(times)}${figures(busy)}${refused}`);
+    const figures = [times, busy].flatMap((values) => {
+      const sorted = values.toSorted((one, other) => one - other);
+      return [values[0] ?? Number.NaN, at(sorted, 0.5), at(sorted, 0.99)];
+    });
+    say(`${name.padEnd(40)}${figures.map(column).join("")}${refused}`);
   }
   say("");
 }
@@ -145,30 +176,7 @@ async function writing(work: () => Promise<void>): Promise<void> {
   say(`${written} jobs were submitted, started and finished by the other process meanwhile\n`);
 }
 
-async function exporting(): Promise<void> {
-  const base = await api.listen();
-  for (const query of ["label.region=eu&format=csv", "label.region=eu", "label.host=web1&include=report"]) {
-    await resetPeak(process.pid);
-    const before = await peakMemory(process.pid);
-    const begun = Date.now();
-    let [lines, bytes] = [0, 0];
-    const { body } = await fetch(`${base}/v1/jobs/export?${query}`);
-    if (body === null) throw new Error("the export has no body");
-    for await (const chunk of body) {
-      bytes += chunk.length;
-      for (const byte of chunk) if (byte === 10) lines += 1;
-    }
-    const grown = (await peakMemory(process.pid)) - before;
-    say(`export?${query}: ${lines} lines, ${MiB(bytes)} in ${((Date.now() - begun) / 1_000).toFixed(1)} s; the process grew by ${MiB(grown)}`);
-  }
-}
-
-for (let page = 0; page < 20; page += 1) {
-  const answer: { next_cursor: string } = (
-    await api.app.inject(`/v1/jobs?status=succeeded&label.region=eu&limit=200${cursor === "" ? "" : `&cursor=${cursor}`}`)
-  ).json();
-  cursor = answer.next_cursor;
-}
 await measure("at rest");
 await writing(() => measure("while another process writes"));
-await exporting();
+await serving.disposeAsync();
+await measureExports(file, say);

@@ -5,7 +5,7 @@ import type { Database } from "../../services/storage/database.ts";
 import { indexEarlier } from "../../services/storage/search/index-earlier.ts";
 import { countJobsByStatus } from "../../services/storage/job-counts.ts";
 import { createGroupStore } from "../../services/storage/group-store.ts";
-import { type JobFilters, createJobStore } from "../../services/storage/job-store.ts";
+import { type JobFilters, type JobStore, createJobStore } from "../../services/storage/job-store.ts";
 import { newCore, newJob, newReport, pythonFrame, thread } from "./sample.ts";
 
 interface Model {
@@ -23,6 +23,12 @@ const start = Date.UTC(2026, 10, 1);
 const releases = ["1.0", "1.1", null];
 const executables = ["python3.11", "uwsgi"];
 const all = { limit: 1_000, cursor: null };
+
+async function allOf(jobs: JobStore, filter: JobFilters): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const { id } of jobs.iterate("default", filter)) ids.push(id);
+  return ids;
+}
 
 export function searchContract(openEmpty: () => Promise<Database>): void {
   async function filled() {
@@ -93,6 +99,7 @@ export function searchContract(openEmpty: () => Promise<Database>): void {
           if (cursor === null) break;
         }
         expect({ filter, seen }).toEqual({ filter, seen: wanted });
+        expect({ filter, all: await allOf(some.jobs, filter) }).toEqual({ filter, all: wanted });
       }
     });
 
@@ -116,8 +123,8 @@ export function searchContract(openEmpty: () => Promise<Database>): void {
       await using database = await openEmpty();
       const jobs = createJobStore(database);
       const wanted: string[] = [];
-      for (let at = 0; at < 12; at += 1) {
-        const { job } = await jobs.create(newJob({ id: v7({ msecs: start + Math.floor(at / 6) }), labels: { a: "b" } }));
+      for (let at = 0; at < 60; at += 1) {
+        const { job } = await jobs.create(newJob({ id: v7({ msecs: start + Math.floor(at / 30) }), labels: { a: "b" } }));
         wanted.push(job.id);
       }
       const seen: string[] = [];
@@ -128,6 +135,7 @@ export function searchContract(openEmpty: () => Promise<Database>): void {
         if (cursor === null) break;
       }
       expect(seen).toEqual(wanted.toSorted().toReversed());
+      expect(await allOf(jobs, { labels: { a: "b" } })).toEqual(seen);
     });
 
     test("keeps every job that many requests create and change at the same time", async () => {

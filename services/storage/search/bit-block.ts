@@ -18,8 +18,11 @@ export function setBit(bits: Bits, ordinal: number, value: boolean): void {
   bits[ordinal >> 5] = value ? word | (1 << (ordinal & 31)) : word & ~(1 << (ordinal & 31));
 }
 
-/** A copy, so that the words are aligned whatever the bytes came in. */
-export const aligned = (bytes: Uint8Array): ArrayBuffer => new Uint8Array(bytes).buffer;
+/** What words may be read of: the bytes' own buffer where they are all of it, as a row's are; else a copy. */
+export function aligned(bytes: Uint8Array): ArrayBuffer {
+  const { buffer } = bytes;
+  return buffer instanceof ArrayBuffer && buffer.byteLength === bytes.length ? buffer : new Uint8Array(bytes).buffer;
+}
 
 export function decodeBits(bytes: Uint8Array): Bits {
   if (bytes.length === denseBytes) return new Uint32Array(aligned(bytes));

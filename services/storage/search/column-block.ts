@@ -27,12 +27,14 @@ export function decodeColumn(bytes: Uint8Array): Column {
   const values = new Uint32Array(buffer, 4, count);
   const start = 4 + 4 * count;
   if ((head & 3) === inBytes) {
+    if (buffer.byteLength === start + blockJobs) return { values, places: new Uint8Array(buffer, start) };
     const places = new Uint8Array(blockJobs);
     places.set(new Uint8Array(buffer, start));
     return { values, places };
   }
-  const places = new Uint16Array(blockJobs);
   const stored = new Uint16Array(buffer, start);
+  if ((head & 3) === inShorts && stored.length === blockJobs) return { values, places: stored };
+  const places = new Uint16Array(blockJobs);
   if ((head & 3) === inShorts) places.set(stored);
   else for (let index = 0; index < stored.length; index += 2) places[stored[index] ?? 0] = stored[index + 1] ?? 0;
   return { values, places };

@@ -7,34 +7,63 @@
 import type { Database } from "../database.ts";
 import { timeOfId } from "../id-time.ts";
 import type { JobTable } from "../schema.ts";
-import { blockJobs, ordinalsOf } from "./bit-block.ts";
+import { blockJobs, countBits, membersOf } from "./bit-block.ts";
 import { gone } from "./column-block.ts";
 import { type Block, blocksWithin, matching, timesIn } from "./matching.ts";
 import type { SearchPlan } from "./search-plan.ts";
 
-interface Candidate {
-  readonly time: number;
-  readonly number: number;
+/** Times (milliseconds since 1970) and numbers of jobs, by place. */
+interface Candidates {
+  readonly times: Float64Array;
+  readonly numbers: Float64Array;
 }
 
 const mostBlocksAtOnce = 128;
 const rowsAtOnce = 500;
 
-async function candidatesIn(database: Database, projectId: string, plan: SearchPlan, blocks: readonly Block[]): Promise<Candidate[]> {
+const noCandidates: Candidates = { times: new Float64Array(), numbers: new Float64Array() };
+
+/** Those of the blocks, after those that were found before. */
+async function candidatesIn(
+  database: Database,
+  projectId: string,
+  plan: SearchPlan,
+  { blocks, before }: { readonly blocks: readonly Block[]; readonly before: Candidates },
+): Promise<Candidates> {
   const found = await matching(database, projectId, plan, blocks);
-  const times = await timesIn(database, projectId, [...found.keys()]);
-  const candidates: Candidate[] = [];
-  for (const { block, base_ms } of blocks) {
-    const bits = found.get(block);
-    const known = times.get(block);
-    if (bits === undefined || known === undefined) continue;
-    for (const ordinal of ordinalsOf(bits)) {
-      const offset = known[ordinal] ?? gone;
-      if (offset !== gone) candidates.push({ time: base_ms + offset, number: block * blockJobs + ordinal });
+  const known = await timesIn(database, projectId, [...found.keys()]);
+  let size = before.times.length;
+  for (const bits of found.values()) size += countBits(bits);
+  const [times, numbers, ordinals] = [new Float64Array(size), new Float64Array(size), new Uint16Array(blockJobs)];
+  times.set(before.times);
+  numbers.set(before.numbers);
+  let place = before.times.length;
+  for (const { block, base_ms: base } of blocks) {
+    const [bits, offsets] = [found.get(block), known.get(block)];
+    if (bits === undefined || offsets === undefined) continue;
+    const jobs = membersOf(bits, ordinals);
+    for (let at = 0; at < jobs; at += 1) {
+      const ordinal = ordinals[at] ?? 0;
+      const offset = offsets[ordinal] ?? gone;
+      if (offset === gone) continue;
+      times[place] = base + offset;
+      numbers[place] = block * blockJobs + ordinal;
+      place += 1;
     }
   }
-  return candidates;
+  return { times: times.subarray(0, place), numbers: numbers.subarray(0, place) };
 }
+
+/** The best `limit`, and those that were sent in the same millisecond as the last of them; in no order. */
+function newest({ times, numbers }: Candidates, limit: number): Candidates {
+  if (times.length <= limit) return { times, numbers };
+  const last = times.toSorted()[times.length - limit] ?? 0;
+  const kept = (_: number, place: number) => (times[place] ?? 0) >= last;
+  return { times: times.filter(kept), numbers: numbers.filter(kept) };
+}
+
+/** The time of the `limit`-th newest; null when there are fewer. */
+const timeOfLast = ({ times }: Candidates, limit: number): number | null => times.toSorted()[times.length - limit] ?? null;
 
 async function rowsOf(database: Database, projectId: string, numbers: readonly number[]): Promise<JobTable[]> {
   const rows: JobTable[] = [];
@@ -52,37 +81,51 @@ async function rowsOf(database: Database, projectId: string, numbers: readonly n
   return rows;
 }
 
-/** The best `limit`, and those that were sent in the same millisecond as the last of them. */
-function newest(candidates: readonly Candidate[], limit: number): Candidate[] {
-  const sorted = candidates.toSorted((one, other) => other.time - one.time);
-  const last = sorted[limit - 1];
-  return last === undefined ? sorted : sorted.filter((each) => each.time >= last.time);
-}
-
-/** At most `limit` jobs whose ids are below `before`, the newest first. */
-export async function newestMatching(database: Database, projectId: string, plan: SearchPlan, before: string | null, limit: number): Promise<JobTable[]> {
+/** At most `limit` jobs of the blocks whose ids are below `before`, the newest first. */
+async function newestOf(
+  database: Database,
+  projectId: string,
+  plan: SearchPlan,
+  { blocks: all, before, limit }: { readonly blocks: readonly Block[]; readonly before: string | null; readonly limit: number },
+): Promise<JobTable[]> {
   const cursor = before === null ? null : timeOfId(before) + 1;
   const below = plan.below === null ? cursor : Math.min(plan.below, cursor ?? plan.below);
   const bounded = { ...plan, below };
-  const blocks = await blocksWithin(database, projectId, bounded);
-  let best: Candidate[] = [];
+  const blocks = below === null ? all : all.filter(({ first_ms }) => first_ms < below);
+  let best = noCandidates;
   // Jobs of the cursor's own millisecond may have been shown before: as many more are looked for.
   let wanted = limit;
-  for (let start = 0, size = 2; start < blocks.length; start += size, size = Math.min(size * 4, mostBlocksAtOnce)) {
+  for (let start = 0, size = 1; start < blocks.length; start += size, size = Math.min(size * 4, mostBlocksAtOnce)) {
     const some = blocks.slice(start, start + size);
-    best = newest([...best, ...(await candidatesIn(database, projectId, bounded, some))], wanted + blockJobs);
-    wanted = limit + best.filter(({ time }) => time === (cursor ?? 0) - 1).length;
-    const last = best[wanted - 1];
+    best = newest(await candidatesIn(database, projectId, bounded, { blocks: some, before: best }), wanted + blockJobs);
+    wanted = limit + best.times.filter((time) => time === (cursor ?? 0) - 1).length;
+    const last = timeOfLast(best, wanted);
     const next = blocks[start + size];
-    if (last !== undefined && next !== undefined && next.last_ms < last.time) break;
+    if (last !== null && next !== undefined && next.last_ms < last) break;
   }
-  const rows = await rowsOf(
-    database,
-    projectId,
-    newest(best, wanted).map(({ number }) => number),
-  );
+  const rows = await rowsOf(database, projectId, [...newest(best, wanted).numbers]);
   return rows
     .filter(({ id }) => before === null || id < before)
     .toSorted((one, other) => (one.id < other.id ? 1 : -1))
     .slice(0, limit);
+}
+
+/** At most `limit` jobs whose ids are below `before`, the newest first. */
+export async function newestMatching(database: Database, projectId: string, plan: SearchPlan, before: string | null, limit: number): Promise<JobTable[]> {
+  return newestOf(database, projectId, plan, { blocks: await blocksWithin(database, projectId, plan), before, limit });
+}
+
+/**
+ * All jobs that the plan leaves, the newest first, some at a time. What comes while they are read may be missing. Each time only as many
+ * are read as are told at once: what waits for a slow reader grows old, and V8 lets old objects be until there are very many of them.
+ */
+export async function* allMatching(database: Database, projectId: string, plan: SearchPlan, atOnce: number): AsyncGenerator<JobTable[]> {
+  const blocks = await blocksWithin(database, projectId, plan);
+  for (let before: string | null = null; ; ) {
+    const rows: JobTable[] = await newestOf(database, projectId, plan, { blocks, before, limit: atOnce });
+    before = rows.at(-1)?.id ?? null;
+    const end = rows.length < atOnce;
+    yield rows;
+    if (end) return;
+  }
 }

@@ -2,11 +2,13 @@
  * Counts jobs by the combinations of their values, block by block.
  *
  * A combination is a chain of pairs: the values of the first field are numbered, then the pairs of such a number and a value of the
- * second field, and so on; jobs are added up by the last number. All of it lies in typed arrays, so a million jobs cost a
- * million additions and not a million objects.
+ * second field, and so on. The jobs of a block are numbered by themselves first, so that the chain is asked once for each combination
+ * that the block has; its jobs are added to the last number. All of it lies in typed arrays, so a million jobs cost a million
+ * additions and not a million objects.
  */
 import { Failure } from "../../contract/failure.ts";
-import { type Bits, blockJobs, membersOf } from "./bit-block.ts";
+import { type Bits, blockJobs } from "./bit-block.ts";
+import { BlockNumbers } from "./block-numbers.ts";
 import { type Column, gone, type Times } from "./column-block.ts";
 import { PairNumbers } from "./pair-numbers.ts";
 
@@ -63,10 +65,8 @@ class Counts {
   }
 }
 
-const noValues: Column = { values: new Uint32Array(1), places: new Uint8Array(blockJobs) };
-
-const countedAs = (column: Column, standIns: ReadonlyMap<number, number> | undefined): Column =>
-  standIns === undefined || standIns.size === 0 ? column : { ...column, values: column.values.map((value) => standIns.get(value) ?? value) };
+const countedAs = (values: Uint32Array, standIns: ReadonlyMap<number, number> | undefined): Uint32Array =>
+  standIns === undefined || standIns.size === 0 ? values : values.map((value) => standIns.get(value) ?? value);
 
 export class Tally {
   /** By field: the number before it (0 for the first) and the value. */
@@ -79,8 +79,12 @@ export class Tally {
   /** A row's number and a span's. */
   readonly #spans = new PairNumbers();
   readonly #spanCounts = new Counts();
-  readonly #ordinals = new Uint16Array(blockJobs);
-  readonly #numbers = new Int32Array(blockJobs);
+  readonly #block = new BlockNumbers();
+  /** By the block's own numbers: those of the chain. */
+  #numbers = new Int32Array(blockJobs);
+  #nextNumbers = new Int32Array(blockJobs);
+  readonly #blockCounts = new Uint16Array(blockJobs);
+  readonly #spanPlaces = new Uint16Array(blockJobs);
 
   constructor({ fields, standIns, spanOf }: TallyOptions) {
     this.#chain = Array.from({ length: fields }, () => new PairNumbers());
@@ -94,39 +98,37 @@ export class Tally {
 
   /** `before`: the value of the first field for all of these jobs, when no column has it. */
   addBlock({ bits, columns, times }: BlockToCount, before: number | null = null): void {
-    const jobs = membersOf(bits, this.#ordinals);
-    const [head, ...rest] = this.#chain;
-    if (head === undefined || jobs === 0) return;
-    const [first, ...others] = before === null ? columns : [null, ...columns];
-    if (before === null) this.#numberFirst(head, first ?? noValues, jobs);
-    else this.#numbers.fill(head.numberOf(0, before), 0, jobs);
-    for (const [index, pairs] of rest.entries()) this.#numberNext(pairs, countedAs(others[index] ?? noValues, this.#standIns[index + 1]), jobs);
+    this.#block.begin(bits);
+    if (this.#chain.length === 0 || this.#block.jobs === 0) return;
+    this.#numbers[0] = 0;
+    for (const [field, pairs] of this.#chain.entries()) {
+      if (before === null) this.#take(pairs, field, columns[field] ?? null);
+      else if (field === 0) this.#numbers[0] = pairs.numberOf(0, before);
+      else this.#take(pairs, field, columns[field - 1] ?? null);
+    }
     if (this.size > mostCombinations)
       throw new Failure("invalid_parameter", `by: there are more than ${mostCombinations} combinations of values.`, {
         hint: "Ask for fewer fields, for fields of fewer values, or filter the jobs.",
       });
-    const counts = this.#counts.reserve(this.size);
-    const numbers = this.#numbers;
-    for (let at = 0; at < jobs; at += 1) {
-      const number = numbers[at] ?? 0;
-      counts[number] = (counts[number] ?? 0) + 1;
-    }
-    if (times !== null && this.#spanOf !== null) this.#countSpans(times, jobs, this.#spanOf);
+    this.#addTo(this.#counts.reserve(this.size));
+    if (times !== null && this.#spanOf !== null) this.#countSpans(times, this.#spanOf);
   }
 
-  /** Each value is looked up once for the block, and once for all blocks which other one it counts as. */
-  #numberFirst(pairs: PairNumbers, { values, places }: Column, jobs: number): void {
-    const [ordinals, numbers] = [this.#ordinals, this.#numbers];
-    const known = new Int32Array(values.length);
-    for (let at = 0; at < jobs; at += 1) {
-      const place = places[ordinals[at] ?? 0] ?? 0;
-      let number = known[place] ?? 0;
-      if (number === 0) {
-        number = this.#standIn(pairs, values[place] ?? 0) + 1;
-        known[place] = number;
-      }
-      numbers[at] = number - 1;
+  /** Each combination that the block has is looked up once. */
+  #take(pairs: PairNumbers, field: number, column: Column | null): void {
+    const [block, numbers, next] = [this.#block, this.#numbers, this.#nextNumbers];
+    if (column === null) {
+      for (let number = 0; number < block.size; number += 1) numbers[number] = pairs.numberOf(numbers[number] ?? 0, 0);
+      return;
     }
+    block.take(column.places, column.values.length);
+    const { size, befores, places } = block;
+    const values = field === 0 ? column.values : countedAs(column.values, this.#standIns[field]);
+    for (let number = 0; number < size; number += 1) {
+      const value = values[places[number] ?? 0] ?? 0;
+      next[number] = field === 0 ? this.#standIn(pairs, value) : pairs.numberOf(numbers[befores[number] ?? 0] ?? 0, value);
+    }
+    [this.#numbers, this.#nextNumbers] = [next, numbers];
   }
 
   #standIn(pairs: PairNumbers, value: number): number {
@@ -138,19 +140,38 @@ export class Tally {
     return standIn;
   }
 
-  #numberNext(pairs: PairNumbers, { values, places }: Column, jobs: number): void {
-    const [ordinals, numbers] = [this.#ordinals, this.#numbers];
-    for (let at = 0; at < jobs; at += 1) numbers[at] = pairs.numberOf(numbers[at] ?? 0, values[places[ordinals[at] ?? 0] ?? 0] ?? 0);
+  /** Adds the block's jobs to the counts of their numbers. */
+  #addTo(counts: Uint32Array): void {
+    const [block, numbers, own] = [this.#block, this.#numbers, this.#blockCounts];
+    block.count(own);
+    for (let at = 0; at < block.size; at += 1) {
+      const number = numbers[at] ?? 0;
+      counts[number] = (counts[number] ?? 0) + (own[at] ?? 0);
+    }
   }
 
-  #countSpans({ base, offsets }: NonNullable<BlockToCount["times"]>, jobs: number, spanOf: (milliseconds: number) => number): void {
-    const [ordinals, numbers, spans] = [this.#ordinals, this.#numbers, this.#spans];
-    for (let at = 0; at < jobs; at += 1) numbers[at] = spans.numberOf(numbers[at] ?? 0, spanOf(base + (offsets[ordinals[at] ?? 0] ?? gone)));
-    const counts = this.#spanCounts.reserve(spans.size);
+  /** The span is one field more, whose values are numbered from the block's first one. */
+  #countSpans({ base, offsets }: NonNullable<BlockToCount["times"]>, spanOf: (milliseconds: number) => number): void {
+    const [block, places] = [this.#block, this.#spanPlaces];
+    const { ordinals, jobs } = block;
+    let [earliest, latest] = [gone, 0];
     for (let at = 0; at < jobs; at += 1) {
-      const number = numbers[at] ?? 0;
-      counts[number] = (counts[number] ?? 0) + 1;
+      const offset = offsets[ordinals[at] ?? 0] ?? gone;
+      if (offset < earliest) earliest = offset;
+      if (offset > latest) latest = offset;
     }
+    const first = spanOf(base + earliest);
+    const width = spanOf(base + latest) - first + 1;
+    for (let at = 0; at < jobs; at += 1) {
+      const ordinal = ordinals[at] ?? 0;
+      places[ordinal] = spanOf(base + (offsets[ordinal] ?? gone)) - first;
+    }
+    block.take(places, width);
+    const [numbers, next, spans] = [this.#numbers, this.#nextNumbers, this.#spans];
+    for (let number = 0; number < block.size; number += 1)
+      next[number] = spans.numberOf(numbers[block.befores[number] ?? 0] ?? 0, first + (block.places[number] ?? 0));
+    [this.#numbers, this.#nextNumbers] = [next, numbers];
+    this.#addTo(this.#spanCounts.reserve(spans.size));
   }
 
   #keyOf(row: number): number[] {

@@ -85,6 +85,32 @@ test("a tally has the counts of looking at every job, by any number of fields an
   );
 });
 
+test("full blocks of fields with hundreds of values are counted as looking at every job counts them", () => {
+  assert(
+    property(integer(), constantFrom([40, 3], [900, 2], [1_500, 400], [3_000, 3_000]), constantFrom(1, 3), (seed, widths, step) => {
+      const tally = new Tally({ fields: 2, standIns: [new Map([[7, 8]])], spanOf: null });
+      const model = new Map<string, number>();
+      for (let number = 0; number < 2; number += 1) {
+        const bits = emptyBits();
+        const jobs = Array.from({ length: Math.floor(blockJobs / step) }, (_, at) => {
+          const mixed = Math.imul(at + number * blockJobs + seed, 0x9e37_79b1) >>> 0;
+          return { ordinal: at * step, values: widths.map((width, field) => Math.floor(mixed / (field * 1_009 + 1)) % width) };
+        });
+        for (const { ordinal, values } of jobs) {
+          setBit(bits, ordinal, true);
+          const name = values.map((value, field) => (field === 0 && value === 7 ? 8 : value)).join();
+          model.set(name, (model.get(name) ?? 0) + 1);
+        }
+        tally.addBlock({ bits, columns: [columnOf(jobs, 0), columnOf(jobs, 1)], times: null });
+      }
+      const { shown, others } = tally.largest(10_000);
+      expect(new Map(shown.map(({ key, count }) => [key.join(), count]))).toEqual(model);
+      expect(others).toEqual({ rows: 0, count: 0, spans: new Map() });
+    }),
+    { numRuns: 20 },
+  );
+});
+
 test("more combinations than are told apart are refused, not kept", () => {
   const tally = new Tally({ fields: 2, standIns: [], spanOf: null });
   const places = Uint16Array.from({ length: blockJobs }, (_, ordinal) => ordinal);
