@@ -18,7 +18,7 @@ from .crash_context import crash_context
 from .debug_blocks import damaged_blocks
 from .gc_crash import gc_crash
 from .heap_check import heap_check
-from .limits import recursion_limit
+from .limits import recursion_limit, stack_limits
 from .refcounts import refcounts
 from .signal_frame import signal_frames
 from ..waits.describe import waits
@@ -54,6 +54,7 @@ Fact = Callable[[Context], Any]
 # By the name in ``facts``. None is left out.
 _OF_THE_INTERPRETER: Tuple[Tuple[str, Fact], ...] = (
     ("recursion_limit", recursion_limit),
+    ("stack_limits", stack_limits),
     ("debug_blocks", damaged_blocks),
     ("waits", waits),
     ("gc_crash", gc_crash),

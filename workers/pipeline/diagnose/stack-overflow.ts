@@ -4,6 +4,7 @@ import type { CoreFacts, CoreSegment } from "../../../services/intake/core/core-
 import type { Evidence, Finding } from "./evidence.ts";
 import type { CrashSite } from "../crash-site.ts";
 import { accessOf, hex, mappingAbove, segmentAt, stackPointer } from "./machine-access.ts";
+import { limitsInForce } from "./stack-limits.ts";
 
 /** A function's frame may be large; the kernel's guard gap below a growing stack is 1 MiB (256 pages). */
 const guardGap = 1n << 20n;
@@ -129,7 +130,8 @@ export function usedUp({ core, site }: Pick<Evidence, "core" | "site">): UsedUp 
   return stack === null ? null : { stack, address, sp };
 }
 
-export const stackOverflow: Finding = ({ core, site, threads, python }) => {
+export const stackOverflow: Finding = (evidence) => {
+  const { core, site, threads, python } = evidence;
   const ended = usedUp({ core, site });
   if (ended === null) return null;
   const { stack, address, sp } = ended;
@@ -140,10 +142,12 @@ export const stackOverflow: Finding = ({ core, site, threads, python }) => {
   const cycle = who(threads.find((thread) => thread.crashed));
   const size = Number(BigInt(stack.end) - BigInt(stack.start));
   const limit = python?.facts["recursion_limit"];
+  const main = isMainStack(core, stack);
+  const inForce = limitsInForce(evidence, { ...ended, main });
   const told = [
     cycle.python === null ? "" : ` Python recursed: ${shown(cycle.python)}.`,
     cycle.native === null ? "" : ` C recursed: ${shown(cycle.native)}.`,
-    typeof limit === "number" ? ` sys.getrecursionlimit() was ${limit}.` : "",
+    inForce.told,
   ];
   const kind = cycle.python !== null ? "Python and C recursed without end" : cycle.native !== null ? "C code recursed without end" : "The stack is used up";
   return {
@@ -155,10 +159,11 @@ export const stackOverflow: Finding = ({ core, site, threads, python }) => {
     evidence: {
       address: address === null ? null : hex(address),
       stack_pointer: hex(sp),
-      stack: { start: stack.start, end: stack.end, size },
+      stack: { start: stack.start, end: stack.end, size, kind: main ? "main" : "thread" },
       native_cycle: cycle.native,
       python_cycle: cycle.python,
       recursion_limit: typeof limit === "number" ? limit : null,
+      limits: inForce.limits,
     },
     links: [],
   };
