@@ -18,6 +18,8 @@ from inquest.call_arguments import RDI, RSI, constant_argument
 _FRAMES = 24
 _FATAL = re.compile(r"_?Py_FatalError(Func|Format)?(\..*)?|_Py_FatalError_TstateNULL|fatal_error(_exit)?(\..*)?")
 _EXPORTED = re.compile(r"_?Py_FatalError(Func|Format)?(\..*)?")
+# It gives Py_FatalError its own name; the registers hold what it printed before.
+_ASSERTION = re.compile(r"_PyObject_AssertFailed(\..*)?")
 _MESSAGES = ("msg",)
 _FUNCTIONS = ("func", "prefix")
 _SAVED = ("rbx", "rbp", "r12", "r13", "r14", "r15", "x19", "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28", "ebx", "esi", "edi")
@@ -43,11 +45,15 @@ def fatal_error(frame: "gdb.Frame") -> Optional[Dict[str, Optional[str]]]:
         current = current.older()
     if last < 0:
         return None
+    current = frames[last + 1] if last + 1 < len(frames) else None
     for each in frames[last::-1]:
         message = _argument(each, _MESSAGES)
         if message is not None and _FATAL.fullmatch(each.name() or ""):
             function = next((told for other in frames[: last + 1] for told in [_argument(other, _FUNCTIONS)] if told), None)
             return {"message": message, "function": function, "found": "arguments"}
+    if current is not None and _ASSERTION.fullmatch(current.name() or ""):
+        func = any("FatalErrorFunc" in (each.name() or "") for each in frames[: last + 1])
+        return {"message": "_PyObject_AssertFailed", "function": "_PyObject_AssertFailed" if func else None, "found": "call"}
     if not any(_EXPORTED.fullmatch(each.name() or "") for each in frames[: last + 1]):
         return None
     texts = list(dict.fromkeys(text for each in frames[: last + 2] for text in _texts(each)))

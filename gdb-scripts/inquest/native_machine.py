@@ -6,6 +6,7 @@ from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import gdb
 
+from inquest.native_assert import failed_assertion
 from inquest.native_fatal import fatal_error
 from inquest.native_fields import null_field
 from inquest.operands import branch_target, memory_operands
@@ -51,11 +52,14 @@ def crash_site(frame: "gdb.Frame") -> CrashSite:
 
 
 def _explain(frame: "gdb.Frame", facts: Dict[str, object]) -> None:
-    """``fatal_error`` and ``pointer_field`` of the frame that the process died in."""
+    """``fatal_error``, ``failed_assertion`` and ``pointer_field`` of the frame that the process died in."""
     try:
         told = fatal_error(frame)
         if told is not None:
             facts["fatal_error"] = told
+        asserted = failed_assertion(frame)
+        if asserted is not None:
+            facts["failed_assertion"] = asserted
         site = facts.get("interrupted", facts)
         operands = site.get("memory_operands", []) if isinstance(site, dict) else []
         null = [int(each["address"], 16) for each in operands if each["address"] is not None and int(each["address"], 16) < _FIRST_PAGE]

@@ -183,6 +183,10 @@ export function checkReport(entry: CorpusEntry, report: Report, core: Core, sour
   if (entry.message !== undefined && !excused && !(typeof message === "string" && entry.message.test(message))) {
     problems.push(`the diagnosis tells the message as ${JSON.stringify(message ?? null)}`);
   }
+  for (const [name, wanted] of excused ? [] : Object.entries(entry.evidence ?? {})) {
+    const told = JSON.stringify(report.diagnoses[0]?.evidence[name] ?? null);
+    if (!wanted.test(told)) problems.push(`the evidence's ${name} is ${told.slice(0, 600)}`);
+  }
   const given = report.diagnoses.map((each) => each.code);
   problems.push(...(entry.never ?? []).filter((code) => given.includes(code)).map((code) => `diagnosis ${code} is given`));
   const missing = lenient ? [] : (entry.also ?? []).filter((code) => !given.includes(code));

@@ -39,6 +39,8 @@ export interface CorpusEntry {
   readonly diagnosis?: string;
   /** What its evidence gives as the message. */
   readonly message?: RegExp;
+  /** By name: what its evidence must match, as JSON. */
+  readonly evidence?: Readonly<Record<string, RegExp>>;
   /** What the diagnosis rests on beside the core. Without it none is told, or the same. */
   readonly needs?: "binaries" | "symbols";
   /** Codes that the report must not have. */
@@ -115,7 +117,29 @@ export const corpus: readonly CorpusEntry[] = [
     stack: ["recover", "<module>"],
     exception: { type: "KeyError", message: "'no such setting: nine'" },
   },
-  { program: "deep_recursion.py", to: [3, 13], signal: "SIGSEGV", stack: ["descend"], innermostOnly: true, diagnosis: "stack_overflow" },
+  {
+    program: "deep_recursion.py",
+    to: [3, 13],
+    signal: "SIGSEGV",
+    stack: ["descend"],
+    innermostOnly: true,
+    diagnosis: "stack_overflow",
+    evidence: {
+      stack: /"kind":"thread"/,
+      recursion_limit: /^(1000000|null)$/,
+      limits: /"python_depth":\d.*"thread_stack":\{"start":"0x\w+","size":1[23]\d{4},.*"stack_growth":null/,
+    },
+  },
+  {
+    program: "main_overflow.py",
+    to: [3, 11],
+    signal: "SIGSEGV",
+    stack: ["descend"],
+    innermostOnly: true,
+    diagnosis: "stack_overflow",
+    evidence: { stack: /"size":83\d{5},"kind":"main"/, limits: /"thread_stack":null,"stack_growth":\{"at_least":83\d{5},"below":8\d{6}\}/ },
+    heavy: true,
+  },
   { program: "python_recursion.py", signal: "SIGSEGV", stack: ["descend"], innermostOnly: true, heavy: true, diagnosis: "null_dereference" },
   { program: "in_destructor.py", signal: "SIGSEGV", stack: ["__del__", "release", "<module>"], never: inTheMiddle },
   {
@@ -244,6 +268,27 @@ export const corpus: readonly CorpusEntry[] = [
   { program: "returns_astray.py", signal: "SIGSEGV", stack: ["returns", "<module>"], diagnosis: "wild_pointer", needs: "binaries" },
   { program: "data_called.py", signal: "SIGSEGV", stack: ["call", "<module>"], diagnosis: "data_executed" },
   { program: "fatal_error.py", from: [3, 6], signal: "SIGABRT", stack: ["give_up", "<module>"], diagnosis: "fatal_error", needs: "binaries" },
+  {
+    program: "tracked_twice.py",
+    from: [3, 6],
+    to: [3, 7],
+    signal: "SIGABRT",
+    stack: ["track", "<module>"],
+    diagnosis: "fatal_error",
+    message: /GC object already tracked/,
+    needs: "binaries",
+  },
+  {
+    program: "tracked_twice.py",
+    from: [3, 8],
+    signal: "SIGABRT",
+    stack: ["track", "<module>"],
+    diagnosis: "fatal_error",
+    evidence: {
+      assertion: /"message":"object already tracked by the garbage collector",.*"type":"list".*"line":\d+,"function":"PyObject_GC_Track"/,
+    },
+    needs: "binaries",
+  },
   { program: "cpp_exception.py", signal: "SIGABRT", stack: ["throws", "<module>"], diagnosis: "cpp_terminate", needs: "binaries" },
   { program: "cpp_terminates.py", signal: "SIGABRT", stack: ["ends", "<module>"], diagnosis: "cpp_terminate", needs: "binaries", heavy: true },
   {
