@@ -18,6 +18,7 @@ from .interpreters import Interpreter, read_all, read_interpreter
 from .layout import tables
 from .layout.debug_offsets import read_debug_offsets, text_of_hex, version_of_hex
 from .layout.model import Layouts
+from .layout.trusted import plausible, reads_stacks
 from .layout.variants import for_aarch64, with_trace_refs
 from .memory import MemoryFault, Reader
 from .sysdict import SysFacts
@@ -70,14 +71,6 @@ def find_runtime(reader: Reader, core: CoreMemory, manifest: Mapping, layouts_fr
     return best
 
 
-def plausible(layouts: Layouts) -> bool:
-    """Whether a layout that came from a file can be one: no struct above a megabyte, no field outside its struct."""
-    return all(
-        struct.size <= 1 << 20 and all(0 <= field.offset and field.offset + field.size <= struct.size for field in struct.fields.values())
-        for struct in layouts.structs.values()
-    )
-
-
 def _whole(runtime: Optional[Runtime]) -> bool:
     return runtime is not None and bool(runtime.main.sysdict and runtime.main.modules)
 
@@ -96,7 +89,7 @@ class _Search:
     def from_gdb(self, hint: Tuple[int, ...]) -> Optional[Layouts]:
         if self._ask_gdb is not None:
             told = self._ask_gdb(hint)
-            self._gdb_layouts = told if told is not None and plausible(told) else None
+            self._gdb_layouts = told if told is not None and plausible(told) and reads_stacks(told) else None
             self._ask_gdb = None
         return self._gdb_layouts
 

@@ -9,12 +9,15 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from dataclasses import replace
 from typing import Dict, List, Tuple
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import dead_processes  # noqa: E402
 from inquest.core_file import open_core  # noqa: E402
 from inquest.elf import ElfError  # noqa: E402
+from inquest.layout import tables  # noqa: E402
+from inquest.layout.model import Layouts  # noqa: E402
 from inquest.memory import Budget, Reader  # noqa: E402
 from inquest.runtime import NoPython, Runtime, find_runtime  # noqa: E402
 
@@ -102,6 +105,25 @@ class Everywhere(unittest.TestCase):
     def test_finds_it_in_a_binary_of_any_name(self) -> None:
         for interpreter, version, manifest in self.cores:
             self.check(interpreter, version, renamed(self.replaced(manifest, self.stripped)))
+
+    def test_dwarf_of_extensions_alone_does_not_stand_in_for_the_interpreters(self) -> None:
+        for path, version, manifest in self.cores:
+            with self.subTest(interpreter=path):
+                number = tuple(int(part) for part in version.split(".")[:3])
+                whole = tables.load(number)
+                asked: List[Tuple[int, ...]] = []
+
+                def of_extensions(hint: Tuple[int, ...]) -> Layouts:
+                    asked.append(hint)
+                    known = {name: whole.structs[name] for name in whole.structs if "Frame" not in name}
+                    return replace(whole, source="dwarf", structs=known, version=(hint[0], hint[1], 0))
+
+                alone = {**manifest, "modules": [{**module, "file": None} for module in manifest["modules"]]}
+                with open_core(alone) as core:
+                    runtime = find_runtime(Reader(core, Budget(reads=20_000_000)), core, alone, of_extensions)
+                self.assertEqual(runtime.version_text, version)
+                self.assertNotEqual(runtime.layout_source, "dwarf")
+                self.assertTrue(asked or runtime.layout_source == "debug_offsets")
 
     def test_finds_it_in_the_core_alone(self) -> None:
         for interpreter, version, manifest in self.cores:

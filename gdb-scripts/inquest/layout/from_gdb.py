@@ -12,7 +12,7 @@ from typing import Dict, Iterator, Optional, Sequence, Tuple
 
 import gdb
 
-from inquest.layout import catalogue, tables
+from inquest.layout import catalogue, tables, trusted
 from inquest.layout.model import Field, Layouts, StructLayout
 
 _COMPOSITE = (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION)
@@ -131,6 +131,11 @@ def read_all(version: Tuple[int, int, int]) -> Layouts:
     )
 
 
+def _of_an_interpreter(version: Tuple[int, int, int]) -> bool:
+    """Whether gdb has the DWARF of an interpreter, and not only that of extensions."""
+    return all(struct_layout(name) is not None for name in trusted.inside(version))
+
+
 def layouts_from_gdb(hint: Sequence[int] = ()) -> Optional[Layouts]:
     """The layout of the interpreter that gdb has loaded; None without DWARF of it.
 
@@ -141,6 +146,8 @@ def layouts_from_gdb(hint: Sequence[int] = ()) -> Optional[Layouts]:
         return None
     # Asking for a variable that is not there makes gdb read every compilation unit.
     version = (hint[0], hint[1], hint[2] if len(hint) > 2 else 0) if len(hint) >= 2 else _python_version()
+    if not _of_an_interpreter(version):
+        return None
     for table in _best_table(version):
         confirmed = _confirmed(table)
         if confirmed is not None:
@@ -150,6 +157,6 @@ def layouts_from_gdb(hint: Sequence[int] = ()) -> Optional[Layouts]:
 
 def confirms(version: Tuple[int, int, int], table: str) -> Optional[bool]:
     """Whether ``layouts_from_gdb`` would take the table of this name for that version; None where gdb has no DWARF of an interpreter."""
-    if struct_layout("PyThreadState") is None:
+    if not _of_an_interpreter(version):
         return None
     return any(tables.name_of_table(found) == table and _confirmed(found) is not None for found in _best_table(version))
