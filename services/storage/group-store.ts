@@ -135,9 +135,10 @@ export function createGroupStore(database: Database): GroupStore {
           .updateTable("groups")
           .set({
             status,
-            resolved_in: resolved ? (edit.resolvedIn === undefined ? group.resolved_in : edit.resolvedIn) : null,
-            resolved_at: resolved ? (edit.status === "resolved" ? new Date().toISOString() : group.resolved_at) : null,
-            ...(edit.status === undefined ? {} : { regressed_at: null }),
+            // A note on a regressed group leaves it what it was resolved in.
+            ...(edit.status === undefined ? {} : { regressed_at: null, resolved_at: resolved ? new Date().toISOString() : null }),
+            ...(edit.status === undefined || resolved ? {} : { resolved_in: null }),
+            ...(resolved && edit.resolvedIn !== undefined ? { resolved_in: edit.resolvedIn } : {}),
             ...(edit.note === undefined ? {} : { note: edit.note === null ? null : storable(edit.note) }),
             ...(edit.issueUrl === undefined ? {} : { issue_url: edit.issueUrl }),
           })

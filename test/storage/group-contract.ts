@@ -207,6 +207,25 @@ export function groupContract(openEmpty: () => Promise<Database>): void {
       expect(await all.state("a")).toBe(state);
     });
 
+    test("a note or a link of a resolved or regressed group leaves its state as it is", async () => {
+      await using all = await open();
+      await all.crash(signature("a"), { labels: { release: "1.0" } });
+      await all.groups.edit("default", "a", { status: "resolved", resolvedIn: "1.1" }, null);
+      const told = async () => {
+        const group = (await all.groups.get("default", "a"))?.group;
+        return { status: group?.status, resolved_in: group?.resolved_in, resolved_at: group?.resolved_at, regressed_at: group?.regressed_at };
+      };
+      for (const release of ["1.0", "1.2"]) {
+        await all.crash(signature("a"), { labels: { release } });
+        const before = await told();
+        await all.groups.edit("default", "a", { note: release, issueUrl: "https://tracker.example/1" }, null);
+        expect(await told()).toEqual(before);
+      }
+      expect(await told()).toMatchObject({ status: "regressed", resolved_in: "1.1", resolved_at: expect.any(String), regressed_at: expect.any(String) });
+      await all.groups.edit("default", "a", { status: "open" }, null);
+      expect(await told()).toEqual({ status: "open", resolved_in: null, resolved_at: null, regressed_at: null });
+    });
+
     test("a crash from before the resolution does not make it regressed", async () => {
       await using all = await open();
       await all.crash(signature("a"));
