@@ -49,6 +49,11 @@ export const nativeRules: readonly NativeRule[] = [
       /^(g_assertion_message\w*|g_logv?|qFatal|QMessageLogger::fatal|qt_assert\w*|google::LogMessageFatal.*|google::LogMessage::(Fail|SendToLog|Flush)|absl::.*LogMessageFatal.*|rust_panic|rust_begin_unwind|core::panicking::.*|std::panicking::.*|std::process::abort|panic_abort::.*|__rust_start_panic|c10::detail::torchCheckFail|cv::error)$/,
   },
   {
+    why: "starts the program or a thread: at the outer end of every stack",
+    action: "irrelevant",
+    functions: /^(_start|main|start_main|libc_start_(main(_impl)?|call_main)|start_thread|clone3?|Py_(Bytes)?Main|Py_RunMain)$/,
+  },
+  {
     why: "the C library: what was called, not who called it wrongly",
     action: "irrelevant",
     modules:

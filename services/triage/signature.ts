@@ -10,10 +10,11 @@ import type { Diagnosis, Report, Signature, Thread } from "../contract/report.ts
 import type { KeyedFrame } from "./keyed-frame.ts";
 import { messageClass } from "./message-class.ts";
 import { nativeKeys } from "./native-keys.ts";
+import { moduleName } from "./native-name.ts";
 import { pythonKeys } from "./python-keys.ts";
 
 /** Raised when the rules change: stored reports then get new signatures, and the old hashes lead to their groups. */
-export const signatureVersion = 2;
+export const signatureVersion = 3;
 
 const diagnosed = (report: Report, code: string): Diagnosis | null => report.diagnoses.find((diagnosis) => diagnosis.code === code) ?? null;
 
@@ -50,6 +51,12 @@ export function hashOf(kind: string, keys: readonly string[]): string {
 
 const keysOf = (frames: readonly KeyedFrame[]) => frames.flatMap((frame) => (frame.kept ? [frame.key] : []));
 
+/** A module counts by its name alone because its file, which would tell the function, was not there. */
+function lacksFiles(report: Report, native: readonly string[]): boolean {
+  const absent = new Set(report.modules.filter(({ found }) => found === "missing" || found === "mismatch").map(({ path }) => moduleName(path)));
+  return native.some((key) => absent.has(key));
+}
+
 /** The native side ends in guesses, or at once: without the files nobody can say which functions were there. */
 function isPartial(thread: Thread): boolean {
   const frames = thread.native_frames.filter((frame) => frame.kind === "native");
@@ -78,7 +85,7 @@ export function signatureOf(report: Report): Signature | null {
     title: titleOf(kind, nativePart, { ...python, python: pythonPart }),
     version: signatureVersion,
     broad_hash: hashOf(signalName(report), ["", ...keysOf(pythonKeys(report, unqualified(crashed), kind === "stack overflow").frames)]),
-    partial: !python.recursion && nativePart.length === 0 && isPartial(crashed),
+    partial: !python.recursion && (nativePart.length === 0 ? isPartial(crashed) : pythonPart.length > 0 && lacksFiles(report, nativePart)),
     frames: [{ key: kind, kept: true, why: "the class of the crash" }, ...native, ...python.frames],
   };
 }

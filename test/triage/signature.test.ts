@@ -19,7 +19,7 @@ describe("a signature", () => {
 
   test("is the class, the exported functions of others' modules, and the user's innermost Python functions", () => {
     expect(kept(plain)).toEqual(["SIGSEGV", "libstock!stock_load", "stock.load", "run.main", "run.<module>"]);
-    expect(signatureOf(plain)).toMatchObject({ title: "SIGSEGV in libstock!stock_load, called by stock.load", version: 2, partial: false });
+    expect(signatureOf(plain)).toMatchObject({ title: "SIGSEGV in libstock!stock_load, called by stock.load", version: 3, partial: false });
   });
 
   test("tells in its title whose call of the standard library failed, so that two groups of one such function are told apart", () => {
@@ -107,6 +107,24 @@ describe("a signature", () => {
     expect(signatureOf(bare)).toMatchObject({ partial: true, broad_hash: signatureOf(plain)?.broad_hash });
   });
 
+  test("that counts a module by its name alone for want of its file is partial, and whole where the function is a static one", () => {
+    const modules = (found: "missing" | "upload") => [
+      { path: library, build_id: null, start: "0x1", end: "0x2", size: 1, found, symbols: false, debug_info: false },
+    ];
+    const bare = (found: "missing" | "upload") => crash([native(library, null), native(libpython, null), evaluator], app, { modules: modules(found) });
+    expect(kept(bare("missing"))).toEqual(["SIGSEGV", "libstock", "stock.load", "run.main", "run.<module>"]);
+    expect(signatureOf(bare("missing"))).toMatchObject({ partial: true, broad_hash: signatureOf(plain)?.broad_hash });
+    expect(signatureOf(bare("upload"))).toMatchObject({ partial: false });
+    expect(signatureOf(crash([native(library, null)], [], { modules: modules("missing") }))).toMatchObject({ partial: false });
+  });
+
+  test("counts no function that starts every program, where no Python frame is known", () => {
+    const start = [native(libpython, "Py_BytesMain"), native(libc, "__libc_start_main"), native("/usr/bin/python3.11", "_start")];
+    const lost = (offset: string) => crash([native("/opt/blob", null, { offset }), native(libpython, null), ...start], []);
+    expect(kept(lost("0x42"))).toEqual(["SIGSEGV", "blob@abcdef012345+0x42"]);
+    expect(hash(lost("0x43"))).not.toBe(hash(lost("0x42")));
+  });
+
   test("goes by build-id and offset where nothing has a name", () => {
     expect(kept(crash([native("/opt/blob", null, { offset: "0x42" })], []))).toEqual(["SIGSEGV", "blob@abcdef012345+0x42"]);
   });
@@ -156,6 +174,8 @@ describe("rules for native frames", () => {
     ["malloc_printerr", "libc", libc, "the allocator found"],
     ["Py_FatalError", "libpython3.12", libpython, "CPython's own fatal error"],
     ["core::panicking::panic", "_rust", "/x/_rust.so", "a failed check or panic"],
+    ["_start", "python3.11", "/usr/bin/python3.11", "starts the program"],
+    ["Py_BytesMain", "libpython3.12", libpython, "starts the program"],
     ["qsort", "libc", libc, "the C library"],
     [null, "linux-vdso", "linux-vdso.so.1", "the kernel's page"],
     ["frob", "libstdc++", "/usr/lib/libstdc++.so.6", "the compiler's runtime"],
