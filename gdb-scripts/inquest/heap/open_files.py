@@ -12,7 +12,6 @@ the type by the fields that do not fit.
 
 from __future__ import annotations
 
-import re
 import time
 from typing import Any, Dict, Iterator, List, Optional
 
@@ -20,6 +19,7 @@ from ..frames.image import Image
 from ..frames.namespace import attribute, module_global, text
 from ..layout.model import LayoutMissing
 from ..memory import MemoryFault
+from .places import pointer_places
 
 MOST_BYTES = 512 << 20
 MOST_SECONDS = 3.0
@@ -41,8 +41,6 @@ class _Search:
 
     def places(self, value: int) -> Iterator[int]:
         core, searched, found = self._core, 0, 0
-        # A tenth of the time that mmap.find takes: the pattern's first byte is looked for by memchr.
-        search = re.compile(re.escape(value.to_bytes(core.pointer_size, core.byte_order)), re.DOTALL).search
         for segment in core.segments:
             if not segment.writable or not segment.dumped:
                 continue
@@ -50,17 +48,12 @@ class _Search:
             if searched > MOST_BYTES:
                 self.whole = False
                 return
-            end = segment.offset + segment.dumped
-            hit = search(core.elf.data, segment.offset, end)
-            while hit is not None:
-                address = segment.start + hit.start() - segment.offset
-                if address % core.pointer_size == 0:
-                    yield address
+            for address in pointer_places(core, segment, value):
+                yield address
                 found += 1
                 if found >= _MOST_PLACES or time.monotonic() > self._until:
                     self.whole = False
                     return
-                hit = search(core.elf.data, hit.start() + 1, end)
 
 
 def open_files(context: Any) -> Optional[Dict[str, Any]]:

@@ -20,6 +20,7 @@ from ..objects.mappings import read_keys
 from ..objects.type_info import DICT_SUBCLASS, INLINE_VALUES, LIST_SUBCLASS, MANAGED_DICT
 from .gc_lists import GcHeads, GcList, walk
 from .object_state import object_size
+from .places import pointer_places
 from .referents import referents, words_of
 
 MOST_OBJECTS = 200_000
@@ -109,23 +110,25 @@ class Referrers:
         yield start, start + keys.length * word * (2 if values else keys.words)
 
     def places(self, value: int) -> Iterator[int]:
-        """Aligned addresses in writable memory where ``value`` stands."""
-        size = self.core.pointer_size
-        needle = value.to_bytes(size, "little" if self.core.byte_order == "little" else "big")
+        """Aligned addresses where ``value`` stands, in the writable memory that holds objects: stacks, 8 MiB for each thread, hold none."""
         searched = found = 0
         for segment in self.core.segments:
-            if not segment.writable or searched > _MOST_SEARCHED or time.monotonic() > self._until + MOST_SECONDS:
+            if not segment.writable or not segment.dumped or not self._holds_objects(segment):
                 continue
             searched += segment.dumped
-            at, end = segment.offset - 1, segment.offset + segment.dumped
-            while found < _MOST_PLACES:
-                at = self.core.elf.data.find(needle, at + 1, end)
-                if at < 0:
-                    break
-                address = segment.start + at - segment.offset
-                if address % size == 0:
-                    found += 1
-                    yield address
+            if searched > _MOST_SEARCHED or time.monotonic() > self._until + MOST_SECONDS:
+                continue
+            for address in pointer_places(self.core, segment, value):
+                yield address
+                found += 1
+                if found >= _MOST_PLACES:
+                    return
+
+    def _holds_objects(self, segment: Any) -> bool:
+        """Extents are sorted by their starts, and few of them reach into another segment."""
+        index = bisect.bisect_left(self._starts, segment.start)
+        begins = index < len(self._starts) and self._starts[index] < segment.start + segment.dumped
+        return begins or (index > 0 and self._extents[index - 1].end > segment.start)
 
     def holders(self, value: int) -> List[Holder]:
         """Tracked objects that refer to ``value``, a few."""
