@@ -9,7 +9,7 @@ stack and is seldom overwritten before the end.
 from __future__ import annotations
 
 import re
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Tuple
 
 import gdb
 
@@ -35,6 +35,20 @@ _NOT_MESSAGES = ("Fatal Python error", "Python runtime state", "python", "/")
 
 def fatal_error(frame: "gdb.Frame") -> Optional[Dict[str, Optional[str]]]:
     """``message``, ``function`` (None before 3.9) and ``found`` (``arguments``, ``registers``, ``call`` or ``stack``); None when no frame is Py_FatalError's."""
+    frames, last = _frames(frame)
+    told = _told(frames, last) if last >= 0 else None
+    if told is None or "%s" not in (told["message"] or "") or len(frames) < last + 3:
+        return told
+    # 3.10 and 3.11: _Py_FatalErrorFormat(function, "%s: bug likely caused by a refcount error in a C extension", what).
+    if frames[last + 1].name() != "_Py_FatalRefcountErrorFunc":
+        return told
+    what = _argument(frames[last + 1], _MESSAGES) or _constant(frames[last + 2], RSI)
+    function = _argument(frames[last + 1], _FUNCTIONS) or _constant(frames[last + 2], RDI) or told["function"]
+    return told if what is None else {**told, "message": (told["message"] or "").replace("%s", what, 1), "function": function}
+
+
+def _frames(frame: "gdb.Frame") -> Tuple[List["gdb.Frame"], int]:
+    """The innermost frames, and which of them is the outermost of Py_FatalError's own; -1: none."""
     frames: List[gdb.Frame] = []
     last = -1
     current: Optional[gdb.Frame] = frame
@@ -43,8 +57,10 @@ def fatal_error(frame: "gdb.Frame") -> Optional[Dict[str, Optional[str]]]:
         if _FATAL.fullmatch(current.name() or ""):
             last = len(frames) - 1
         current = current.older()
-    if last < 0:
-        return None
+    return frames, last
+
+
+def _told(frames: List["gdb.Frame"], last: int) -> Optional[Dict[str, Optional[str]]]:
     current = frames[last + 1] if last + 1 < len(frames) else None
     for each in frames[last::-1]:
         message = _argument(each, _MESSAGES)
@@ -70,19 +86,12 @@ def fatal_error(frame: "gdb.Frame") -> Optional[Dict[str, Optional[str]]]:
 
 def _literals(frames: List["gdb.Frame"]) -> Optional[Dict[str, Optional[str]]]:
     """The string constants that the calls' code puts into the registers of their arguments: the message, from 3.9 on the function too."""
-    if frames[0].architecture().name() != "i386:x86-64":
-        return None
     message = function = None
     for callee, caller in zip(frames, frames[1:]):
         name = callee.name() or ""
         if not name.startswith(_TOLD_BY_CALL):
             continue
-        returns = caller.pc()
-        try:
-            code = bytes(gdb.selected_inferior().read_memory(returns - _CALL_CODE, _CALL_CODE))
-        except (gdb.error, RuntimeError, OverflowError):
-            continue
-        first, second = (_text(constant_argument(code, returns, register) or 0) for register in (RDI, RSI))
+        first, second = _constant(caller, RDI), _constant(caller, RSI)
         if name.startswith("Py_FatalError"):
             message = message or first
             continue
@@ -90,6 +99,18 @@ def _literals(frames: List["gdb.Frame"]) -> Optional[Dict[str, Optional[str]]]:
         if name.startswith("_Py_FatalErrorFunc"):
             message = message or second
     return {"message": message, "function": function, "found": "call"} if message is not None else None
+
+
+def _constant(caller: "gdb.Frame", register: int) -> Optional[str]:
+    """The string constant that the call which ``caller`` is in passes in ``register`` (x86-64)."""
+    if caller.architecture().name() != "i386:x86-64":
+        return None
+    returns = caller.pc()
+    try:
+        code = bytes(gdb.selected_inferior().read_memory(returns - _CALL_CODE, _CALL_CODE))
+    except (gdb.error, RuntimeError, OverflowError):
+        return None
+    return _text(constant_argument(code, returns, register) or 0)
 
 
 def _printed(frame: "gdb.Frame") -> Optional[str]:

@@ -9,7 +9,7 @@ import gdb
 from inquest.native_assert import failed_assertion
 from inquest.native_fatal import fatal_error
 from inquest.native_fields import null_field
-from inquest.operands import branch_target, memory_operands
+from inquest.operands import branch_target, divisor_in_memory, memory_operands
 
 _AROUND = 8
 _LONGEST_X86 = 15
@@ -85,6 +85,10 @@ def _site(frame: "gdb.Frame") -> Tuple[Dict[str, str], List[dict], Dict[str, obj
         facts["memory_operands"] = [
             {"operand": operand.text, "address": None if operand.address is None else "0x%x" % operand.address} for operand in operands
         ]
+        divided_by = divisor_in_memory(text, operands)
+        divisor = _unsigned_at(*divided_by) if divided_by is not None else None
+        if divisor is not None:
+            facts["divisor"] = "0x%x" % divisor
         target = branch_target(text, operands, lambda name: _register(frame, name), _pointer)
         if target is not None:
             facts["branch_target"] = "0x%x" % target
@@ -116,8 +120,12 @@ def _register(frame: "gdb.Frame", name: str) -> Optional[int]:
 
 
 def _pointer(address: int) -> Optional[int]:
+    return _unsigned_at(address, 8)
+
+
+def _unsigned_at(address: int, size: int) -> Optional[int]:
     try:
-        return int.from_bytes(bytes(gdb.selected_inferior().read_memory(address, 8)), "little")
+        return int.from_bytes(bytes(gdb.selected_inferior().read_memory(address, size)), "little")
     except (gdb.error, RuntimeError, ValueError, OverflowError):
         return None
 

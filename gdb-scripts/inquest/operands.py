@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import re
-from typing import Callable, List, NamedTuple, Optional, Sequence
+from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 Register = Callable[[str], Optional[int]]
 Pointer = Callable[[int], Optional[int]]
 
-# AT&T syntax, as gdb disassembles x86 by default: %fs:0x28, -0x8(%rbp), (%rdi,%rax,8), *0x10(%rax), 0x2f(%rip).
-_X86 = re.compile(r"(?:%(?P<segment>[fg]s):)?(?P<displacement>-?0x[0-9a-f]+|-?\d+)?(?:\((?P<base>%\w+)?(?:,(?P<index>%\w+)(?:,(?P<scale>[1248]))?)?\))?")
+# AT&T syntax, as gdb disassembles x86 by default: %fs:0x28, -0x8(%rbp), (%rdi,%rax,8), *0x10(%rax), 0x2f(%rip), 0x8, %ds:0x8.
+_X86 = re.compile(r"(?P<constant>\$)?(?:%(?P<segment>[fg]s):)?(?P<displacement>-?0x[0-9a-f]+|-?\d+)?(?:\((?P<base>%\w+)?(?:,(?P<index>%\w+)(?:,(?P<scale>[1248]))?)?\))?")
 # [x0], [x0, #8], [x0, x1], [x0, x1, lsl #3], [x0, #-16]!
 _ARM = re.compile(r"\[(?P<base>\w+)(?:, (?:#(?P<displacement>-?(?:0x[0-9a-f]+|\d+))|(?P<index>\w+)(?:, (?:lsl|uxtw|sxtw) #(?P<shift>\d+))?))?\]")
 
 # The processor faults at the instruction itself where the target can be no address, so that the pc does not tell it.
 _BRANCH = re.compile(r"(?:(?:rep[zn]*|bnd|notrack) )*(?:(?P<back>ret)[lq]?\b|(?:call|jmp)[lq]?\s+\*(?:%(?P<register>\w+)$)?)")
 
+_DIVISION = re.compile(r"i?div(?P<width>[bwlq])\s+(?!%\w+$)")
+_WIDTHS = {"b": 1, "w": 2, "l": 4, "q": 8}
+
 # Instructions that only compute with an operand's address, or ignore it.
 _NO_ACCESS = ("lea", "nop", "prefetch", "call", "jmp")
+# What stands alone behind these is where they lead.
+_BRANCHES = ("j", "call", "loop", "xbegin", "lcall", "ljmp")
 
 
 class Operand(NamedTuple):
@@ -40,10 +45,27 @@ def memory_operands(instruction: str, next_pc: int, bits: int, register: Registe
     if words[0].startswith(_NO_ACCESS) and not indirect:
         return []
     found: List[Operand] = []
+    absolute = not words[0].startswith(_BRANCHES) or indirect
     for match in _X86.finditer(words[1]):
-        if match.group("base") or match.group("index") or match.group("segment"):
+        if match.group("constant") or match.end() == match.start():
+            continue
+        if match.group("base") or match.group("index") or match.group("segment") or (absolute and _alone(match, words[1])):
             found.append(_x86(match, next_pc, mask, register))
     return found
+
+
+def _alone(match: "re.Match[str]", text: str) -> bool:
+    """Whether the number is an operand by itself: an absolute address, not a part of a name or of a register."""
+    before, behind = text[: match.start()], text[match.end() :]
+    return match.group("displacement") is not None and (not before or before[-1] in ",*:") and (not behind or behind[0] == ",")
+
+
+def divisor_in_memory(instruction: str, operands: Sequence[Operand]) -> Optional[Tuple[int, int]]:
+    """Address and width in bytes of what an x86 division divides by; None where that is a register, or not known."""
+    match = _DIVISION.match(instruction.strip())
+    if match is None or len(operands) != 1 or operands[0].address is None:
+        return None
+    return operands[0].address, _WIDTHS[match.group("width")]
 
 
 def branch_target(instruction: str, operands: Sequence[Operand], register: Register, pointer: Pointer) -> Optional[int]:

@@ -58,7 +58,7 @@ function groupTitle(group: readonly Thread[]): readonly string[] {
 function exceptionLines(thread: Thread): readonly string[] {
   const { exception } = thread;
   if (exception === null) return [];
-  const told = (type: string, message: string | null) => `${safeCut(type, 200)}${message === null ? "" : `: ${safeCut(message, 300)}`}`;
+  const told = (type: string, message: string | null) => `${safeCut(type, 200)}${message === null || message === "" ? "" : `: ${safeCut(message, 300)}`}`;
   return [
     `  ${exception.handled ? "while handling" : "with the exception"} ${told(exception.type, exception.message)}`,
     ...exception.chain.map((each) => `    ${each.relation === "cause" ? "caused by" : "during the handling of"} ${told(each.type, each.message)}`),

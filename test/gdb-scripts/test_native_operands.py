@@ -7,7 +7,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "gdb-scripts"))
 
-from inquest.operands import branch_target, memory_operands  # noqa: E402
+from inquest.operands import branch_target, divisor_in_memory, memory_operands  # noqa: E402
 
 X86 = {"rdi": 0x1000, "rax": 0x10, "rbp": 0x7FFF0000, "fs_base": 0x7F0000000000, "rsi": 0}
 ARM = {"x0": 0x4000, "x1": 2, "sp": 0x9000}
@@ -31,6 +31,14 @@ class Operands(unittest.TestCase):
             ("vpcmpeqb (%rsi),%ymm0,%ymm1", [("(%rsi)", 0)]),
             ("rep movsb %ds:(%rsi),%es:(%rdi)", [("(%rsi)", 0), ("(%rdi)", 0x1000)]),
             ("mov    (%rbx),%eax", [("(%rbx)", None)]),
+            ("movl   $0x1,0x8", [("0x8", 8)]),
+            ("mov    0x10,%rax", [("0x10", 0x10)]),
+            ("mov    %ds:0x8,%eax", [("0x8", 8)]),
+            ("call   *0x10", [("0x10", 0x10)]),
+            ("je     0x401000 <main>", []),
+            ("imul   $0xa,%rax,%rcx", []),
+            ("fld    %st(1)", []),
+            ("push   $0x5", []),
             ("lea    0x8(%rdi),%rax", []),
             ("nopw   0x0(%rax,%rax,1)", []),
             ("call   0x401000 <main>", []),
@@ -58,6 +66,20 @@ class Operands(unittest.TestCase):
             with self.subTest(text):
                 found = memory_operands(text, 0x500, 64, registers.get)
                 self.assertEqual(branch_target(text, found, registers.get, memory.get), expected)
+
+    def test_a_divisor_in_memory(self):
+        for text, expected in (
+            ("idivl  0x4(%rdi)", (0x1004, 4)),
+            ("divq   -0x8(%rbp)", (0x7FFEFFF8, 8)),
+            ("divb   0x10", (0x10, 1)),
+            ("idivl  (%rbx)", None),
+            ("idiv   %ecx", None),
+            ("divq   %rcx", None),
+            ("divss  (%rdi),%xmm0", None),
+            ("imull  (%rdi)", None),
+        ):
+            with self.subTest(text):
+                self.assertEqual(divisor_in_memory(text, memory_operands(text, 0x500, 64, X86.get)), expected)
 
     def test_aarch64(self):
         for text, expected in (

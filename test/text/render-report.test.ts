@@ -238,6 +238,11 @@ environment  LANG=C.UTF-8 and 1 more, by name in the JSON report
 // oxlint-disable-next-line eslint/no-control-regex -- these are what must not be there
 const dangerous = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/;
 
+test("an exception without a message is its type alone", () => {
+  const text = renderText(report({ threads: [thread(1, { exception: { type: "GeneratorExit", message: "", handled: true, chain: [] } })] }));
+  expect(text).toContain("while handling GeneratorExit\n");
+});
+
 describe("the report as text, of hostile strings", () => {
   const hostile = fc.oneof(
     fc.string({ unit: "binary", maxLength: 40 }),

@@ -16,6 +16,7 @@ const CodeFacts = Type.Object({
   instruction: Type.Optional(Type.String()),
   memory_operands: Type.Optional(Type.Array(Operand)),
   branch_target: Type.Optional(Address),
+  divisor: Type.Optional(Address),
 });
 
 const InterruptedFacts = Type.Object({
@@ -36,6 +37,8 @@ export interface CrashSite {
   readonly operands: readonly Operand[];
   /** Where an indirect call or jump, or a return, was to lead; null for other instructions. */
   readonly branchTarget: string | null;
+  /** What a division divided by, where it read that from memory. */
+  readonly divisor: string | null;
   readonly fault: Fault | null;
   /** Where the kernel saved all this when it ran a handler; null when the process died of the fault directly. */
   readonly signalFrame: string | null;
@@ -48,7 +51,8 @@ const isSentCode = (signal: CoreSignal | null) => signal?.code_number != null &&
 function direct(core: CoreFacts, native: NativeAnswer | null, warnings: Warning[]): CrashSite {
   const facts = Value.Check(CodeFacts, native?.facts) ? native?.facts : undefined;
   const registers = native?.registers ?? {};
-  const fault = core.processAlive ? null : faultAgain(core, registers, { instruction: facts?.instruction ?? null, operands: facts?.memory_operands ?? [] });
+  const code = { instruction: facts?.instruction ?? null, operands: facts?.memory_operands ?? [], divisor: facts?.divisor ?? null };
+  const fault = core.processAlive ? null : faultAgain(core, registers, code);
   if (fault !== null) {
     warnings.push({
       code: "signal_raised_again",
@@ -63,6 +67,7 @@ function direct(core: CoreFacts, native: NativeAnswer | null, warnings: Warning[
     instruction: facts?.instruction ?? null,
     operands: facts?.memory_operands ?? [],
     branchTarget: facts?.branch_target ?? null,
+    divisor: facts?.divisor ?? null,
     fault: null,
     signalFrame: null,
     sent: fault === null && isSentCode(core.signal),
@@ -85,6 +90,7 @@ function interrupted(frame: SignalFrame, core: CoreFacts, native: NativeAnswer |
     instruction,
     operands,
     branchTarget: gdbs?.branch_target ?? null,
+    divisor: gdbs?.divisor ?? null,
     fault: before?.origin === "fault" ? frame.fault : null,
     signalFrame: frame.frame,
     sent: before === null ? isSentCode(signal) : before.origin === "sent",

@@ -4,7 +4,7 @@
  * signalled itself; the instruction says what it died of. Pure.
  */
 import type { CoreFacts, CoreSignal } from "../../services/intake/core/core-facts.ts";
-import { isCanonical, registerValue, segmentAt } from "./diagnose/machine-access.ts";
+import { divisorOf, isCanonical, segmentAt } from "./diagnose/machine-access.ts";
 import { inSystemCall, type InterruptedCode, pcOf, plain, raisedByItself } from "./signal-frame.ts";
 
 type Registers = Readonly<Record<string, string>>;
@@ -22,7 +22,7 @@ function badAccess(core: CoreFacts, { operands }: InterruptedCode): { readonly c
 }
 
 /** The fault that the thread is about to repeat; null where its instruction would run, or where it sits in the system call that sent the signal. */
-export function faultAgain(core: CoreFacts, registers: Registers, code: InterruptedCode): CoreSignal | null {
+export function faultAgain(core: CoreFacts, registers: Registers, code: InterruptedCode & { readonly divisor: string | null }): CoreSignal | null {
   const { signal } = core;
   const pc = pcOf(registers);
   if (signal === null || core.machine !== "x86_64" || !raisedByItself(core) || pc === null || core.segments.length === 0 || inSystemCall(registers))
@@ -35,6 +35,5 @@ export function faultAgain(core: CoreFacts, registers: Registers, code: Interrup
     return bad === null ? null : fault(bad.code, bad.address);
   }
   if (signal.number === 4 && instruction !== null && /^ud[012]/.test(instruction)) return fault(2, pc);
-  const divisor = signal.number === 8 ? /^i?div[bwlq]?\s+%(\w+)$/.exec(instruction ?? "")?.[1] : undefined;
-  return divisor !== undefined && registerValue(registers, divisor) === 0n ? fault(1, pc) : null;
+  return signal.number === 8 && divisorOf({ ...code, registers })?.value === 0n ? fault(1, pc) : null;
 }

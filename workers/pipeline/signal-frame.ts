@@ -82,8 +82,13 @@ function codeOf(number: number, { kind, address }: Fault, core: CoreFacts): numb
 
 export const pcOf = (registers: Readonly<Record<string, string>>): string | null => registers["rip"] ?? registers["pc"] ?? registers["eip"] ?? null;
 
-/** On x86 a system call leaves its return address in rcx: a thread that stands right there was in the kernel, and did not fault. */
-export const inSystemCall = ({ rip, rcx }: Readonly<Record<string, string>>): boolean => rip !== undefined && rip === rcx;
+/**
+ * On x86 a system call leaves its return address in rcx and the flags in r11: a thread that stands right there was in the kernel, and did
+ * not fault. The flags tell it from a function that was called by `call *%rcx` and faulted at its first instruction.
+ */
+export function inSystemCall({ rip, rcx, r11, eflags }: Readonly<Record<string, string>>): boolean {
+  return rip !== undefined && rip === rcx && (r11 === undefined || eflags === undefined || r11 === eflags);
+}
 
 /** The signal came out of a `kill` (62), `tkill` (200) or `tgkill` (234) that this thread made: the call has just succeeded. */
 function sentByThread({ registers }: SignalFrame, core: CoreFacts): boolean {

@@ -96,6 +96,13 @@ describe("the crash site of a signal that a handler raised again", () => {
     expect(site({}, python(waiting))).toMatchObject({ sent: true, fault: null, signal: { name: "SIGSEGV", code: null, address: null, sender_pid: null } });
   });
 
+  test("is the fault of a function that was called through rcx, at its first instruction", () => {
+    const called = { ...registers, rcx: "0x401000", r11: "0x35", eflags: "0x10246" };
+    expect(site({}, python(saved({ registers: called })))).toMatchObject({ sent: false, signal: { code: "SEGV_MAPERR", address: "0x10" } });
+    const waiting = { ...called, r11: "0x246", eflags: "0x246" };
+    expect(site({}, python(saved({ registers: waiting })))).toMatchObject({ sent: true, fault: null });
+  });
+
   test("is the process's own doing when the thread had just called kill", () => {
     const killing = saved({ registers: { ...registers, rcx: "0x401000", rax: "0x0", rdi: "0x1267" } });
     expect(site({}, python(killing)).signal).toMatchObject({ code: "SI_TKILL", sender_pid: 4711 });

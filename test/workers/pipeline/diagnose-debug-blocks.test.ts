@@ -55,6 +55,7 @@ function told({ frames = [], facts = {}, message }: Given) {
       operands: [],
       fault: null,
       branchTarget: null,
+      divisor: null,
       signalFrame: null,
       sent: false,
     },

@@ -63,6 +63,11 @@ describe("third_party_extension", () => {
     });
   });
 
+  test("names the function that a macro of Python's headers is inlined in", () => {
+    const stack = [inLibc("strlen"), inFast("Py_DECREF", { inlined: true }), inFast("add_rows"), evaluator, main];
+    expect(findings(stack)[0]).toMatchObject({ evidence: { function: "add_rows", frame: 1 } });
+  });
+
   test.each<[string, Parameters<typeof findings>]>([
     ["an extension that is loaded and not on the stack", [[inLibc("strlen"), evaluator, main]]],
     ["one that called Python, which crashed elsewhere", [[inLibc("strlen"), evaluator, main, inFast("call_back"), evaluator, main]]],

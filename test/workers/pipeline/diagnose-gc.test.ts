@@ -44,6 +44,7 @@ const site = (some: Partial<CrashSite> = {}): CrashSite => ({
   operands: [],
   fault: null,
   branchTarget: null,
+  divisor: null,
   signalFrame: null,
   sent: false,
   ...some,

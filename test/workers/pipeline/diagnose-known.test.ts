@@ -17,6 +17,7 @@ const site: CrashSite = {
   operands: [],
   fault: null,
   branchTarget: null,
+  divisor: null,
   signalFrame: null,
   sent: false,
 };
@@ -42,6 +43,7 @@ interface Given {
   readonly paths?: readonly string[];
   /** Thread states without a thread, beside a thread that has none. */
   readonly left?: number;
+  readonly lwps?: number;
   readonly signal?: CrashSite["signal"];
 }
 
@@ -67,11 +69,29 @@ const mapped = (path: string): Module => ({
 });
 
 function patterns(given: Given): unknown[] {
-  const { version = "3.11.7", found = [], functions = [], thread: some = {}, info = {}, sent = false, paths = [], left = 0, signal = segfault() } = given;
+  const {
+    version = "3.11.7",
+    found = [],
+    functions = [],
+    thread: some = {},
+    info = {},
+    sent = false,
+    paths = [],
+    left = 0,
+    lwps = 1,
+    signal = segfault(),
+  } = given;
   const threads = [thread(4711, { crashed: true, native_frames: functions.map((name) => nativeFrame(name)), ...some })];
   const states = [4711, ...Array.from({ length: left }, () => null)].map(helperThread);
   const python = pythonAnswer({ version, info, threads: states });
-  const evidence = { core: coreFacts(), site: { ...site, signal, sent }, threads, modules: paths.map(mapped), python, native: null };
+  const evidence = {
+    core: coreFacts({ threads: Array.from({ length: lwps }, (_, at) => ({ lwp: 4711 + at, signal: 11 })) }),
+    site: { ...site, signal, sent },
+    threads,
+    modules: paths.map(mapped),
+    python,
+    native: null,
+  };
   return matchingIssues(evidence, found).map((each) => each.evidence["pattern"]);
 }
 
@@ -131,6 +151,11 @@ const cases: readonly (readonly [string, Given, Given])[] = [
     "gil_not_held",
     { functions: ["PyList_Append"], thread: { gil: null, python_thread_id: null }, info: { gil_holder_lwp: 4712 } },
     { functions: ["memcpy", "worker"], thread: { gil: "released" }, info: { gil_holder_lwp: 4712 } },
+  ],
+  [
+    "gil_not_held",
+    { functions: ["PyList_New", "worker"], thread: { gil: null, python_thread_id: null }, lwps: 2 },
+    { functions: ["PyList_New", "worker"], thread: { gil: null, python_thread_id: null }, lwps: 2, left: 1 },
   ],
   [
     "mixed_allocators",

@@ -39,6 +39,7 @@ function site(some: Partial<CrashSite> = {}): CrashSite {
     operands: [],
     fault: null,
     branchTarget: null,
+    divisor: null,
     signalFrame: null,
     sent: false,
     ...some,
@@ -119,6 +120,17 @@ describe("wild_pointer", () => {
   test("is a register that holds no address at all, though the kernel tells none", () => {
     const crash = { ...at("0x0", { code: "SI_KERNEL", code_number: 128, address: null }), ...reads("rdi", "0x4141414141414141") };
     expect(told(crash)[0]).toMatchObject({ code: "wild_pointer", confidence: "certain", evidence: { looks_like_text: true, address: "0x4141414141414141" } });
+  });
+
+  test("recognises text in the base register behind the address of a field, not a number in it", () => {
+    const field = (base: string, address: string) => ({
+      ...at(address),
+      instruction: "mov 0x68(%rax),%rdx",
+      operands: [{ operand: "0x68(%rax)", address }],
+      registers: { rax: base, rsp: "0x7ffd00400000" },
+    });
+    expect(told(field("0x414141414141", "0x4141414141a9"))[0]).toMatchObject({ code: "wild_pointer", evidence: { looks_like_text: true } });
+    expect(told(field("0x410000004100", "0x410000004168"))[0]).toMatchObject({ code: "wild_pointer", evidence: { looks_like_text: false } });
   });
 
   test.each([
@@ -292,6 +304,13 @@ describe("division_by_zero", () => {
   test("looks at the divisor", () => {
     expect(told(divides("0x0"))[0]).toMatchObject({ code: "division_by_zero", confidence: "certain" });
     expect(told(divides("0xffffffff00000000"))[0]).toMatchObject({ code: "division_by_zero", confidence: "certain" });
+  });
+
+  test("looks at a divisor in memory, and says so where it is not known", () => {
+    const inMemory = (divisor: string | null) => ({ ...divides("0x0"), instruction: "idivl  0x4(%rsp)", divisor });
+    expect(told(inMemory("0x0"))[0]).toMatchObject({ code: "division_by_zero", confidence: "certain", evidence: { divisor: "0x4(%rsp)" } });
+    expect(told(inMemory("0xffffffff"))[0]).toMatchObject({ code: "division_overflow", evidence: { divisor: "0x4(%rsp)", value: "0xffffffff" } });
+    expect(told(inMemory(null))[0]).toMatchObject({ code: "division_by_zero", confidence: "likely", evidence: { value: null } });
   });
 
   test("is not an overflow of the quotient, nor a floating-point exception", () => {

@@ -38,6 +38,7 @@ const site = (some: Partial<CrashSite> = {}): CrashSite => ({
   instruction: null,
   operands: [],
   branchTarget: null,
+  divisor: null,
   fault: null,
   signalFrame: null,
   sent: false,

@@ -43,6 +43,7 @@ function told({ objects, site = {}, functions = [], message }: Given): Diagnosis
     operands: [],
     fault: null,
     branchTarget: null,
+    divisor: null,
     signalFrame: null,
     sent: false,
     ...site,

@@ -128,14 +128,18 @@ export const filledPointer: Finding = (evidence) => {
 };
 
 function wild(evidence: Evidence, access: Access, title: string, detail: string, confidence: Diagnosis["confidence"]): Diagnosis {
-  const text = access.address === null ? null : asText(access.address, evidence.core.bits / 8);
+  const bytes = evidence.core.bits / 8;
+  const text = access.address === null ? null : asText(access.address, bytes);
+  // A field behind an overwritten pointer need not look like text itself.
+  const base = access.registers.find(({ value }) => asText(value, bytes) !== null);
+  const whose = text !== null ? "Its bytes are" : base !== undefined ? `Register ${base.name} holds ${hex(base.value)}, which is` : null;
   return {
     code: "wild_pointer",
     title,
-    detail: `${detail}${text === null ? "" : ` Its bytes are printable text, so something wrote a string over the pointer.`}`,
+    detail: `${detail}${whose === null ? "" : ` ${whose} printable text, so something wrote a string over the pointer.`}`,
     confidence,
     lwp: evidence.core.crashedLwp,
-    evidence: { ...evidenceOf(evidence, access), looks_like_text: text !== null },
+    evidence: { ...evidenceOf(evidence, access), looks_like_text: whose !== null },
     links: [],
   };
 }

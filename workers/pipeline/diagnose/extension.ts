@@ -18,7 +18,8 @@ function calledLast(thread: Thread, pc: string | null): readonly NativeFrame[] {
 
 interface Nearest {
   readonly extension: ExtensionModule;
-  readonly frame: NativeFrame;
+  /** Its name: of what is inlined, mostly macros of Python's own headers, that of the function round it. */
+  readonly called: string | null;
   readonly at: number;
 }
 
@@ -26,9 +27,12 @@ function nearest({ python, threads, site }: Evidence): Nearest | null {
   const crashed = threads.find((thread) => thread.crashed);
   const extensions = new Map((python?.python?.extension_modules ?? []).filter((each) => each.third_party).map((each) => [each.path, each]));
   if (crashed === undefined || crashed.python_frames.length === 0 || extensions.size === 0) return null;
-  for (const [at, frame] of calledLast(crashed, site.pc).entries()) {
+  const frames = calledLast(crashed, site.pc);
+  for (const [at, frame] of frames.entries()) {
     const extension = frame.module === null || frame.trust === "scan" ? undefined : extensions.get(frame.module);
-    if (extension !== undefined) return { extension, frame, at };
+    if (extension === undefined) continue;
+    const round = frames.slice(at).find(({ inlined, module }) => !inlined && module === frame.module) ?? frame;
+    return { extension, called: round.function, at };
   }
   return null;
 }
@@ -41,16 +45,16 @@ export const thirdPartyExtension: Finding = (evidence) => {
   if (site.sent && site.signal.sender_pid !== core.pid) return null;
   const found = nearest(evidence);
   if (found === null) return null;
-  const { extension, frame, at } = found;
+  const { extension, called, at } = found;
   const version = extension.version === null ? "" : ` ${extension.version}`;
   const name = `${extension.name}${version}`;
   return {
     code: "third_party_extension",
     title: at === 0 ? `The crash is in the third-party extension ${name}` : `The crash is in code that the third-party extension ${name} called`,
-    detail: `${frame.function ?? "A function"} of ${extension.path} is ${at === 0 ? "the innermost frame" : `${at} frame${at === 1 ? "" : "s"} from the crash`}, and Python had called into it. Look for its known issues and newer versions, and at what it was given.`,
+    detail: `${called ?? "A function"} of ${extension.path} is ${at === 0 ? "the innermost frame" : `${at} frame${at === 1 ? "" : "s"} from the crash`}, and Python had called into it. Look for its known issues and newer versions, and at what it was given.`,
     confidence: at === 0 ? "likely" : "possible",
     lwp: core.crashedLwp,
-    evidence: { module: extension.name, path: extension.path, version: extension.version, function: frame.function, frame: at },
+    evidence: { module: extension.name, path: extension.path, version: extension.version, function: called, frame: at },
     links: [],
   };
 };

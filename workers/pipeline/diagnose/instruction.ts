@@ -1,6 +1,6 @@
 /** SIGILL and SIGFPE: what the instruction itself tells. */
 import type { Finding } from "./evidence.ts";
-import { hex, registerValue } from "./machine-access.ts";
+import { divisorOf, hex } from "./machine-access.ts";
 
 /** First match wins; by mnemonic and operands in the disassembler's words (x86). */
 const features: readonly { readonly feature: string; readonly text: RegExp }[] = [
@@ -59,27 +59,27 @@ export const illegalInstruction: Finding = ({ core, site }) => {
 export const divisionByZero: Finding = ({ core, site }) => {
   const { signal, instruction } = site;
   if (signal?.name !== "SIGFPE" || signal.code !== "FPE_INTDIV") return null;
-  const divisor = /^i?div[bwlq]?\s+%(\w+)$/.exec(instruction ?? "")?.[1] ?? null;
-  const value = divisor === null ? null : registerValue(site.registers, divisor);
+  const divisor = divisorOf(site);
+  const evidence = { instruction, divisor: divisor?.place ?? null, value: divisor === null ? null : hex(divisor.value), pc: site.pc };
   // The processor reports a quotient that does not fit by the same exception.
-  if (value !== null && value !== 0n) {
+  if (divisor !== null && divisor.value !== 0n) {
     return {
       code: "division_overflow",
       title: "The quotient of a division does not fit",
-      detail: `The divisor in ${divisor} is ${hex(value)}, not zero: the smallest integer was divided by -1, or the dividend is too large.`,
+      detail: `The divisor in ${divisor.place} is ${hex(divisor.value)}, not zero: the smallest integer was divided by -1, or the dividend is too large.`,
       confidence: "certain",
       lwp: core.crashedLwp,
-      evidence: { instruction, divisor, value: hex(value), pc: site.pc },
+      evidence,
       links: [],
     };
   }
   return {
     code: "division_by_zero",
     title: "An integer was divided by zero",
-    detail: `C code divided by zero${instruction === null ? "" : ` (${instruction})`}: Python's own operators raise ZeroDivisionError, so this is in an extension or a library.`,
-    confidence: value === 0n ? "certain" : "likely",
+    detail: `C code divided by zero${instruction === null ? "" : ` (${instruction})`}: Python's own operators raise ZeroDivisionError, so this is in an extension or a library.${divisor === null ? " The divisor itself could not be read: a quotient that does not fit gives the same signal." : ""}`,
+    confidence: divisor === null ? "likely" : "certain",
     lwp: core.crashedLwp,
-    evidence: { instruction, divisor, value: value === null ? null : hex(value), pc: site.pc },
+    evidence,
     links: [],
   };
 };

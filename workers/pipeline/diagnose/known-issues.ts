@@ -213,13 +213,15 @@ export const knownIssues: readonly KnownIssue[] = [
     from: null,
     to: null,
     seen: (seen) => {
-      const { python, crashed, frames } = seen;
+      const { python, crashed, frames, lwps, statesWithoutLwp } = seen;
       if (python.build.free_threaded !== false) return false;
       const message = seen.finding("fatal_error")?.evidence["message"];
       if (typeof message === "string" && withoutState.test(message)) return true;
       const holder = python.gil_holder_lwp;
       const without = crashed.gil !== "holder" && ((holder !== null && holder !== crashed.lwp) || crashed.gil === "released");
-      return without && fellInApi(frames.slice(0, 6));
+      // A thread that C started, while each thread state is known to be another's.
+      const stateless = crashed.python_thread_id === null && lwps > 1 && statesWithoutLwp === 0;
+      return (without || stateless) && fellInApi(frames.slice(0, 6));
     },
     advice:
       "Take it with PyGILState_Ensure before objects are touched, and look for work between Py_BEGIN_ALLOW_THREADS and its end, or for ctypes.CDLL where PyDLL belongs.",

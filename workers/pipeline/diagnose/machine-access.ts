@@ -35,6 +35,14 @@ export function registerValue(registers: Readonly<Record<string, string>>, name:
   return value === undefined ? null : BigInt.asUintN(bits, BigInt(value));
 }
 
+/** What a division divides by, and where that stands: a register or an operand in memory. Null for other instructions, and where it is not known. */
+export function divisorOf(site: Pick<CrashSite, "instruction" | "registers" | "divisor">): { readonly place: string; readonly value: bigint } | null {
+  const place = /^i?div[bwlq]?\s+(\S+)$/.exec(site.instruction?.replace(/\s*#.*$/, "") ?? "")?.[1] ?? null;
+  if (place === null) return null;
+  const value = /^%\w+$/.test(place) ? registerValue(site.registers, place.slice(1)) : site.divisor === null ? null : BigInt(site.divisor);
+  return value === null ? null : { place: place.replace(/^%(?=\w+$)/, ""), value };
+}
+
 const registersOf = (operand: string, site: CrashSite) =>
   [...operand.matchAll(/%?\b([a-z][a-z0-9]{1,3})\b/g)].flatMap(([, name]) => {
     const value = name === undefined || /^(lsl|sxtw|uxtw|rip|eip)$/.test(name) ? null : registerValue(site.registers, name);

@@ -88,7 +88,7 @@ const messages: readonly (readonly [pattern: RegExp, title: string])[] = [
   [/negative ref ?count/, "An object's count of references became negative"],
 ];
 
-/** Of a debug build, which says what it found on the standard error only: Objects/object.c. */
+/** Objects/object.c: a debug build says what it found on the standard error only. */
 const checks = /^(_Py_NegativeRefcount|_Py_FatalRefcountError|none_dealloc|bool_dealloc|notimplemented_dealloc|ellipsis_dealloc)$/;
 
 function saidSo(evidence: Evidence): Diagnosis | null {
