@@ -117,6 +117,8 @@ const cases: readonly (readonly [string, Given, Given])[] = [
   ["hamt_compared", { functions: ["hamt_iterator_next", "_PyHamt_Eq"] }, { functions: ["_PyHamt_Find"] }],
   ["forked_with_threads", { left: 2 }, { left: 0 }],
   ["forked_with_threads", { left: 1, signal: null }, { left: 0, signal: null }],
+  ["forked_with_threads", { left: 2 }, { version: "2.7.18", left: 2 }],
+  ["tracked_too_early", { found: collected("uninitialised") }, { found: collected("null_type") }],
   [
     "gil_not_held",
     { functions: ["PyErr_SetString"], thread: { gil: "released" } },

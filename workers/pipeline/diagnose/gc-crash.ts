@@ -81,7 +81,7 @@ const states: Readonly<Record<string, string>> = {
   freed: "memory that was freed: its owner gave back one reference too many, or never took one",
   uninitialised: "memory that was never filled in: the object was tracked too early, before its fields were set",
   guard: "guard bytes of the memory allocator: the container was read beyond its block",
-  null_type: "an object whose type is null: it was never initialised, or cleared",
+  null_type: "an object whose type is null: freed, and its memory in use for something else, or cleared, or never filled in",
   null: "a null pointer that tp_traverse handed on",
   overwritten: "memory whose type is no type: something wrote over it",
   unmapped: "memory that is not there: freed and given back, or the pointer was overwritten",
@@ -91,7 +91,7 @@ const states: Readonly<Record<string, string>> = {
 const causes: Readonly<Record<string, string>> = {
   freed: "Look for a Py_DECREF too many or a missing Py_INCREF on what is stored there.",
   uninitialised: "PyObject_GC_Track belongs behind the last assignment of the fields.",
-  null_type: "PyObject_GC_Track belongs behind the last assignment of the fields.",
+  null_type: "Look for a Py_DECREF too many or a missing Py_INCREF on what is stored there.",
 };
 const advice =
   "The collector only finds such damage, long after it was done: gc.set_threshold(5) makes it look often, so that the crash moves near the cause; PYTHONMALLOC=debug, -X dev and a debug build of Python check more.";

@@ -109,7 +109,8 @@ export const knownIssues: readonly KnownIssue[] = [
     title: "An object was given to the garbage collector before its fields were set",
     from: null,
     to: null,
-    seen: (seen) => ["uninitialised", "null_type"].includes(damage(seen)),
+    // Memory with a type that is null was as likely freed, and is used for something else.
+    seen: (seen) => damage(seen) === "uninitialised",
     advice: "PyObject_GC_Track belongs behind the last assignment; a debug build of 3.9 or newer checks it at that call.",
     links: [bpo(38392), bpo(33803)],
   },
@@ -230,7 +231,8 @@ export const knownIssues: readonly KnownIssue[] = [
   {
     id: "forked_with_threads",
     title: "The process is the child of a fork that other threads of Python did not survive",
-    from: null,
+    // 2.7 leaves their states behind in the child of its own os.fork(), too.
+    from: "3.6",
     to: null,
     // Daemon threads of an interpreter that ends leave their states as well.
     seen: ({ python, lwps, statesWithoutLwp, finding }) =>
