@@ -112,7 +112,7 @@ def by_cookie(core: CoreMemory) -> Iterator[Place]:
 def _cookies(core: CoreMemory, segment: Segment) -> Iterator[int]:
     start, end = segment.offset, segment.offset + segment.dumped
     for _ in range(_MOST_COOKIES):
-        start = core.elf.data.find(COOKIE, start, end)
+        start = core.elf.find(COOKIE, start, end)
         if start < 0:
             return
         address = segment.start + start - segment.offset

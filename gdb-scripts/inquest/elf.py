@@ -227,13 +227,13 @@ class ElfFile:
         table_end = min(table.offset + table.size, self.length)
         at = strings.offset - 1
         for _ in range(_MOST_MATCHES):
-            at = self.data.find(needle, at + 1, strings_end)
+            at = self.find(needle, at + 1, strings_end)
             if at < 0:
                 return None
             pattern = struct.pack(self.prefix + "I", (at - strings.offset) & 0xFFFFFFFF)
             entry = table.offset - 1
             for _ in range(1024):
-                entry = self.data.find(pattern, entry + 1, table_end)
+                entry = self.find(pattern, entry + 1, table_end)
                 if entry < 0:
                     break
                 if (entry - table.offset) % shape.size == 0 and entry + shape.size <= table_end:
@@ -245,6 +245,20 @@ class ElfFile:
                     if index != 0 and info & 15 != 6:  # defined here, and not thread-local (STT_TLS)
                         return Symbol(name, value, size)
         return None
+
+    def find(self, needle: bytes, start: int, end: int) -> int:
+        """Where ``needle`` lies first in ``[start, end)`` of the file, -1 where it does not.
+
+        CPython before 3.11.5 reads the byte behind what ``mmap.find`` searches (gh-105235), and behind a file of whole pages there is none.
+        """
+        if end < self.length:
+            return self.data.find(needle, start, end)
+        found = self.data.find(needle, start, self.length - 1)
+        if found >= 0:
+            return found
+        tail = max(start, self.length - len(needle))
+        at = bytes(self.data[tail : self.length]).find(needle)
+        return tail + at if at >= 0 else -1
 
     def read_address(self, address: int, size: int) -> Optional[bytes]:
         """Bytes of the file at a link-time address; ``None`` where no segment's file part holds all of them."""

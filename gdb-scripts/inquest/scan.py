@@ -126,7 +126,7 @@ def places_of(core: CoreMemory, segments: Iterable[Segment], value: int) -> Iter
     for segment in segments:
         at, end = segment.offset - 1, segment.offset + segment.dumped
         for _ in range(4096):
-            at = core.elf.data.find(needle, at + 1, end)
+            at = core.elf.find(needle, at + 1, end)
             if at < 0:
                 break
             address = segment.start + at - segment.offset

@@ -68,7 +68,7 @@ def _in_strings(elf: ElfFile, named: Optional[Tuple[int, int]]) -> List[VersionH
             version = parse(text)
             if version is None:
                 continue
-            confirmed = elf.data.find(b"python%d.%d" % version[:2], offset, end) >= 0
+            confirmed = elf.find(b"python%d.%d" % version[:2], offset, end) >= 0
             ranked.append((version[:2] != named, not confirmed, len(ranked), VersionHint(version, text, "the version string of the file")))
             if len(ranked) >= 64:
                 break

@@ -39,6 +39,26 @@ class Symbols(unittest.TestCase):
         self.assertTrue(found or "_PyRuntime" not in expected)
 
 
+class Bounded(bytes):
+    """A map of whole pages: the byte behind what ``find`` searches must be there, for CPython before 3.11.5 reads it."""
+
+    def find(self, sub, start=0, end=None):  # type: ignore[override]
+        if end is None or end >= len(self):
+            raise AssertionError("searched up to the end of the map")
+        return super().find(sub, start, end)
+
+
+class Searches(unittest.TestCase):
+    def test_find_what_bytes_find_and_never_read_behind_the_map(self) -> None:
+        source = random.Random(SEED)
+        head = elf_images.core([elf_images.Piece(0x1000, b"", 4096)])
+        for _ in range(2_000):
+            raw = head + bytes(source.choices(b"ab", k=source.randint(0, 24)))
+            needle = bytes(source.choices(b"ab", k=source.randint(1, 6)))
+            start, end = source.randint(0, len(raw) + 2), source.randint(0, len(raw) + 2)
+            self.assertEqual(ElfFile(Bounded(raw)).find(needle, start, end), raw.find(needle, start, end), (raw[len(head) :], needle, start, end))
+
+
 class Headers(unittest.TestCase):
     def test_refuses_what_is_no_elf_file(self) -> None:
         for raw in (b"", b"MZ", b"\x7fELF", b"\x7fELF\x03\x01" + bytes(60), b"\x7fELF\x02\x01" + bytes(20)):
