@@ -6,7 +6,7 @@ import { Instruction, type Warning } from "../../services/contract/report.ts";
 import type { CoreFacts, CoreSignal } from "../../services/intake/core/core-facts.ts";
 import type { NativeAnswer, PythonAnswer } from "./helper-answer.ts";
 import { faultAgain } from "./fault-again.ts";
-import { chooseFrame, type Fault, pcOf, raisedByItself, type SignalFrame, signalBefore } from "./signal-frame.ts";
+import { chooseFrame, type Fault, pcOf, type SignalFrame, signalBefore } from "./signal-frame.ts";
 
 export const Operand = Type.Object({ operand: Type.String(), address: Nullable(Address) });
 export type Operand = Static<typeof Operand>;
@@ -98,7 +98,7 @@ function interrupted(frame: SignalFrame, core: CoreFacts, native: NativeAnswer |
 }
 
 export function crashSite(core: CoreFacts, native: NativeAnswer | null, python: PythonAnswer | null, warnings: Warning[]): CrashSite {
-  if (core.processAlive || !raisedByItself(core)) return direct(core, native, warnings);
+  if (core.processAlive) return direct(core, native, warnings);
   const frame = chooseFrame(core, native, python);
   if (frame === null) return direct(core, native, warnings);
   warnings.push({

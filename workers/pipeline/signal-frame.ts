@@ -14,6 +14,7 @@ import { parseSignalInfo } from "../../services/intake/core/process-notes.ts";
 import { codeName, describeSignal, isSent } from "../../services/intake/core/signals.ts";
 import { isMapped } from "./executable-memory.ts";
 import type { NativeAnswer, PythonAnswer } from "./helper-answer.ts";
+import { systemName } from "./thread-state.ts";
 
 /** What the processor reported. `divide` is also what a thread has on x86 that never faulted. */
 export const Fault = Type.Object({
@@ -41,6 +42,22 @@ export function raisedByItself({ signal, pid }: Pick<CoreFacts, "signal" | "pid"
   return signal?.code_number != null && isSent(signal.code_number) && signal.sender_pid !== null && signal.sender_pid === pid;
 }
 
+const raises = /^(raise|gsignal|pthread_kill\w*|p?thread_kill_(implementation|internal)|faulthandler_fatal_error)$/;
+
+/** A core without siginfo, as qemu-user writes it: the stack tells that the handler raised the signal, when nothing else lies above it. */
+function raisedByHandler({ signal, crashedLwp }: CoreFacts, native: NativeAnswer | null): boolean {
+  const frames = native?.threads.find((each) => each.lwp === crashedLwp)?.frames.filter((frame) => frame.kind === "native") ?? [];
+  const inner = frames.slice(
+    0,
+    Math.max(
+      0,
+      frames.findIndex((frame) => frame.signal_trampoline),
+    ),
+  );
+  const names = inner.flatMap(({ function: name }) => (name === null ? [] : [systemName(name)]));
+  return signal !== null && signal.code_number === null && names.length > 0 && names.every((name) => raises.test(name));
+}
+
 function confirmed(found: readonly SignalFrame[], core: CoreFacts, native: NativeAnswer | null): readonly SignalFrame[] {
   const thread = native?.threads.find((each) => each.lwp === core.crashedLwp) ?? null;
   const frames = (thread?.frames ?? []).filter((frame) => frame.kind === "native");
@@ -52,7 +69,7 @@ function confirmed(found: readonly SignalFrame[], core: CoreFacts, native: Nativ
 
 /** The frame of the innermost handler that ran for another reason than a signal of its own; null when none tells more than the core's siginfo. */
 export function chooseFrame(core: CoreFacts, native: NativeAnswer | null, python: PythonAnswer | null): SignalFrame | null {
-  if (!raisedByItself(core)) return null;
+  if (!raisedByItself(core) && !raisedByHandler(core, native)) return null;
   const told = python?.facts["signal_frames"];
   const found = confirmed(Value.Check(SignalFrames, told) ? told : [], core, native);
   return found.find((each) => signalBefore(each, core) !== null) ?? found[0] ?? null;
@@ -147,6 +164,8 @@ export function signalBefore(frame: SignalFrame, core: CoreFacts, code: Interrup
   if (kinds === undefined || sentByThread(frame, core)) return null;
   const pc = pcOf(registers);
   const without = plain(signal.number, signal.name, null, null);
+  // qemu-user never writes what the processor reported.
+  if (core.madeBy === "qemu") return { signal: without, origin: "unknown" };
   if (signal.number === 8 && fault?.kind === "divide" && !inSystemCall(registers)) {
     if (code.instruction === null) return { signal: without, origin: "unknown" };
     if (divisions.test(code.instruction)) return { signal: plain(8, signal.name, 1, pc), origin: "fault" };

@@ -49,10 +49,16 @@ function mismatch(other: NewBinary, module: CoreModule): Warning {
   };
 }
 
+/** A link map has the name that was asked for, `libffi.so.8`, which is a link to `libffi.so.8.5.0`. */
+const isVersionOf = (filename: string, name: string) =>
+  /\.so(\.\d+)*$/.test(name) && /^(\.\d+)+$/.test(filename.slice(name.length)) && filename.startsWith(name);
+
 /** A module whose build-id the core does not tell: by the path it came from, else by the name of an upload. */
 function byName(module: CoreModule, facts: CoreFacts, uploads: readonly NewBinary[], stored: readonly NewBinary[], warnings: Warning[]): Choice {
   const names = namesOf(module, facts);
-  const named = uploads.filter((each) => each.kind !== "debug" && each.filename !== null && names.has(each.filename));
+  const loaded = uploads.filter((each) => each.kind !== "debug" && each.filename !== null);
+  const exact = loaded.filter(({ filename }) => names.has(filename ?? ""));
+  const named = exact.length > 0 ? exact : loaded.filter(({ filename }) => [...names].some((name) => isVersionOf(filename ?? "", name)));
   const atPath = stored.filter((each) => each.kind !== "debug" && each.build_id === null && each.path === module.path);
   const uploaded = named.find((each) => each.path === module.path) ?? named[0] ?? null;
   const file = uploaded ?? atPath[0] ?? null;

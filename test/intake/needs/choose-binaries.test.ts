@@ -47,6 +47,18 @@ describe("choosing binaries", () => {
     expect(warnings[0]?.code).toBe("build_id_unknown");
   });
 
+  test("knows a library by the version behind the name that the link map has, the same name before others", () => {
+    const ffi = coreModule("/lib/libffi.so.8", null);
+    const taken = (...names: string[]) =>
+      choose(
+        [ffi],
+        names.map((name) => storedBinary(name, null)),
+      ).choices[0]?.file?.filename ?? null;
+    expect(taken("libffi.so.8.5.0")).toBe("libffi.so.8.5.0");
+    expect(taken("libffi.so.8.5.0", "libffi.so.8")).toBe("libffi.so.8");
+    expect(taken("libffi.so.81", "libffi.so.7.1.0", "libffi.so.8.5.0.debug")).toBeNull();
+  });
+
   test("never takes a file from the store by its name", () => {
     expect(choose([nameless], [], [storedBinary("fast.so", "dddd")]).choices[0]).toMatchObject({ found: "missing", file: null });
   });

@@ -55,6 +55,23 @@ describe("the crash site of a signal that a handler raised again", () => {
     expect(warnings.map((each) => each.code)).toEqual(["signal_raised_again"]);
   });
 
+  test("is known by the stack where the core has no siginfo, and by nothing that its handler did beside", () => {
+    const bare = { signal: segfault({ code: null, code_number: null, address: null }) };
+    expect(site(bare, python(saved()))).toMatchObject({ pc: "0x401000", signalFrame: "0x7ffd00000400" });
+    const made = native("0x7ffd00000400");
+    const [thread] = made.threads;
+    const busy = {
+      ...made,
+      threads: thread === undefined ? [] : [{ ...thread, frames: [nativeFrame("free"), nativeFrame("on_signal"), ...thread.frames.slice(1)] }],
+    };
+    expect(site(bare, python(saved()), busy)).toMatchObject({ signalFrame: null });
+  });
+
+  test("of qemu's, which never tells what the processor reported, is no signal that was sent", () => {
+    const bare = { signal: segfault({ code: null, code_number: null, address: null }), madeBy: "qemu" as const };
+    expect(site(bare, python(saved({ fault: null })))).toMatchObject({ pc: "0x401000", sent: false, signal: { name: "SIGSEGV", address: null } });
+  });
+
   test("is told by the kernel's siginfo where the handler asked for one", () => {
     const info = Buffer.alloc(32);
     info.writeInt32LE(7, 0);
