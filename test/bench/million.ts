@@ -126,7 +126,7 @@ const requests: readonly (readonly [string, () => string])[] = [
   ["metrics", () => "/metrics"],
 ];
 
-const samples = 200;
+const samples = 100;
 
 /** The smallest value that `part` of them do not exceed. */
 const at = (sorted: readonly number[], part: number) => sorted[Math.ceil(sorted.length * part) - 1] ?? Number.NaN;

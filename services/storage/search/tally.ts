@@ -1,15 +1,13 @@
 /**
  * Counts jobs by the combinations of their values, block by block.
  *
- * A combination is a chain of pairs: the values of the first field are numbered, then the pairs of such a number and a value of the
- * second field, and so on. The jobs of a block are numbered by themselves first, so that the chain is asked once for each combination
- * that the block has; its jobs are added to the last number. All of it lies in typed arrays, so a million jobs cost a million
- * additions and not a million objects.
+ * Each field's values, and the spans of time, are numbered in the order in which they come; a block's once, not those of each job.
+ * All of it lies in typed arrays, so a million jobs cost a million additions and not a million objects.
  */
 import { Failure } from "../../contract/failure.ts";
-import { type Bits, blockJobs } from "./bit-block.ts";
-import { BlockNumbers } from "./block-numbers.ts";
+import { type Bits, blockJobs, membersOf } from "./bit-block.ts";
 import { type Column, gone, type Times } from "./column-block.ts";
+import { Cells, Chain, type NumberedField } from "./combinations.ts";
 import { PairNumbers } from "./pair-numbers.ts";
 
 /** Combinations that are told apart. */
@@ -46,149 +44,151 @@ export interface Largest {
   readonly others: { readonly rows: number; readonly count: number; readonly spans: ReadonlyMap<number, number> };
 }
 
-/** Counts by number; numbers that were never counted are 0. */
-class Counts {
-  #counts = new Uint32Array(256);
+/** Numbers of a field's values. */
+class Values {
+  readonly #values = new PairNumbers();
+  readonly #standIns: ReadonlyMap<number, number>;
+  /** By the number of a value, that of the one it counts as. */
+  readonly #countsAs: number[] = [];
 
-  get counts(): Uint32Array {
-    return this.#counts;
-  }
-
-  /** Room for numbers below `size`; the array is to be asked for again. */
-  reserve(size: number): Uint32Array {
-    if (size > this.#counts.length) {
-      const larger = new Uint32Array(Math.max(size, this.#counts.length * 2));
-      larger.set(this.#counts);
-      this.#counts = larger;
-    }
-    return this.#counts;
-  }
-}
-
-const countedAs = (values: Uint32Array, standIns: ReadonlyMap<number, number> | undefined): Uint32Array =>
-  standIns === undefined || standIns.size === 0 ? values : values.map((value) => standIns.get(value) ?? value);
-
-export class Tally {
-  /** By field: the number before it (0 for the first) and the value. */
-  readonly #chain: readonly PairNumbers[];
-  readonly #standIns: TallyOptions["standIns"];
-  /** By the number of a first value, that of the one it counts as. */
-  readonly #standInNumbers: number[] = [];
-  readonly #counts = new Counts();
-  readonly #spanOf: TallyOptions["spanOf"];
-  /** A row's number and a span's. */
-  readonly #spans = new PairNumbers();
-  readonly #spanCounts = new Counts();
-  readonly #block = new BlockNumbers();
-  /** By the block's own numbers: those of the chain. */
-  #numbers = new Int32Array(blockJobs);
-  #nextNumbers = new Int32Array(blockJobs);
-  readonly #blockCounts = new Uint16Array(blockJobs);
-  readonly #spanPlaces = new Uint16Array(blockJobs);
-
-  constructor({ fields, standIns, spanOf }: TallyOptions) {
-    this.#chain = Array.from({ length: fields }, () => new PairNumbers());
+  constructor(standIns: ReadonlyMap<number, number>) {
     this.#standIns = standIns;
-    this.#spanOf = spanOf;
   }
 
   get size(): number {
-    return this.#chain.at(-1)?.size ?? 0;
+    return this.#values.size;
+  }
+
+  numberOf(value: number): number {
+    const number = this.#values.numberOf(0, value);
+    return (this.#countsAs[number] ??= this.#values.numberOf(0, this.#standIns.get(value) ?? value));
+  }
+
+  /** Where time goes when a field has many values, so by hand. */
+  numbersOf(values: Uint32Array): Int32Array {
+    const numbers = new Int32Array(values.length);
+    const [known, countsAs] = [this.#values, this.#countsAs];
+    for (let at = 0; at < values.length; at += 1) {
+      const value = values[at] ?? 0;
+      numbers[at] = countsAs[known.numberOf(0, value)] ?? this.numberOf(value);
+    }
+    return numbers;
+  }
+
+  valueOf(number: number): number {
+    return this.#values.second(number);
+  }
+}
+
+const noPlaces = new Uint8Array(blockJobs);
+const noStandIns: ReadonlyMap<number, number> = new Map();
+
+function tooMany(): never {
+  throw new Failure("invalid_parameter", `by: there are more than ${mostCombinations} combinations of values.`, {
+    hint: "Ask for fewer fields, for fields of fewer values, or filter the jobs.",
+  });
+}
+
+/** The smallest count that a row among the `limit` largest may have; 1 when there are no more than those. */
+function leastOf(counts: Uint32Array, limit: number): number {
+  let most = 0;
+  for (let at = 0; at < counts.length; at += 1) most = Math.max(most, counts[at] ?? 0);
+  const rows = new Uint32Array(most + 1);
+  for (let at = 0; at < counts.length; at += 1) {
+    const count = counts[at] ?? 0;
+    rows[count] = (rows[count] ?? 0) + 1;
+  }
+  let above = 0;
+  for (let count = most; count > 1; count -= 1) {
+    above += rows[count] ?? 0;
+    if (above >= limit) return count;
+  }
+  return 1;
+}
+
+export class Tally {
+  readonly #fields: readonly Values[];
+  readonly #spanOf: TallyOptions["spanOf"];
+  readonly #spans = new Values(noStandIns);
+  #counted: Cells | Chain;
+  readonly #ordinals = new Uint16Array(blockJobs);
+  readonly #spanPlaces = new Uint16Array(blockJobs);
+
+  constructor({ fields, standIns, spanOf }: TallyOptions) {
+    this.#fields = Array.from({ length: fields }, (_, field) => new Values(standIns[field] ?? noStandIns));
+    this.#spanOf = spanOf;
+    this.#counted = new Cells(this.#dimensions.length);
+  }
+
+  /** The span is the last of them. */
+  get #dimensions(): readonly Values[] {
+    return this.#spanOf === null ? this.#fields : [...this.#fields, this.#spans];
   }
 
   /** `before`: the value of the first field for all of these jobs, when no column has it. */
   addBlock({ bits, columns, times }: BlockToCount, before: number | null = null): void {
-    this.#block.begin(bits);
-    if (this.#chain.length === 0 || this.#block.jobs === 0) return;
-    this.#numbers[0] = 0;
-    for (const [field, pairs] of this.#chain.entries()) {
-      if (before === null) this.#take(pairs, field, columns[field] ?? null);
-      else if (field === 0) this.#numbers[0] = pairs.numberOf(0, before);
-      else this.#take(pairs, field, columns[field - 1] ?? null);
-    }
-    if (this.size > mostCombinations)
-      throw new Failure("invalid_parameter", `by: there are more than ${mostCombinations} combinations of values.`, {
-        hint: "Ask for fewer fields, for fields of fewer values, or filter the jobs.",
-      });
-    this.#addTo(this.#counts.reserve(this.size));
-    if (times !== null && this.#spanOf !== null) this.#countSpans(times, this.#spanOf);
+    const count = membersOf(bits, this.#ordinals);
+    if (this.#fields.length === 0 || count === 0) return;
+    const constant = (values: Values, value: number): NumberedField => ({ places: noPlaces, numbers: Int32Array.of(values.numberOf(value)) });
+    const fields = this.#fields.map((values, field): NumberedField => {
+      if (before !== null && field === 0) return constant(values, before);
+      const column = columns[before === null ? field : field - 1] ?? null;
+      return column === null ? constant(values, 0) : { places: column.places, numbers: values.numbersOf(column.values) };
+    });
+    if (this.#spanOf !== null) fields.push(times === null ? constant(this.#spans, 0) : this.#spansOf(times, count, this.#spanOf));
+    const sizes = this.#dimensions.map(({ size }) => size);
+    if (this.#counted instanceof Cells && !this.#counted.reserve(sizes)) this.#counted = new Chain(sizes.length, this.#counted);
+    this.#counted.add({ ordinals: this.#ordinals, count }, fields);
+    const { size, beginnings } = this.#counted;
+    if (this.#counted instanceof Chain && (this.#spanOf === null ? size : beginnings) > mostCombinations) tooMany();
   }
 
-  /** Each combination that the block has is looked up once. */
-  #take(pairs: PairNumbers, field: number, column: Column | null): void {
-    const [block, numbers, next] = [this.#block, this.#numbers, this.#nextNumbers];
-    if (column === null) {
-      for (let number = 0; number < block.size; number += 1) numbers[number] = pairs.numberOf(numbers[number] ?? 0, 0);
-      return;
-    }
-    block.take(column.places, column.values.length);
-    const { size, befores, places } = block;
-    const values = field === 0 ? column.values : countedAs(column.values, this.#standIns[field]);
-    for (let number = 0; number < size; number += 1) {
-      const value = values[places[number] ?? 0] ?? 0;
-      next[number] = field === 0 ? this.#standIn(pairs, value) : pairs.numberOf(numbers[befores[number] ?? 0] ?? 0, value);
-    }
-    [this.#numbers, this.#nextNumbers] = [next, numbers];
-  }
-
-  #standIn(pairs: PairNumbers, value: number): number {
-    const number = pairs.numberOf(0, value);
-    const known = this.#standInNumbers[number];
-    if (known !== undefined) return known;
-    const standIn = pairs.numberOf(0, this.#standIns[0]?.get(value) ?? value);
-    this.#standInNumbers[number] = standIn;
-    return standIn;
-  }
-
-  /** Adds the block's jobs to the counts of their numbers. */
-  #addTo(counts: Uint32Array): void {
-    const [block, numbers, own] = [this.#block, this.#numbers, this.#blockCounts];
-    block.count(own);
-    for (let at = 0; at < block.size; at += 1) {
-      const number = numbers[at] ?? 0;
-      counts[number] = (counts[number] ?? 0) + (own[at] ?? 0);
-    }
-  }
-
-  /** The span is one field more, whose values are numbered from the block's first one. */
-  #countSpans({ base, offsets }: NonNullable<BlockToCount["times"]>, spanOf: (milliseconds: number) => number): void {
-    const [block, places] = [this.#block, this.#spanPlaces];
-    const { ordinals, jobs } = block;
+  /** Spans have places from the block's first one on. */
+  #spansOf({ base, offsets }: NonNullable<BlockToCount["times"]>, count: number, spanOf: (milliseconds: number) => number): NumberedField {
+    const [ordinals, places] = [this.#ordinals, this.#spanPlaces];
     let [earliest, latest] = [gone, 0];
-    for (let at = 0; at < jobs; at += 1) {
+    for (let at = 0; at < count; at += 1) {
       const offset = offsets[ordinals[at] ?? 0] ?? gone;
       if (offset < earliest) earliest = offset;
       if (offset > latest) latest = offset;
     }
     const first = spanOf(base + earliest);
-    const width = spanOf(base + latest) - first + 1;
-    for (let at = 0; at < jobs; at += 1) {
+    const numbers = Int32Array.from({ length: spanOf(base + latest) - first + 1 }, (_, place) => this.#spans.numberOf(first + place));
+    if (numbers.length === 1) return { places: noPlaces, numbers };
+    for (let at = 0; at < count; at += 1) {
       const ordinal = ordinals[at] ?? 0;
       places[ordinal] = spanOf(base + (offsets[ordinal] ?? gone)) - first;
     }
-    block.take(places, width);
-    const [numbers, next, spans] = [this.#numbers, this.#nextNumbers, this.#spans];
-    for (let number = 0; number < block.size; number += 1)
-      next[number] = spans.numberOf(numbers[block.befores[number] ?? 0] ?? 0, first + (block.places[number] ?? 0));
-    [this.#numbers, this.#nextNumbers] = [next, numbers];
-    this.#addTo(this.#spanCounts.reserve(spans.size));
+    return { places, numbers };
   }
 
-  #keyOf(row: number): number[] {
-    const key: number[] = [];
-    for (let number = row, field = this.#chain.length - 1; field >= 0; field -= 1) {
-      key.unshift(this.#chain[field]?.second(number) ?? 0);
-      number = this.#chain[field]?.first(number) ?? 0;
+  /** The combinations of the fields alone: how many jobs each has, none for some of them, and a combination that begins with it. */
+  #rows(): { readonly counts: Uint32Array; readonly examples: Uint32Array | null } {
+    const counted = this.#counted;
+    if (this.#spanOf === null) return { counts: counted.counts, examples: null };
+    const [counts, examples] = [new Uint32Array(counted.beginnings), new Uint32Array(counted.beginnings)];
+    for (const [combination, count] of counted.counts.entries()) {
+      if (count === 0) continue;
+      const row = counted.beginningOf(combination);
+      counts[row] = (counts[row] ?? 0) + count;
+      examples[row] = combination;
     }
-    return key;
+    return { counts, examples };
+  }
+
+  #keyOf(combination: number): number[] {
+    const numbers = this.#counted.numbersOf(combination);
+    return this.#fields.map((values, field) => values.valueOf(numbers[field] ?? 0));
   }
 
   /** By the values of the last field; of the only one, where there is one. */
   byValue(): Map<number, number> {
     const result = new Map<number, number>();
-    for (let row = 0; row < this.size; row += 1) {
-      const [value, count] = [this.#chain.at(-1)?.second(row) ?? 0, this.#counts.counts[row] ?? 0];
-      if (count > 0) result.set(value, (result.get(value) ?? 0) + count);
+    const { counts, examples } = this.#rows();
+    for (const [row, count] of counts.entries()) {
+      if (count === 0) continue;
+      const value = this.#keyOf(examples?.[row] ?? row).at(-1) ?? 0;
+      result.set(value, (result.get(value) ?? 0) + count);
     }
     return result;
   }
@@ -197,37 +197,46 @@ export class Tally {
   get spanBounds(): { readonly first: number; readonly last: number } | null {
     let [first, last] = [Infinity, -Infinity];
     for (let number = 0; number < this.#spans.size; number += 1) {
-      first = Math.min(first, this.#spans.second(number));
-      last = Math.max(last, this.#spans.second(number));
+      first = Math.min(first, this.#spans.valueOf(number));
+      last = Math.max(last, this.#spans.valueOf(number));
     }
     return last === -Infinity ? null : { first, last };
   }
 
+  /** Which spans the jobs of rows lie in: of each that is shown, and of all others together. */
+  #addSpans(shown: ReadonlyMap<number, { readonly spans: Map<number, number> }>, rest: Map<number, number>): void {
+    if (this.#spanOf === null) return;
+    const counted = this.#counted;
+    for (const [combination, count] of counted.counts.entries()) {
+      if (count === 0) continue;
+      const spans = shown.get(counted.beginningOf(combination))?.spans ?? rest;
+      const span = this.#spans.valueOf(counted.lastOf(combination));
+      spans.set(span, (spans.get(span) ?? 0) + count);
+    }
+  }
+
   /** The `limit` largest rows, of equal ones those of the smaller ids, and the others. */
   largest(limit: number): Largest {
-    const { size } = this;
-    const counts = this.#counts.counts.subarray(0, size);
-    const sorted = counts.slice().sort();
-    // Combinations that count as others have no jobs of their own.
-    const rows = size - sorted.findLastIndex((count) => count === 0) - 1;
+    const { counts, examples } = this.#rows();
     // Most rows are small: only those that reach the limit are sorted.
-    const least = rows === 0 ? 1 : (sorted[size - Math.min(limit, rows)] ?? 1);
+    const least = leastOf(counts, limit);
     const reaching: { readonly row: number; readonly key: Key; readonly count: number }[] = [];
-    for (const [row, count] of counts.entries()) {
-      if (count >= least) reaching.push({ row, key: this.#keyOf(row), count });
+    let [rows, total] = [0, 0];
+    for (let row = 0; row < counts.length; row += 1) {
+      const count = counts[row] ?? 0;
+      if (count === 0) continue;
+      rows += 1;
+      total += count;
+      if (count >= least) reaching.push({ row, key: this.#keyOf(examples?.[row] ?? row), count });
     }
+    if (rows > mostCombinations) tooMany();
     const first = reaching
       .toSorted((one, other) => other.count - one.count || one.key.reduce((order, id, index) => order || id - (other.key[index] ?? 0), 0))
       .slice(0, limit);
     const shown = new Map(first.map(({ row, key, count }) => [row, { key, count, spans: new Map<number, number>() }]));
     const rest = new Map<number, number>();
-    for (let number = 0; number < this.#spans.size; number += 1) {
-      const spans = shown.get(this.#spans.first(number))?.spans ?? rest;
-      const span = this.#spans.second(number);
-      spans.set(span, (spans.get(span) ?? 0) + (this.#spanCounts.counts[number] ?? 0));
-    }
+    this.#addSpans(shown, rest);
     const told = first.reduce((sum, { count }) => sum + count, 0);
-    const count = counts.reduce((sum, each) => sum + each, 0) - told;
-    return { shown: [...shown.values()], others: { rows: rows - shown.size, count, spans: rest } };
+    return { shown: [...shown.values()], others: { rows: rows - shown.size, count: total - told, spans: rest } };
   }
 }
