@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import struct
 import unittest
-from typing import Dict, Optional
+from typing import Optional
 
 from fake_memory import FakeMemory
 
@@ -23,12 +23,6 @@ class FakeCore(FakeMemory):
         self.write(STACK, bytes(16 << 10))
         self.write(HEAP, bytes(16 << 10))
         self.write(TYPES, bytes(16 << 10))
-
-    def sp(self, _lwp: int) -> int:
-        return STACK
-
-    def registers(self, _lwp: int) -> Dict[str, int]:
-        return {"rip": 0x401000, "rsp": STACK}
 
 
 def name(core: FakeCore, at: int, text: str) -> int:
@@ -71,7 +65,7 @@ class Exceptions(unittest.TestCase):
         self.own = class_type(self.core, TYPES + 0x300, "N4shop10StockErrorE", self.runtime)
 
     def told(self) -> Optional[dict]:
-        return cpp_exception(self.core, 1)
+        return cpp_exception(self.core, {"rip": 0x401000, "rsp": STACK}, STACK)
 
     def test_type_bases_and_text(self) -> None:
         text = counted(self.core, HEAP + 0x800, b"no such shelf")

@@ -12,7 +12,7 @@ that was dealt with has 0 there, though its mark may still stand in freed memory
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional
 
 from ..memory import MemoryFault, Reader
 
@@ -41,14 +41,13 @@ class Caught(NamedTuple):
     thrown: int
 
 
-def cpp_exception(core: Any, lwp: Optional[int]) -> Optional[Dict[str, Any]]:
+def cpp_exception(core: Any, registers: Mapping[str, int], sp: Optional[int]) -> Optional[Dict[str, Any]]:
     """``type`` and ``bases`` (mangled), ``text``, ``address`` of the object; None where none, or no single one, is under way."""
-    sp = core.sp(lwp) if lwp is not None else None
     if sp is None or core.pointer_size != 8 or core.byte_order != "little":
         return None
     reader = Reader(core)
     caught: Dict[int, Caught] = {}
-    for address in _candidates(core, reader, lwp, sp):
+    for address in _candidates(reader, registers, sp):
         try:
             if reader.read(address, 8) in _MARKS:
                 found = _caught(reader, address)
@@ -61,10 +60,10 @@ def cpp_exception(core: Any, lwp: Optional[int]) -> Optional[Dict[str, Any]]:
     return _told(reader, innermost[0]) if len(innermost) == 1 else None
 
 
-def _candidates(core: Any, reader: Reader, lwp: Optional[int], sp: int) -> Iterator[int]:
+def _candidates(reader: Reader, registers: Mapping[str, int], sp: int) -> Iterator[int]:
     """What the registers and the stack hold and may be an address aligned as the unwinder's structs are."""
     seen = set()
-    for value in core.registers(lwp).values():
+    for value in registers.values():
         if value % 16 == 0 and value > 65_536 and value not in seen:
             seen.add(value)
             yield value

@@ -20,6 +20,7 @@ from .gc_crash import gc_crash
 from .heap_check import heap_check
 from .limits import recursion_limit, stack_limits
 from .refcounts import refcounts
+from .rust_payload import rust_payload
 from .signal_frame import signal_frames
 from ..waits.describe import waits
 
@@ -74,14 +75,27 @@ def facts_of_the_core(core: Any, manifest: Mapping[str, Any], section: Section) 
     with section("signal_frames"):
         facts["signal_frames"] = signal_frames(core, crashed)
     with section("cpp_exception"):
-        told = cpp_exception(core, crashed)
+        told = cpp_exception(core, *_stands(core, crashed, facts))
         if told is not None:
             facts["cpp_exception"] = told
+    with section("rust_payload"):
+        said = rust_payload(core, *_stands(core, crashed, facts))
+        if said is not None:
+            facts["rust_payload"] = said
     with section("abort_message"):
         message = abort_message(core)
         if message is not None:
             facts["abort_message"] = message
     return facts
+
+
+def _stands(core: Any, lwp: Optional[int], facts: Mapping[str, Any]) -> Tuple[Mapping[str, int], Optional[int]]:
+    """Registers and stack pointer where the thread died: a handler (faulthandler's, for one) runs on a stack of its own."""
+    frames = facts.get("signal_frames")
+    if frames:
+        registers = {name: int(value, 16) for name, value in frames[-1]["registers"].items()}
+        return registers, registers.get("rsp", registers.get("sp"))
+    return (core.registers(lwp), core.sp(lwp)) if lwp is not None else ({}, None)
 
 
 def facts_of_the_interpreter(context: Context, section: Section) -> Dict[str, Any]:

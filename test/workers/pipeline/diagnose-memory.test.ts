@@ -364,6 +364,9 @@ describe("what was said before an abort", () => {
     const core = "core[c1f1a4ba060b9bfa]::panicking::panic_cannot_unwind";
     const newer = ["raise", "abort", "std[e28293b1aa0f68bd]::process::abort", "__rustc[b7974e8690430dd9]::rust_begin_unwind", core, "tear"];
     expect(told(aborted, { frames: newer })[0]).toMatchObject({ code: "rust_panic", title: "Rust code panicked in tear" });
+    const said = pythonWith(null, { rust_payload: { text: "no such shelf", address: "0x602180" } });
+    expect(told(aborted, { frames: newer, python: said })[0]?.title).toBe("Rust code panicked in tear: no such shelf");
+    expect(codes(aborted, { frames: newer.slice(0, 3), python: said })).toEqual(["abort"]);
     expect(codes(aborted, { frames: newer.slice(0, 3) })).toEqual(["abort"]);
     expect(codes(aborted, { frames: ["raise", "abort", "std::process::abort"] })).toEqual(["abort"]);
     // Any call from Python into Rust stands below one.

@@ -14,6 +14,9 @@ const CppException = Type.Object({
   address: Type.String(),
 });
 
+/** `facts.rust_payload`: what a panic's exception carries. */
+const RustPayload = Type.Object({ text: Type.String(), address: Type.String() });
+
 const cut = (text: string, limit: number) => (text.length > limit ? `${text.slice(0, limit - 1)}…` : text);
 
 /** std::process::abort alone is no panic, and each thread of Rust and each call from Python stands below `std::panicking::try`. */
@@ -79,16 +82,18 @@ export const languageAbort: Finding = (evidence) => {
   };
 };
 
-function rustPanic(evidence: Evidence, frames: readonly NativeFrame[], at: number): ReturnType<Finding> {
+function rustPanic({ core, python }: Evidence, frames: readonly NativeFrame[], at: number): ReturnType<Finding> {
   const caller = frames.slice(at + 1).find((frame) => frame.function !== null && !runtime.test(frame.function.replace(crateHash, "")))?.function ?? null;
   const where = caller === null ? "" : ` in ${caller}`;
+  const fact = python?.facts["rust_payload"];
+  const said = Value.Check(RustPayload, fact) ? fact : null;
   return {
     code: "rust_panic",
-    title: `Rust code panicked${where}`,
-    detail: "A panic reached a place that may not unwind, and aborted. Its message is on the standard error.",
+    title: `Rust code panicked${where}${said === null ? "" : `: ${cut(said.text, 200)}`}`,
+    detail: `A panic reached a place that may not unwind, and aborted. ${said === null ? "Its message is on the standard error." : `It says: ${cut(said.text, 500)}`}`,
     confidence: "certain",
-    lwp: evidence.core.crashedLwp,
-    evidence: { frame: frames[at]?.function ?? null, caller },
+    lwp: core.crashedLwp,
+    evidence: { frame: frames[at]?.function ?? null, caller, message: said?.text ?? null },
     links: [],
   };
 }
