@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple
 
+from .faulthandler_state import enabled_by_statics
 from .frames.image import Image
 from .frames.namespace import lookup
 from .layout.model import LayoutMissing
@@ -15,11 +16,11 @@ _ALLOCATORS = {3: "malloc", 4: "malloc_debug", 5: "pymalloc", 6: "pymalloc_debug
 Symbol = Callable[[str], Optional[int]]
 
 
-def flags(image: Image, runtime: Any, interpreter: Any, symbol: Symbol) -> Dict[str, Any]:
-    """``python.flags`` of the report. ``symbol(name)`` gives an address or None."""
+def flags(image: Image, runtime: Any, interpreter: Any, symbol: Symbol, areas: Sequence[Any] = ()) -> Dict[str, Any]:
+    """``python.flags`` of the report. ``symbol(name)`` gives an address or None; ``areas`` are the writable segments of the interpreter's module."""
     return {
         "dev_mode": _truth(config_value(image, interpreter, "dev_mode")),
-        "faulthandler": _faulthandler(image, runtime, interpreter, symbol),
+        "faulthandler": _faulthandler(image, runtime, interpreter, symbol, areas),
         "tracemalloc": _tracemalloc(image, runtime, interpreter, symbol),
         "malloc": _malloc(image, runtime, interpreter),
     }
@@ -74,8 +75,8 @@ def static_word(image: Image, symbol: Symbol, name: str, size: int = 4) -> Optio
         return None
 
 
-def _faulthandler(image: Image, runtime: Any, interpreter: Any, symbol: Symbol) -> Optional[bool]:
-    """Enabled for fatal errors. Before 3.12 the state is a static variable, which only an unstripped build names."""
+def _faulthandler(image: Image, runtime: Any, interpreter: Any, symbol: Symbol, areas: Sequence[Any]) -> Optional[bool]:
+    """Enabled for fatal errors. Before 3.12 the state is a static variable, which only an unstripped build names; else it is looked for."""
     if runtime.address and image.layouts.has("_PyRuntimeState", "faulthandler.fatal_error.enabled"):
         return _truth(image.optional_integer(runtime.address, "_PyRuntimeState", "faulthandler.fatal_error.enabled"))
     if image.version[0] == 2:
@@ -83,6 +84,9 @@ def _faulthandler(image: Image, runtime: Any, interpreter: Any, symbol: Symbol) 
     static = static_word(image, symbol, "fatal_error")
     if static in (0, 1):
         return static == 1
+    found = enabled_by_statics(image, runtime, areas)
+    if found is not None:
+        return found
     if _truth(config_value(image, interpreter, "faulthandler")):
         return True
     if interpreter.modules and not lookup(image, interpreter.modules, "faulthandler"):

@@ -13,6 +13,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional
 
 from . import VERSION
 from .allocations import allocations, open_traces
+from .candidates import writable_areas
 from .core_file import open_core
 from .diagnose.gather import Context, facts_of_the_core, facts_of_the_interpreter
 from .distributions import installed_versions
@@ -269,7 +270,8 @@ class _Process:
         with section("run"):
             out["run"] = how_started(image, main, self._symbol)
         with section("flags"):
-            out["flags"] = flags(image, runtime, main, self._symbol)
+            own = next((module for module in self.core.modules if module.path == runtime.module), None)
+            out["flags"] = flags(image, runtime, main, self._symbol, writable_areas(self.core, own) if own is not None else ())
             out["finalizing"] = finalizing(image, runtime, main, self._symbol)
         with section("gc"):
             out["gc"] = gc_state(image, runtime, self._current_interpreter(), self._symbol)
