@@ -203,7 +203,7 @@ export type ExceptionInfo = Static<typeof ExceptionInfo>;
 /** What a blocked thread waits for. */
 export const WaitsFor = Type.Object({
   /**
-   * `lock` and `rlock` of `threading`, `c_mutex` of C, `process_lock` of `multiprocessing`, `thread` and `process` whose end is waited for,
+   * `lock` and `rlock` of `threading`, `c_mutex`, `c_rwlock` and `c_semaphore` of C, `process_lock` of `multiprocessing`, `thread` and `process` whose end is waited for,
    * `descriptor` that is read or written; `object`: the lock inside an object of another type.
    */
   kind: Type.Enum([
@@ -222,6 +222,8 @@ export const WaitsFor = Type.Object({
     "process",
     "descriptor",
     "c_mutex",
+    "c_rwlock",
+    "c_semaphore",
     "object",
   ]),
   /** Of the Python object; of the mutex in C. */

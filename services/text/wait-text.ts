@@ -18,6 +18,8 @@ const kinds: Readonly<Record<WaitsFor["kind"], string>> = {
   process: "the end of",
   descriptor: "input or output at",
   c_mutex: "the C mutex",
+  c_rwlock: "the C read-write lock",
+  c_semaphore: "the C semaphore",
   object: "the lock inside the object",
 };
 

@@ -10,6 +10,7 @@ import unittest
 
 from interpreters import pythons
 
+from inquest.waits.children import shortened
 from inquest.waits.with_blocks import depth_at
 
 CYCLES = """
@@ -95,6 +96,56 @@ void take_index(void) { pthread_mutex_lock(&index_of); }
 """
 
 
+READ_WRITE = """
+import ctypes, os, threading, time
+library = ctypes.CDLL(%r)
+def writes(): library.take_write(); time.sleep(1000)
+def reads(): library.other_read(); time.sleep(1000)
+def reader(): library.take_read()
+def writer(): library.take_write()
+def behind_reader(): library.other_write()
+def semaphore(): library.wait_items()
+def condition(): library.wait_ready()
+for turn in ((writes, reads), (reader, writer, behind_reader, semaphore, condition)):
+    for target in turn:
+        thread = threading.Thread(target=target, name=target.__name__)
+        thread.daemon = True
+        thread.start()
+    time.sleep(.4)
+os.abort()
+"""
+READ_WRITE_SOURCE = """
+#include <pthread.h>
+#include <semaphore.h>
+static pthread_rwlock_t one = PTHREAD_RWLOCK_INITIALIZER, other = PTHREAD_RWLOCK_INITIALIZER;
+static sem_t items;
+static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t ready = PTHREAD_COND_INITIALIZER;
+void take_write(void) { pthread_rwlock_wrlock(&one); }
+void take_read(void) { pthread_rwlock_rdlock(&one); }
+void other_write(void) { pthread_rwlock_wrlock(&other); }
+void other_read(void) { pthread_rwlock_rdlock(&other); }
+void wait_items(void) { sem_wait(&items); }
+void wait_ready(void) { pthread_mutex_lock(&guard); for (;;) pthread_cond_wait(&ready, &guard); }
+"""
+
+POOL = """
+import concurrent.futures, os, threading, time
+pool = concurrent.futures.ThreadPoolExecutor(2)
+pending = concurrent.futures.Future()
+def outer(): time.sleep(.2); return inner.result()
+def inner_work(): return waited.result()
+waited = pool.submit(outer)
+inner = pool.submit(inner_work)
+def nobody_runs(): pending.result()
+thread = threading.Thread(target=nobody_runs, name="nobody_runs")
+thread.daemon = True
+thread.start()
+time.sleep(.6)
+os.abort()
+"""
+
+
 class Waits(unittest.TestCase):
     def setUp(self) -> None:
         self.folder = tempfile.mkdtemp()
@@ -128,6 +179,34 @@ class Waits(unittest.TestCase):
         waits = self.waits(pythons()[0], MUTEXES % library)
         self.assertEqual({name: (wait["kind"], wait["owner"]) for name, wait in waits.items()}, {"one": ("c_mutex", "other"), "other": ("c_mutex", "one")})
         self.assertRegex(waits["one"]["name"], r"^libtables\.so\+0x[0-9a-f]+$")
+
+
+    def test_a_read_write_lock_tells_its_writer_and_a_semaphore_or_condition_is_none(self) -> None:
+        library = os.path.join(self.folder, "libshared.so")
+        subprocess.run(["gcc", "-shared", "-fPIC", "-x", "c", "-", "-o", library, "-lpthread"], input=READ_WRITE_SOURCE.encode(), check=True)
+        waits = self.waits(pythons()[0], READ_WRITE % library)
+        self.assertEqual(
+            {name: (wait["kind"], wait["owner"], wait["owner_known_by"]) for name, wait in waits.items()},
+            {"reader": ("c_rwlock", "writes", "record"), "writer": ("c_rwlock", "writes", "record"), "behind_reader": ("c_rwlock", None, None)},
+        )
+        self.assertRegex(waits["reader"]["name"], r"^libshared\.so\+0x[0-9a-f]+$")
+
+    def test_a_future_is_owed_by_the_thread_that_runs_it(self) -> None:
+        for python in pythons():
+            if python.version[0] == 2:
+                continue
+            with self.subTest(python=python.path):
+                waits = self.waits(python, POOL)
+                self.assertEqual(waits["nobody_runs"]["owner_lwp"], None)
+                pool = {wait["lwp"]: wait["owner_lwp"] for wait in waits.values() if wait["kind"] == "future" and wait["owner_known_by"] == "record"}
+                self.assertEqual(len(pool), 2)
+                self.assertEqual([pool[owner] for owner in pool.values()], list(pool))
+
+
+class Children(unittest.TestCase):
+    def test_a_command_is_told_in_one_line_and_cut(self) -> None:
+        self.assertEqual(shortened("sleep\n 10"), "sleep 10")
+        self.assertEqual((len(shortened("x" * 500) or ""), shortened("")), (120, None))
 
 
 class ExceptionTables(unittest.TestCase):

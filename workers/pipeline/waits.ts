@@ -33,6 +33,18 @@ function awaitedProcess({ name, arguments: words }: HelperSystemCall): string | 
   return pid > 0n ? `process ${pid}` : null;
 }
 
+/** POSIX semaphores keep no owner; up to 3.12 Python's own locks are some as well, and are told by the object that has them. */
+const waitsForSemaphore = /^(__(new|old)_)?sem_(timed|clock)?wait(64)?(@|$)/;
+const ofPython = /^(_?PyThread_|_PySemaphore_|_PyParkingLot_|_PyMutex_)/;
+
+/** By the C library's function that sleeps: `sem_wait` and its kin, called by other code than Python's own locks. */
+function bySemaphore({ native_frames: frames }: Thread, { name, arguments: words }: HelperSystemCall): WaitsFor | null {
+  if (name === null || !name.startsWith("futex")) return null;
+  const names = frames.slice(0, 8).map((frame) => (frame.kind === "native" ? (frame.function ?? "") : ""));
+  const at = names.findLastIndex((each) => waitsForSemaphore.test(each));
+  return at < 0 || names.slice(at).some((each) => ofPython.test(each)) ? null : { ...nothing, kind: "c_semaphore", address: words[0] ?? null };
+}
+
 const ofOneDescriptor = /^(p?readv?(64)?2?|p?writev?(64)?2?|recv(from|m?msg)|send(to|m?msg)|accept4?|connect|flock|f(data)?sync)$/;
 
 function byCall(call: HelperSystemCall): WaitsFor | null {
@@ -76,7 +88,7 @@ export function withWaits(threads: readonly Thread[], python: PythonAnswer | nul
       };
     }
     const call = lwp === null ? undefined : calls.get(lwp);
-    const wait = (lwp === null ? undefined : locks.get(lwp)) ?? (call === undefined ? null : byCall(call));
+    const wait = (lwp === null ? undefined : locks.get(lwp)) ?? (call === undefined ? null : (byCall(call) ?? bySemaphore(thread, call)));
     return { ...thread, waits_for: wait === null ? null : { ...wait, owner_name: wait.owner_lwp === null ? null : (names.get(wait.owner_lwp) ?? null) } };
   });
 }

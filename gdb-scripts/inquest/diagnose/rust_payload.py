@@ -14,9 +14,9 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 from ..memory import MemoryFault, Reader
 
 _MARK = b"MOZ\0RUST"[::-1]
-_STACK_BYTES = 64 << 10
+_STACK_BYTES = 32 << 10
 # Below the stack pointer: what a throw that found no landing pad has left.
-_DEAD_BYTES = 16 << 10
+_DEAD_BYTES = 4 << 10
 _STEP = 512
 _LONGEST = 1024
 _LARGEST = 1 << 20
@@ -46,7 +46,7 @@ def _candidates(reader: Reader, registers: Mapping[str, int], sp: int) -> Iterat
     """What the registers and the stack hold and may be the address of an exception."""
     seen = set()
     for value in registers.values():
-        if value % 8 == 0 and value >= _LEAST and value not in seen:
+        if value % 16 == 0 and value >= _LEAST and value not in seen:
             seen.add(value)
             yield value
     for at in range((sp - _DEAD_BYTES) // 8 * 8, sp + _STACK_BYTES, _STEP):
@@ -55,7 +55,7 @@ def _candidates(reader: Reader, registers: Mapping[str, int], sp: int) -> Iterat
         except MemoryFault:
             continue
         for value in words:
-            if value % 8 == 0 and value >= _LEAST and value not in seen:
+            if value % 16 == 0 and value >= _LEAST and value not in seen:
                 seen.add(value)
                 yield value
 

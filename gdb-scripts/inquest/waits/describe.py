@@ -13,12 +13,14 @@ from ..memory import MemoryFault
 from ..system_calls import gil_ranges
 from ..threads import ThreadState
 from .blocked import Blocked, blocked_threads
+from .children import running_futures, waits_for_children
 from .library import Lifted, described_by, inner_lock, lifted, owner_ident
 from .locks import Lock, Locks, handle_range
 from .names import name_of
 from .with_blocks import entered
 
 _MOST_WAITS = 4096
+_OF_C = ("c_mutex", "c_rwlock")
 _MOST_FRAMES = 200
 _MOST_FRAMES_IN_ALL = 50_000
 
@@ -44,6 +46,7 @@ class _Waits:
         self.by_pointer = {pointer: lwp for lwp in core.lwps for pointer in [core.thread_pointer(lwp)] if pointer}
         self.locks = Locks(context.core, self.image, set(self.by_id))
         self._inside: Optional[Dict[int, List[int]]] = None
+        self._futures: Optional[Dict[int, int]] = None
 
     def chain(self, lwp: int) -> Chain:
         """Of the thread state with the most to say."""
@@ -65,16 +68,16 @@ class _Waits:
         address = what.address if what is not None else lock.address if lock is not None else 0
         owner = self._owner(blocked, what, lock)
         name = described_by(self.image, what) if what is not None else None
-        if name is None and kind != "c_mutex":
-            name = name_of(self.image, chain, what.frames if what is not None else 0, [address])
+        if name is None and kind not in _OF_C:
+            name = name_of(self.image, chain, what.frames if what is not None else 0, [address], "_semlock" if kind == "process_lock" else None)
             if name is None and owner is not None and owner.lwp is not None:
                 name = name_of(self.image, self.chain(owner.lwp), 0, [address])
         return {
             "lwp": blocked.lwp,
             "kind": kind,
             "address": "0x%x" % address,
-            "type": self._type(address),
-            "name": name if name is not None else self._place(address) if kind == "c_mutex" else None,
+            "type": self.type_of(address),
+            "name": name if name is not None else self._place(address) if kind in _OF_C else None,
             "timed": blocked.timed,
             "taken": lock.taken if lock is not None else None,
             "owner_lwp": owner.lwp if owner is not None else None,
@@ -94,7 +97,7 @@ class _Waits:
         except MemoryFault:
             return None
 
-    def _type(self, address: int) -> Optional[str]:
+    def type_of(self, address: int) -> Optional[str]:
         try:
             return self.image.values.type_name(address)
         except (MemoryFault, LayoutMissing):
@@ -107,6 +110,11 @@ class _Waits:
             # A thread of C has no state while it runs no Python; on x86 its ident is its thread pointer.
             lwp = state.lwp if state is not None else self.by_pointer.get(ident)
             return _Owner(lwp, state is not None or lwp is not None or self.context.core.machine not in ("x86_64", "i386"), "record")
+        if what is not None and what.kind == "future":
+            if self._futures is None:
+                self._futures = running_futures(self.image, {each: self.chain(each) for each in self.by_lwp})
+            runs = self._futures.get(what.address)
+            return _Owner(runs, True, "record") if runs is not None else None
         if what is not None or lock is None:
             return None
         if lock.owner_lwp is not None:
@@ -175,6 +183,4 @@ def waits(context: Any) -> List[Dict[str, Any]]:
         row = told.told(blocked)
         if row is not None:
             found.append(row)
-    return found
-
-
+    return found + waits_for_children(told)[: _MOST_WAITS - len(found)]

@@ -31,6 +31,10 @@ for _kind, _classes, _methods in (
     ("future", "concurrent.futures._base.Future", "result exception"),
     ("future", "multiprocessing.pool.ApplyResult", "wait get"),
     ("rlock", "threading._RLock", "acquire"),
+    ("process", "subprocess.Popen", "wait _wait _try_wait communicate _communicate"),
+    ("process", "multiprocessing.process.BaseProcess multiprocessing.process.Process", "join"),
+    ("process", "multiprocessing.popen_fork.Popen multiprocessing.forking.Popen", "wait poll"),
+    ("descriptor", "multiprocessing.connection.Connection", "_recv _recv_bytes recv_bytes recv"),
     ("import_lock", "importlib._bootstrap._ModuleLock _frozen_importlib._ModuleLock", "acquire"),
 ):
     for _class in _classes.split():
@@ -39,6 +43,9 @@ for _kind, _classes, _methods in (
 _NAMES = frozenset(name for name, _ in _METHODS)
 # Frames between those above that say nothing by themselves.
 _BETWEEN = frozenset(("__enter__", "__exit__", "_acquire_restore", "_acquireLock", "acquireLock"))
+
+# Plain functions in front of them: subprocess of 2.7.
+_INNERMOST = frozenset(("_eintr_retry_call",))
 
 
 class Lifted(NamedTuple):
@@ -55,19 +62,19 @@ def lifted(image: Image, chain: Chain, primitive: Optional[int]) -> Optional[Lif
     for index, frame in enumerate(chain.frames[:_DEEPEST]):
         code = read_code(image, frame.code)
         if code.name in _NAMES:
-            receiver = _receiver(image, frame)
+            receiver = receiver_of(image, frame)
             kind = _kind_of(image, code.name, receiver)
             if kind == "condition" and found is None and code.name == "wait" and not _waits_for_waiter(image, frame, primitive):
                 return None
             if kind is not None:
                 found = Lifted(kind, receiver, index + 1)
                 continue
-        if found is None or code.name not in _BETWEEN:
+        if (found is None or code.name not in _BETWEEN) and not (index == 0 and code.name in _INNERMOST):
             break
     return found
 
 
-def _receiver(image: Image, frame: RawFrame) -> int:
+def receiver_of(image: Image, frame: RawFrame) -> int:
     """``self``, be it a plain variable or a cell; 0 when there is none."""
     try:
         return next((value for name, value in slots(image, frame, read_code(image, frame.code)) if name == "self"), 0)

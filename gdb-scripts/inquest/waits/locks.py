@@ -5,6 +5,7 @@
 * from 3.13 on ``PyMutex`` and ``PyEvent`` park the thread on a semaphore of its own stack; ``struct wait_entry`` (Python/parking_lot.c)
   has the address that it was parked for right before that semaphore;
 * a C mutex of glibc (``struct __pthread_mutex_s``) tells the LWP of its owner two words behind the lock, musl's in the lock itself;
+* a read-write lock of glibc (``struct __pthread_rwlock_arch_t``, 2.25 on) tells the LWP of its writer; its readers are only counted;
 * ``pthread_join`` sleeps on the id of the other thread inside its ``struct pthread``.
 """
 
@@ -21,6 +22,7 @@ from .blocked import Blocked
 _LARGEST_OBJECT = 512
 _LARGEST_TCB = 8192
 _MUTEX_KINDS = 3
+_RW_LOCKED = 2
 _MUTEX_FLAGS = 0x1FF
 _MUSL_WAITERS = 1 << 31
 _LONGEST_ENTRY = 128
@@ -28,11 +30,11 @@ _HANDLE = 256
 LOCKS = ("_thread.lock", "thread.lock")
 RLOCKS = ("_thread.RLock",)
 SEMLOCK = "_multiprocessing.SemLock"
-QUEUE = "_queue.SimpleQueue"
+QUEUES = ("_queue.SimpleQueue", "queue.SimpleQueue")
 
 
 class Lock(NamedTuple):
-    """``kind``: ``lock``, ``rlock``, ``process_lock``, ``queue``, ``object``, ``event``, ``c_mutex``, ``thread``. ``taken``: it is locked now. ``owner_id``
+    """``kind``: ``lock``, ``rlock``, ``process_lock``, ``queue``, ``object``, ``event``, ``c_mutex``, ``c_rwlock``, ``thread``. ``taken``: it is locked now. ``owner_id``
     is a ``threading.get_ident()``, ``owner_lwp`` a thread of the core or of a process that is gone; neither: no owner is recorded."""
 
     kind: str
@@ -60,7 +62,7 @@ class Locks:
                 continue
             found = self._parked(word, blocked) or self._by_semaphore(word, blocked)
             if found is None and blocked.word is not None:
-                found = self._joined(word) or self._mutex(word, blocked)
+                found = self._joined(word) or self._mutex(word, blocked) or self._rwlock(word, blocked)
             if found is not None:
                 return found
         return None
@@ -120,7 +122,7 @@ class Locks:
                 return Lock("object", address, info.full_name, True, owner if owner in self.thread_ids else None)
         except (MemoryFault, LayoutMissing):
             pass
-        return Lock("queue" if info.full_name == QUEUE else "object", address, info.full_name)
+        return Lock("queue" if info.full_name in QUEUES else "object", address, info.full_name)
 
     def _recursive(self, address: int) -> "tuple[Optional[bool], Optional[int]]":
         """(taken, owner) of a ``rlockobject *``: ``rlock_count`` and ``rlock_owner``; from 3.14 on a ``_PyRecursiveMutex``."""
@@ -177,7 +179,7 @@ class Locks:
                 continue
             info = self._type(address)
             if info is not None and parked < address + info.basicsize and info.full_name != "builtins.type":
-                return Lock("queue" if info.full_name == QUEUE else "object", address, info.full_name)
+                return Lock("queue" if info.full_name in QUEUES else "object", address, info.full_name)
         return None
 
     def _joined(self, word: int) -> Optional[Lock]:
@@ -203,6 +205,30 @@ class Locks:
                 return Lock("c_mutex", word, None, True, None, owner)
         if lock & _MUSL_WAITERS and lock & ~_MUSL_WAITERS in self.core.lwps and blocked.expected == lock:
             return Lock("c_mutex", word, None, True, None, lock & ~_MUSL_WAITERS)
+        return None
+
+    def _rwlock(self, word: int, blocked: Blocked) -> Optional[Lock]:
+        """glibc: readers (phase, locked, waiting, then their number), writers, wrphase_futex, writers_futex, two of padding, int cur_writer, int shared.
+
+        Who sleeps has marked the futex as used (2); a reader on wrphase_futex while a writer is in, a writer on either.
+        """
+        order = self.core.byte_order
+        for at in (8, 12):
+            base = word - at
+            try:
+                fields = [int.from_bytes(self.core.read(base + 4 * index, 4), order) for index in range(8)]
+            except MemoryFault:
+                continue
+            readers, writers, phase, writers_word, _, _, writer, shared = fields
+            expected = phase if at == 8 else writers_word
+            if expected not in (2, 3) or blocked.expected not in (expected, None) or shared > 1 or not writers < 1 << 20 or fields[4] or fields[5]:
+                continue
+            if phase > 3 or writers_word > 3:
+                continue
+            if readers & _RW_LOCKED and writer in self.core.lwps:
+                return Lock("c_rwlock", base, None, True, None, writer)
+            if at == 8 and expected == 2 and writer == 0 and readers & 7 == _RW_LOCKED and 0 < readers >> 3 < 1 << 20:
+                return Lock("c_rwlock", base, None, True)
         return None
 
 

@@ -18,12 +18,14 @@ _ATTRIBUTES = 200
 _LOCALS = 64
 
 
-def name_of(image: Image, chain: Chain, skip: int, wanted: Iterable[int]) -> Optional[str]:
-    """``lock``, ``self._lock``, ``lock of module jobs``: as the frames see it from number ``skip`` on, the innermost first."""
+def name_of(image: Image, chain: Chain, skip: int, wanted: Iterable[int], inside: Optional[str] = None) -> Optional[str]:
+    """``lock``, ``self._lock``, ``lock of module jobs``: as the frames see it from number ``skip`` on, the innermost first.
+
+    ``inside``: the attribute by which a global object may hold it (``multiprocessing``'s locks keep theirs in ``_semlock``)."""
     addresses = {address for address in wanted if address}
     for frame in chain.frames[skip : skip + _FRAMES]:
         try:
-            for name, value in _visible(image, frame):
+            for name, value in _visible(image, frame, inside):
                 if value in addresses:
                     return name[:200]
         except (MemoryFault, LayoutMissing):
@@ -31,7 +33,7 @@ def name_of(image: Image, chain: Chain, skip: int, wanted: Iterable[int]) -> Opt
     return None
 
 
-def _visible(image: Image, frame: RawFrame) -> Iterator[Tuple[str, int]]:
+def _visible(image: Image, frame: RawFrame, inside: Optional[str]) -> Iterator[Tuple[str, int]]:
     code = read_code(image, frame.code)
     local = list(slots(image, frame, code))[:_LOCALS]
     yield from local
@@ -42,6 +44,8 @@ def _visible(image: Image, frame: RawFrame) -> Iterator[Tuple[str, int]]:
     owner = text(image, lookup(image, namespace, "__name__", _GLOBALS)) or "?"
     for name, value in named_items(image, namespace, _GLOBALS):
         yield "%s of module %s" % (name, owner), value
+        if inside is not None:
+            yield from (("%s of module %s" % (name, owner), held) for attribute, held in _attributes(image, name, value) if attribute.endswith("." + inside))
 
 
 def _attributes(image: Image, name: str, instance: int) -> Iterator[Tuple[str, int]]:
