@@ -118,7 +118,7 @@ class BulkReceiver {
     }
     const [core, fields] = [parts.core, this.#fields.fields(usualOfMany)];
     const nothing = { binaries: [], attachments: [], idempotencyKey, [Symbol.asyncDispose]: () => Promise.resolve() };
-    await this.#add({ filename, upload: { core, ...nothing, ...fields } }, parts);
+    await this.#add({ filename: name, upload: { core, ...nothing, ...fields } }, parts);
   }
 
   async #archive(part: Part): Promise<void> {

@@ -177,6 +177,19 @@ describe("the script", () => {
     expect((await readdir(join(api.folder, "uploads"))).filter((name) => name.endsWith(".part"))).toEqual([]);
   });
 
+  it("prints the report though the link drops while it waits for it", async () => {
+    await using relay = await startDroppingRelay(
+      stack.url,
+      { request: /^GET \/v1\/jobs\/[^/]+ /, after: 0, drops: 1 },
+      { request: /^GET \/v1\/jobs\/[^/]+\?/, after: 0, drops: 1 },
+      { request: /^GET \/v1\/jobs\/[^/]+\/report/, after: 0, drops: 1 },
+    );
+    const { status, stdout, stderr } = await send(own.path, ["--url", relay.url, core.path]);
+    expect(status, stderr).toBe(0);
+    expect(stdout).toContain("null_dereference.py");
+    expect(relay.dropped).toBeGreaterThanOrEqual(2);
+  });
+
   it("sends what a packed core misses, although only the service can look inside it", async () => {
     const packed = join(folder, "core.python3.0.8a2f6c2d7c1e4b0f9d3e5a6b7c8d9e0f.4711.1700000000000000.zst");
     await writeFile(packed, zstdCompressSync(await readFile(core.path)));
