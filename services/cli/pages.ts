@@ -21,11 +21,12 @@ export function filtersOf({ text, texts }: Pick<Context, "text" | "texts">, name
 }
 
 export async function eachPage<T>(
-  { text, texts }: Context,
+  { text, texts, words }: Pick<Context, "text" | "texts" | "words">,
   names: readonly string[],
   ask: (query: Readonly<Record<string, string>>) => Promise<Page<T>>,
   tell: (item: T) => void,
 ): Promise<void> {
+  if (words.length > 0) throw new UsageError(`${words.join(" ")}: a list takes filters, such as --label host=web1`);
   const wanted = Number(text("limit") ?? 50);
   if (!Number.isInteger(wanted) || wanted < 1) throw new UsageError("--limit is a whole number from 1");
   const query = filtersOf({ text, texts }, names);

@@ -207,6 +207,8 @@ test("the configuration file stands in for the environment", async () => {
 test("what goes wrong is told by the exit code: usage 1, refused 2, unreachable 4", async () => {
   expect(await inquest(["dance"])).toMatchObject({ status: 1 });
   expect(await inquest(["list", "--colour"])).toMatchObject({ status: 1 });
+  for (const name of ["list", "groups", "changes"])
+    expect(await inquest([name, "web1"])).toMatchObject({ status: 1, stdout: "", stderr: expect.stringContaining("web1: a list takes filters") });
   expect(await inquest(["submit", join(folder, "nowhere")])).toMatchObject({ status: 1 });
   expect(await inquest(["show", "nothing"])).toMatchObject({ status: 2, stderr: expect.stringContaining("job_not_found") });
   expect(await inquest(["list", "--signal", "nonsense"])).toMatchObject({ status: 2, stderr: expect.stringContaining("invalid_parameter") });
