@@ -167,6 +167,8 @@ export const PythonFrame = Type.Object({
   kind: Type.Literal("python"),
   function: Type.String(),
   qualname: nullableString,
+  /** Of a method, up to 3.10 where `qualname` is null: the same name, told by the class that defines it. */
+  defined_as: nullableString,
   file: nullableString,
   line: nullableInteger,
   end_line: nullableInteger,

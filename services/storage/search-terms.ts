@@ -73,7 +73,10 @@ function addWords(words: Words, thread: Thread): void {
     if (frame.kind === "folded") continue;
     words.add(frame.function);
     words.add(frame.file);
-    if (frame.kind === "python") words.add(frame.qualname);
+    if (frame.kind === "python") {
+      words.add(frame.qualname);
+      words.add(frame.defined_as ?? null); // earlier reports have none
+    }
     for (const { name } of frame.kind === "python" ? frame.locals : frame.arguments) words.add(name);
   }
 }
@@ -109,7 +112,10 @@ export function termsOfReport(report: Report): Term[] {
       if (frame.kind !== "native" && frame.kind !== "python") continue;
       add("function", frame.function);
       add("file", frame.file);
-      if (frame.kind === "python") add("function", frame.qualname);
+      if (frame.kind === "python") {
+        add("function", frame.qualname);
+        add("function", frame.defined_as ?? null);
+      }
     }
   }
   return [...seen.values(), ...wordsOfReport(report)];

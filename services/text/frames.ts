@@ -12,7 +12,7 @@ const localsPerFrame = 40;
 
 export const lastPart = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
-export const pythonName = (frame: PythonFrame): string => safeCut(frame.qualname ?? frame.function, longestName);
+export const pythonName = (frame: PythonFrame): string => safeCut(frame.qualname ?? frame.defined_as ?? frame.function, longestName);
 
 export function pythonPlace(frame: PythonFrame): string {
   if (frame.file === null) return "";

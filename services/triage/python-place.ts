@@ -63,5 +63,7 @@ export function programRoot(threads: readonly Thread[], pid: number | null): str
   return null;
 }
 
-/** `Cart.total`, `outer.inner`: the qualified name from 3.11 on, the name before. */
-export const pythonName = (frame: Pick<PythonFrame, "function" | "qualname">): string => (frame.qualname ?? frame.function).replaceAll(".<locals>", "");
+/** `Cart.total`, `outer.inner`: the qualified name; up to 3.10 that of methods whose class was found, the plain name of the rest. */
+export const pythonName = ({ qualname, defined_as: method, function: plain }: Pick<PythonFrame, "function" | "qualname" | "defined_as">): string =>
+  // Reports from before have no such field.
+  (qualname ?? method ?? plain).replaceAll(".<locals>", "");

@@ -66,7 +66,7 @@ function isPartial(thread: Thread): boolean {
 /** With the names that every version and a log of faulthandler tell: `total`, not `Cart.total`. */
 const unqualified = (thread: Thread): Thread => ({
   ...thread,
-  python_frames: thread.python_frames.map((frame) => (frame.kind === "python" ? { ...frame, qualname: null } : frame)),
+  python_frames: thread.python_frames.map((frame) => (frame.kind === "python" ? { ...frame, qualname: null, defined_as: null } : frame)),
 });
 
 /** Null where nothing died, or where nothing at all is known of the thread that did. */

@@ -36,7 +36,7 @@ PYTHON = {
     "run",
 }
 THREAD = {"lwp", "python_thread_id", "interpreter_id", "name", "holds_gil", "exception", "frames", "truncated"}
-FRAME = set("kind function qualname file line end_line column end_column source_line locals entry status address anchor".split())
+FRAME = set("kind function qualname defined_as file line end_line column end_column source_line locals entry status address anchor".split())
 
 
 class Reports(unittest.TestCase):

@@ -67,6 +67,7 @@ export function pythonFrame(some: Partial<PythonFrame> = {}): PythonFrame {
     kind: "python",
     function: "main",
     qualname: null,
+    defined_as: null,
     file: "/srv/app/main.py",
     line: 7,
     end_line: null,

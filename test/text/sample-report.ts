@@ -21,6 +21,7 @@ export const pythonFrame = (name: string, line: number, some: Partial<PythonFram
   kind: "python",
   function: name,
   qualname: null,
+  defined_as: null,
   file: "/srv/app/main.py",
   line,
   end_line: null,

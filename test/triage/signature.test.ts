@@ -33,6 +33,15 @@ describe("a signature", () => {
     expect(signatureOf(alone)?.title).toBe("SIGSEGV in json.decoder.decode");
   });
 
+  test("is the same on 3.10 and 3.11 for a method whose class was found, and its broad hash for one whose class was not", () => {
+    const method = (some: Parameters<typeof python>[2]) => crash([evaluator], [python("/srv/app/cart.py", "total", some), ...app.slice(1)]);
+    const [newer, older, lost] = [method({ qualname: "Cart.total" }), method({ qualname: null, defined_as: "Cart.total" }), method({ qualname: null })];
+    expect(kept(older)).toEqual(["SIGSEGV", "cart.Cart.total", "run.main", "run.<module>"]);
+    expect(hash(older)).toBe(hash(newer));
+    expect(hash(lost)).not.toBe(hash(newer));
+    expect(new Set([newer, older, lost].map((report) => signatureOf(report)?.broad_hash)).size).toBe(1);
+  });
+
   test("says of every frame why it was kept or not", () => {
     const frames = signatureOf(plain)?.frames ?? [];
     expect(frames.every(({ why }) => why !== "")).toBe(true);

@@ -49,8 +49,8 @@ export function toNativeFrame(frame: HelperNativeFrame): NativeFrame {
 }
 
 export function toPythonFrame(frame: HelperPythonFrame): PythonFrame {
-  const { kind, function: name, qualname, file, line, end_line, column, end_column, source_line, locals, entry, status } = frame;
-  return { kind, function: name, qualname, file, line, end_line, column, end_column, source_line, locals, entry, status };
+  const { kind, function: name, qualname, defined_as, file, line, end_line, column, end_column, source_line, locals, entry, status } = frame;
+  return { kind, function: name, qualname, defined_as, file, line, end_line, column, end_column, source_line, locals, entry, status };
 }
 
 /** Ties by address. Both stacks grow the same way, so a tie that would cross an earlier one is damage and is passed over. */

@@ -8,6 +8,7 @@ from ..objects.limits import ReprLimits
 from ..objects.values import DEFAULT_LIMITS
 from .chain import Chain, RawFrame
 from .code import place, read_code
+from .defined_as import defined_as
 from .fold import Fold, shown
 from .image import Image
 from .local_variables import local_variables
@@ -66,6 +67,7 @@ def describe_frame(image: Image, frame: RawFrame, allowance: Optional[LocalsAllo
         "kind": "python",
         "function": code.name,
         "qualname": code.qualname,
+        "defined_as": defined_as(image, frame, code),
         "file": code.filename,
         "line": found.line if found else None,
         "end_line": found.end_line if found else None,

@@ -30,6 +30,7 @@ export function pythonFrame(name: string, more: Partial<HelperPythonFrame> = {})
     kind: "python",
     function: name,
     qualname: null,
+    defined_as: null,
     file: "/app/main.py",
     line: 1,
     end_line: null,

@@ -74,7 +74,8 @@ export interface Cycle {
   readonly rounds: number;
 }
 
-const nameOf = (frame: NativeFrame | PythonFrame) => (frame.kind === "native" ? frame.function : (frame.qualname ?? frame.function)) ?? "??";
+const nameOf = (frame: NativeFrame | PythonFrame) =>
+  (frame.kind === "native" ? frame.function : (frame.qualname ?? frame.defined_as ?? frame.function)) ?? "??";
 
 const longestRound = 12;
 const fewestRounds = 8;

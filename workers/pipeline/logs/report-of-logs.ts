@@ -45,6 +45,7 @@ const pythonFrame = ({ file, line, function: name }: DumpedFrame): PythonFrame =
   kind: "python",
   function: name === null ? "???" : unescaped(name),
   qualname: null,
+  defined_as: null,
   file: file === null ? null : unescaped(file),
   line,
   end_line: null,
