@@ -9,7 +9,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "gdb-scripts"))
 
 from inquest.core_file import Segment  # noqa: E402
-from inquest.heap.places import pointer_places  # noqa: E402
+from inquest.heap.places import pointer_places, stands_in_heap  # noqa: E402
 from inquest.heap.referrers import Extent, Referrers  # noqa: E402
 
 NEEDLE = 0x7F0012345678
@@ -56,6 +56,20 @@ class Places(unittest.TestCase):
         two = referrers_of(core_of(data, segments[1:]), extents)
         self.assertEqual({place & ~0xFFFF for place in two.places(NEEDLE)}, {0x30000})
         self.assertEqual(list(referrers_of(core_of(data, segments), []).places(NEEDLE)), [])
+
+    def test_what_stands_on_stacks_alone_does_not_stand_in_the_heap(self):
+        # A thread's stack, its descriptor and what was mapped above it are one segment; the main thread's stack is one of its own.
+        thread, main = Segment(0x10000, 0x14000, 0, 0x4000, True), Segment(0x20000, 0x22000, 0x4000, 0x2000, True)
+        pointers, descriptors = {1: 0x21000, 2: 0x11000}, {1: 0x90000, 2: 0x13000}
+        for place, wanted in ((0x10000, False), (0x12FF8, False), (0x13000, True), (0x13FF8, True), (0x20000, False), (0x21FF8, False), (None, False)):
+            data = bytearray(0x6000)
+            if place is not None:
+                at = place - 0x10000 if place < 0x20000 else place - 0x20000 + 0x4000
+                data[at : at + 8] = NEEDLE.to_bytes(8, "little")
+            core = core_of(bytes(data), [thread, main])
+            core.lwps, core.sp, core.thread_pointer = [1, 2, 3], pointers.get, descriptors.get
+            core.segment_at = lambda address: next((each for each in (thread, main) if each.start <= address < each.end), None)
+            self.assertEqual(stands_in_heap(core, NEEDLE), wanted, place)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from ..frames.image import Image
 from ..frames.local_variables import slots_and_cells
 from ..heap.gc_lists import gc_lists
 from ..heap.object_state import describe
+from ..heap.places import stands_in_heap
 from ..heap.referrers import Referrers, owner_chain
 from ..heap.release_state import reference_count, release_state
 from ..layout.model import LayoutMissing
@@ -53,9 +54,11 @@ def refcounts(context: Any) -> Optional[List[Dict[str, Any]]]:
             found[-1].update({"variable": variable.name, "function": variable.function, "frame": variable.frame})
     at_hand = [value for value in candidates(context.core, image.reader, list(by_value), sp)[:_MOST_AT_HAND] if value not in seen]
     suspects = [(value, reason) for value, reason in ((value, _state(image, value, hooks)) for value in at_hand) if reason is not None]
-    if suspects and not found:
+    # A stack is full of what was freed by rights; all objects are walked only for what something in the heap still refers to.
+    suspects = [] if found else [each for each in suspects[:_MOST_SEARCHED] if stands_in_heap(context.core, each[0])]
+    if suspects:
         referrers = Referrers(image, context.core, gc_lists(image, context.runtime, context.runtime.interpreters, context.symbol))
-        for value, reason in suspects[:_MOST_SEARCHED]:
+        for value, reason in suspects:
             owners = owner_chain(referrers, context.runtime.interpreters, context.chains, value)
             # A nameless word need not be a reference, and a weak one is none.
             if owners and owners[0]["type"] is not None and not owners[0]["where"].startswith("the word"):
