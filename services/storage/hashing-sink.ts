@@ -12,6 +12,8 @@ import { storageFailure } from "./storage-failure.ts";
 
 export const BLOCK = 64 * 1024;
 const HIGH_WATER = 256 * 1024;
+/** Of an unfinished block, held as they came. */
+const MOST_PIECES = 8;
 const zeros = Buffer.alloc(BLOCK);
 
 export interface HashingSink {
@@ -90,7 +92,7 @@ class FileHashingSink implements HashingSink {
   readonly #hash = createHash("sha256");
   #digest: string | null = null;
   /** Begins an unfinished block at `#position`. */
-  #rest = Buffer.alloc(0);
+  #rest: readonly Buffer[] = [];
   #position = 0;
   #size = 0;
   #underWay: Promise<void> = Promise.resolve();
@@ -129,18 +131,19 @@ class FileHashingSink implements HashingSink {
   }
 
   async #take(chunks: readonly Buffer[]): Promise<void> {
-    const { runs, rest } = cutIntoRuns(this.#rest.length === 0 ? chunks : [this.#rest, ...chunks], this.#position);
+    const { runs, rest } = cutIntoRuns([...this.#rest, ...chunks], this.#position);
     const taken = chunks.reduce((sum, each) => sum + each.length, 0);
     const writes = runs.map((run) => writeAll(this.file, run.buffers, run.position));
     for (const chunk of chunks) this.#hash.update(chunk);
     this.#size += taken;
-    this.#rest = Buffer.concat(rest);
-    this.#position = this.#size - this.#rest.length;
+    // Many small ones are one, or each would keep what it was cut from.
+    this.#rest = rest.length > MOST_PIECES ? [Buffer.concat(rest)] : rest;
+    this.#position = this.#size - rest.reduce((sum, each) => sum + each.length, 0);
     await settled(writes);
   }
 
   async #end(): Promise<void> {
-    if (this.#rest.length > 0) await writeAll(this.file, [this.#rest], this.#position);
+    if (this.#rest.length > 0) await writeAll(this.file, this.#rest, this.#position);
     await this.file.truncate(this.#size);
     this.#digest = this.#hash.digest("hex");
   }
