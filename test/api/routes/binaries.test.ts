@@ -49,7 +49,31 @@ test("PUT is 200 for what was there, 422 for another build-id, and 201 for what 
   // Another file that claims the same build-id is another binary.
   const forged = await put(buildId, Buffer.concat([binary, Buffer.from("tail")]));
   expect(forged.statusCode).toBe(201);
-  expect((await api.ask({ url: `/v1/binaries/${buildId}` })).json().items).toHaveLength(2);
+  const known = (await api.ask({ url: `/v1/binaries/${buildId}` })).json();
+  expect(known.items).toHaveLength(2);
+  const digests = known.items.map(({ sha256 }: { sha256: string }) => sha256).toSorted();
+  expect(known.conflicts).toMatchObject([{ code: "build_id_conflict" }]);
+  expect(known.conflicts[0].sha256.toSorted()).toEqual(digests);
+});
+
+test("a file that claims another's build-id reaches no other project", async () => {
+  let project = "victim";
+  const authenticate = (): Caller => ({ project, scopes: new Set<Scope>(["submit", "read", "admin"]) });
+  await using both = await openApiUnderTest({ parts: { authenticate } });
+  const as = async (who: string, request: Parameters<typeof both.ask>[0]) => {
+    project = who;
+    return both.ask(request);
+  };
+  const forged = Buffer.concat([binary, Buffer.from("of the forger")]);
+  const url = `/v1/binaries/${buildId}`;
+  expect((await as("forger", { method: "PUT", url, headers, payload: forged })).statusCode).toBe(201);
+  const missing = { method: "POST", url: "/v1/binaries/missing", payload: { build_ids: [buildId] } } as const;
+  expect((await as("victim", missing)).json().missing).toEqual([buildId]);
+  expect((await as("victim", { url })).statusCode).toBe(404);
+  expect((await as("victim", { url: `/buildid/${buildId}/executable` })).statusCode).toBe(404);
+  expect((await as("victim", { method: "PUT", url, headers, payload: binary })).statusCode).toBe(201);
+  expect((await as("victim", { url })).json()).toMatchObject({ items: [{ sha256: createHash("sha256").update(binary).digest("hex") }], conflicts: [] });
+  expect((await as("victim", { url: `/buildid/${buildId}/executable` })).rawPayload.equals(binary)).toBe(true);
 });
 
 test("tells which build-ids are missing, in the order asked", async () => {
