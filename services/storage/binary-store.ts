@@ -17,6 +17,8 @@ export interface NewBinary extends Binary {
   readonly blob: BlobKey;
   /** Of gdb's index, once one was made. */
   readonly index_blob?: BlobKey | null;
+  /** SHA-256 of the first page, the same of a stripped copy; null of debug files. */
+  readonly head: string | null;
 }
 
 export interface StoredBinary extends NewBinary {
@@ -39,6 +41,8 @@ export interface BinaryStore {
   byBuildIds(projectId: string, buildIds: readonly string[], kinds?: readonly BinaryKind[]): Promise<StoredBinary[]>;
   /** Newest first: debug files of these names, for those that no build-id finds. */
   debugFilesNamed(projectId: string, names: readonly string[]): Promise<StoredBinary[]>;
+  /** Newest first: files with these first pages. */
+  byHeads(projectId: string, heads: readonly string[]): Promise<StoredBinary[]>;
   /** Newest first: files without a build-id that came from these paths. */
   byPaths(projectId: string, paths: readonly string[]): Promise<StoredBinary[]>;
   bySha256(projectId: string, sha256: string): Promise<StoredBinary | null>;
@@ -66,6 +70,7 @@ const toBinary = (row: BinaryTable): StoredBinary => ({
   alt_link: row.alt_build_id === null ? null : { name: row.alt_name ?? "", build_id: row.alt_build_id },
   crc: row.crc,
   index_blob: row.index_blob,
+  head: row.head,
 });
 
 const clean = (text: string | null): string | null => (text === null ? null : storable(text));
@@ -91,6 +96,7 @@ export async function addBinary(transaction: Transaction<Schema>, projectId: str
       alt_build_id: binary.alt_link?.build_id ?? null,
       alt_name: clean(binary.alt_link?.name ?? null),
       crc: binary.crc,
+      head: binary.head,
       index_state: null,
       index_since: null,
       index_blob: null,
@@ -110,7 +116,11 @@ export async function addBinary(transaction: Transaction<Schema>, projectId: str
     .where("sha256", "=", binary.sha256)
     .executeTakeFirstOrThrow();
   if (known.blob !== binary.blob) await discardBlobs(transaction, [binary.blob]);
-  if (known.build_id !== null || binary.path === null) return { binary: toBinary(known), created: false };
+  // What was stored before heads were kept.
+  if (known.head === null && binary.head !== null) {
+    await transaction.updateTable("binaries").set({ head: binary.head }).where("project_id", "=", projectId).where("sha256", "=", binary.sha256).execute();
+  }
+  if (known.build_id !== null || binary.path === null) return { binary: toBinary({ ...known, head: binary.head }), created: false };
   // Known by its path, where the newest counts: it is what lies there now.
   const moved = { path: clean(binary.path), created_at: new Date().toISOString() };
   await transaction.updateTable("binaries").set(moved).where("project_id", "=", projectId).where("sha256", "=", binary.sha256).execute();
@@ -125,7 +135,7 @@ const slice = 500;
 export function createBinaryStore(database: Database): BinaryStore {
   const inSlices = async (
     projectId: string,
-    column: "build_id" | "filename" | "path",
+    column: "build_id" | "filename" | "path" | "head",
     values: readonly string[],
     narrow: (query: BinaryQuery) => BinaryQuery = (query) => query,
   ): Promise<StoredBinary[]> => {
@@ -149,6 +159,7 @@ export function createBinaryStore(database: Database): BinaryStore {
   return {
     byBuildIds,
     debugFilesNamed: (projectId, names) => inSlices(projectId, "filename", names.map(storable), (query) => query.where("kind", "=", "debug")),
+    byHeads: (projectId, heads) => inSlices(projectId, "head", heads),
     byPaths,
     add: (projectId, binary) => database.query.transaction().execute((transaction) => addBinary(transaction, projectId, binary)),
     addAll: (projectId, binaries) =>

@@ -16,6 +16,7 @@ import { createBulks } from "./migrations/0007-bulk.ts";
 import { indexMovedSignatures } from "./migrations/0008-moved-signatures.ts";
 import { createBulkChanges } from "./migrations/0009-bulk-changes.ts";
 import { indexChanges } from "./migrations/0010-list-of-changes.ts";
+import { addBinaryHeads } from "./migrations/0011-binary-heads.ts";
 import type { Schema } from "./schema.ts";
 
 export type DatabaseKind = "sqlite" | "postgres";
@@ -31,6 +32,7 @@ const migrations: Readonly<Record<string, (query: Kysely<unknown>, kind: Databas
   "0008-moved-signatures": indexMovedSignatures,
   "0009-bulk-changes": createBulkChanges,
   "0010-list-of-changes": indexChanges,
+  "0011-binary-heads": addBinaryHeads,
 };
 
 export async function migrate(query: Kysely<Schema>, kind: DatabaseKind): Promise<void> {

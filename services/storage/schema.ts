@@ -142,6 +142,8 @@ export interface BinaryTable {
   alt_build_id: string | null;
   alt_name: string | null;
   crc: number | null;
+  /** SHA-256 of the first page. */
+  head: string | null;
   /** Of gdb's index: `running` while a worker makes it, `none` when gdb has nothing to index. Null: not tried. */
   index_state: "running" | "ready" | "failed" | "none" | null;
   index_since: string | null;

@@ -60,6 +60,7 @@ export async function openAnalyst(): Promise<Analyst> {
         blobs,
         binaries: {
           byBuildIds: () => Promise.resolve([]),
+          byHeads: () => Promise.resolve([]),
           byPaths: () => Promise.resolve([]),
           debugFilesNamed: () => Promise.resolve([]),
           ofJob: () => Promise.resolve(binaries),

@@ -57,6 +57,7 @@ export function newBinary(some: Partial<NewBinary> & { readonly content: string 
     debug_link: null,
     alt_link: null,
     crc: null,
+    head: null,
     blob: `binaries/${digest(content)}`,
     ...fields,
   };

@@ -590,6 +590,16 @@ export function storeContract(openEmpty: () => Promise<Database>): void {
       expect(await sweep(all.database)).toEqual([]);
     });
 
+    test("are found by their first pages, those too that were stored before these were kept", async () => {
+      await using all = await stores();
+      const [old, other] = [newBinary({ content: "old" }), newBinary({ content: "other", head: "cd" })];
+      await all.binaries.addAll("default", [old, other]);
+      expect(await all.binaries.byHeads("default", ["ab"])).toEqual([]);
+      expect(await all.binaries.add("default", { ...old, head: "ab" })).toMatchObject({ created: false, binary: { head: "ab" } });
+      expect((await all.binaries.byHeads("default", ["ab", "ef"])).map(({ sha256 }) => sha256)).toEqual([old.sha256]);
+      expect(await all.binaries.byHeads("another", ["ab", "cd"])).toEqual([]);
+    });
+
     test("never reach another project", async () => {
       await using all = await stores();
       const binary = newBinary({ content: "secret" });

@@ -125,7 +125,7 @@ export async function keepUpload(keepers: Keepers, project: string, upload: Rece
   await binariesArrived(
     keepers,
     project,
-    upload.binaries.map(({ facts, path }) => ({ build_id: facts.buildId, path })),
+    upload.binaries.map(({ facts, path, filename }) => ({ build_id: facts.buildId, path, filename })),
   );
   return { ...kept, job: await settled(keepers, project, kept.job) };
 }

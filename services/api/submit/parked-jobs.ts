@@ -8,6 +8,7 @@ import type { Job, MissingBinary } from "../../contract/job.ts";
 import { Failure } from "../../contract/failure.ts";
 import { inspectCoreFile } from "../../intake/core/inspect-core.ts";
 import { findBinaries } from "../../intake/needs/find-binaries.ts";
+import { baseName } from "../../intake/needs/sysroot-path.ts";
 import { isAwaited } from "../../intake/needs/missing-binaries.ts";
 import type { Logger } from "../../log/logger.ts";
 import type { AnalysisQueue } from "../../queue/analysis-queue.ts";
@@ -19,7 +20,7 @@ import type { JobStore, ParkedJob } from "../../storage/job-store.ts";
 
 export interface ParkingParts {
   readonly jobs: Pick<JobStore, "parked" | "unpark" | "stillMissing">;
-  readonly binaries: Pick<BinaryStore, "byBuildIds" | "byPaths" | "debugFilesNamed" | "ofJob">;
+  readonly binaries: Pick<BinaryStore, "byBuildIds" | "byHeads" | "byPaths" | "debugFilesNamed" | "ofJob">;
   readonly blobs: Pick<BlobStore, "localFile">;
   readonly queue: Pick<AnalysisQueue, "add">;
   readonly changes: Pick<JobChanges, "announce">;
@@ -59,12 +60,13 @@ export async function lookAtParked(parts: ParkingParts, parked: ParkedJob, now: 
 }
 
 /** What identifies a binary that came. */
-export type Arrived = Pick<NewBinary, "build_id" | "path">;
+export type Arrived = Pick<NewBinary, "build_id" | "path" | "filename">;
 
 function concerns({ job }: ParkedJob, arrived: readonly Arrived[]): boolean {
   const ids = new Set(arrived.map((each) => each.build_id));
   const paths = new Set(arrived.map((each) => each.path));
-  return job.missing_binaries.some(({ build_id, path }) => (build_id === null ? paths.has(path) : ids.has(build_id)));
+  const names = new Set(arrived.map((each) => each.filename));
+  return job.missing_binaries.some(({ build_id, path }) => (build_id === null ? paths.has(path) || names.has(baseName(path)) : ids.has(build_id)));
 }
 
 /** After binaries of a project are stored: how many jobs that started. */

@@ -27,5 +27,7 @@ export interface BinaryFacts {
   readonly altLink: { readonly name: string; readonly buildId: string } | null;
   /** CRC-32 of the whole file, as `.gnu_debuglink` has it; only of debug files, null for all others. */
   readonly crc: number | null;
+  /** SHA-256 of the first page (`headDigest`); null of debug files, which are never mapped. */
+  readonly head: string | null;
   readonly warnings: readonly Warning[];
 }

@@ -9,6 +9,7 @@ import { Failure } from "../../contract/failure.ts";
 import type { Warning } from "../../contract/report.ts";
 import { type ByteSource, openFileSource } from "../elf/byte-source.ts";
 import { ET_CORE, ET_DYN, ET_EXEC, ET_REL, type ElfHeader, machineName, parseElfHeader } from "../elf/elf-header.ts";
+import { HEAD_BYTES, headDigest } from "../elf/file-head.ts";
 import { fieldsOf, textAt } from "../elf/fields.ts";
 import { findBuildId, parseNotes } from "../elf/notes.ts";
 import { PT_INTERP, PT_NOTE, type ProgramHeader, readProgramHeaders } from "../elf/program-headers.ts";
@@ -50,6 +51,7 @@ export async function inspectBinary(source: ByteSource): Promise<BinaryFacts> {
     debugLink: await readDebugLink(source, header, kept.get(".gnu_debuglink")),
     altLink: await readAltLink(source, kept.get(".gnu_debugaltlink")),
     crc: isDebug ? await crcOf(source) : null,
+    head: isDebug ? null : await readHead(source, header),
     warnings: warningsOf(source, header, headers, promised, sections),
   };
 }
@@ -112,6 +114,13 @@ async function readAltLink(source: ByteSource, section: Section | undefined): Pr
   const end = bytes.indexOf(0);
   const id = end < 0 ? Buffer.alloc(0) : bytes.subarray(end + 1);
   return id.length < 2 || id.length > 64 ? null : { name: textAt(bytes, 0), buildId: id.toString("hex") };
+}
+
+/** As it is mapped: zeros behind the end of a file of less than a page. */
+async function readHead(source: ByteSource, header: ElfHeader): Promise<string | null> {
+  const page = Buffer.alloc(HEAD_BYTES);
+  (await source.read(0, HEAD_BYTES)).copy(page);
+  return headDigest(page, header);
 }
 
 async function crcOf(source: ByteSource): Promise<number> {

@@ -14,7 +14,7 @@ export interface BinaryFile {
 }
 
 export function newBinary({ facts, sha256, size, filename, path, origin, blob }: BinaryFile): NewBinary {
-  const { buildId, kind, hasSymbols, hasDebugInfo, debugLink, altLink, crc } = facts;
+  const { buildId, kind, hasSymbols, hasDebugInfo, debugLink, altLink, crc, head } = facts;
   return {
     build_id: buildId,
     kind,
@@ -28,6 +28,7 @@ export function newBinary({ facts, sha256, size, filename, path, origin, blob }:
     debug_link: debugLink,
     alt_link: altLink === null ? null : { name: altLink.name, build_id: altLink.buildId },
     crc,
+    head,
     blob,
   };
 }

@@ -49,6 +49,8 @@ export interface CoreModule {
   readonly deleted: boolean;
   /** Lower-case hex, from the dumped first page; null when that page is absent or tells none. */
   readonly buildId: string | null;
+  /** SHA-256 of the first page, for files that tell no build-id; null when that page is absent or may have been written to. */
+  readonly head: string | null;
   readonly start: string;
   readonly end: string;
   /** Of NT_FILE, lowest first; of a core without it, one row made from the link map. */

@@ -1,8 +1,9 @@
 /** An ELF file as the process had it mapped: headers, load bias, build-id, dynamic section; from dumped pages only. */
 import { type ElfHeader, parseElfHeader } from "../elf/elf-header.ts";
+import { headDigest } from "../elf/file-head.ts";
 import { fieldsOf } from "../elf/fields.ts";
 import { findBuildId, parseNotes } from "../elf/notes.ts";
-import { PF_X, PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_NOTE, type ProgramHeader, parseProgramHeaders, programHeaderSize } from "../elf/program-headers.ts";
+import { PF_W, PF_X, PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_NOTE, type ProgramHeader, parseProgramHeaders, programHeaderSize } from "../elf/program-headers.ts";
 import type { CoreMemory } from "./core-memory.ts";
 
 const PAGE = 4096;
@@ -19,6 +20,8 @@ export interface ElfImage {
   /** End of the last PT_LOAD in memory. */
   readonly end: bigint;
   readonly buildId: string | null;
+  /** SHA-256 of the first page; null where it was not dumped whole, or the process may have written to it. */
+  readonly head: string | null;
   readonly hasInterpreter: boolean;
   /** The headers promise code, so a mapping without execute permission is no loaded module. */
   readonly hasCode: boolean;
@@ -35,10 +38,10 @@ export async function readElfImage(memory: CoreMemory, base: bigint): Promise<El
   if (header.phentsize < programHeaderSize(header) || header.phnum === 0 || header.phnum > MOST_PROGRAM_HEADERS) return null;
   const size = header.phnum * header.phentsize;
   const bytes = header.phoff + size <= page.length ? page.subarray(header.phoff, header.phoff + size) : await memory.read(base + BigInt(header.phoff), size);
-  return bytes === null ? "absent" : imageOf(memory, base, header, parseProgramHeaders(bytes, header, header.phentsize, header.phnum));
+  return bytes === null ? "absent" : imageOf(memory, base, header, parseProgramHeaders(bytes, header, header.phentsize, header.phnum), page);
 }
 
-async function imageOf(memory: CoreMemory, base: bigint, header: ElfHeader, programHeaders: readonly ProgramHeader[]): Promise<ElfImage | null> {
+async function imageOf(memory: CoreMemory, base: bigint, header: ElfHeader, programHeaders: readonly ProgramHeader[], page: Buffer): Promise<ElfImage | null> {
   const loads = programHeaders.filter((each) => each.type === PT_LOAD && each.memsz > 0n);
   const first = loads.reduce<ProgramHeader | null>((least, each) => (least === null || each.offset < least.offset ? each : least), null);
   if (first === null || !Number.isSafeInteger(first.offset)) return null;
@@ -48,6 +51,7 @@ async function imageOf(memory: CoreMemory, base: bigint, header: ElfHeader, prog
   return {
     ...image,
     buildId: await readBuildId(memory, programHeaders, bias),
+    head: (first.flags & PF_W) === 0 ? headDigest(page, header) : null,
     hasInterpreter: programHeaders.some((each) => each.type === PT_INTERP),
     hasCode: loads.some((each) => (each.flags & PF_X) !== 0),
   };

@@ -35,6 +35,7 @@ export function moduleOf(path: string, rows: readonly { start: bigint; end: bigi
     path: deleted ? path.slice(0, -DELETED.length) : path,
     deleted,
     buildId: image?.buildId ?? null,
+    head: image?.head ?? null,
     start: hex(rows[0]?.start ?? 0n),
     end: hex(rows.at(-1)?.end ?? 0n),
     mappings: rows.map(toMapping),

@@ -1,5 +1,5 @@
 /**
- * Which stored file is which module of the core. Pure: build-ids decide, names only where the core tells no build-id.
+ * Which stored file is which module of the core. Pure: build-ids decide, first pages and names only where the core tells no build-id.
  *
  * A file whose name fits and whose build-id differs is never shown to gdb, which would warn and then read it all the
  * same: the module counts as `mismatch`, and stays on the list of what is missing.
@@ -43,6 +43,12 @@ function namesOf(module: CoreModule, facts: CoreFacts): ReadonlySet<string> {
 /** What was read of an uploaded file of the same name, for the warning. */
 function mismatch(other: NewBinary, module: CoreModule): Warning {
   const theirs = other.build_id === null ? "has no build-id" : `has build-id ${other.build_id}`;
+  if (module.buildId === null) {
+    return {
+      code: "binary_mismatch",
+      detail: `the uploaded ${other.filename} (it ${theirs}) does not begin as the core's ${module.path} does; it was not used`,
+    };
+  }
   return {
     code: "binary_mismatch",
     detail: `the uploaded ${other.filename} ${theirs}, the core's ${module.path} has ${module.buildId}; it was not used`,
@@ -53,23 +59,57 @@ function mismatch(other: NewBinary, module: CoreModule): Warning {
 const isVersionOf = (filename: string, name: string) =>
   /\.so(\.\d+)*$/.test(name) && /^(\.\d+)+$/.test(filename.slice(name.length)) && filename.startsWith(name);
 
-/** A module whose build-id the core does not tell: by the path it came from, else by the name of an upload. */
+/** Whether the file begins as the core's copy of its first page does; null where either is not known. */
+const begins = (file: NewBinary, { head }: CoreModule): boolean | null => (head === null || file.head === null ? null : file.head === head);
+
+interface ByHow {
+  readonly file: NewBinary;
+  readonly how: "first page" | "name" | "path";
+}
+
+/** What is proven by the first page goes before what has the name or the path alone, what came with the job before what is stored. */
+function nameless(module: CoreModule, names: ReadonlySet<string>, uploads: readonly NewBinary[], stored: readonly NewBinary[]): ByHow | null {
+  const ran = (binaries: readonly NewBinary[]) => binaries.filter(({ kind }) => kind !== "debug");
+  const isNamed = ({ filename }: NewBinary) => filename !== null && names.has(filename);
+  const isVersion = ({ filename }: NewBinary) => filename !== null && [...names].some((name) => isVersionOf(filename, name));
+  const proven = (binaries: readonly NewBinary[]) => {
+    const same = ran(binaries).filter((each) => begins(each, module) === true);
+    return same.find(({ path }) => path === module.path) ?? same.find(isNamed) ?? same[0] ?? null;
+  };
+  const untold = ran(uploads).filter((each) => begins(each, module) === null);
+  const exact = untold.filter(isNamed);
+  const named = exact.length > 0 ? exact : untold.filter(isVersion);
+  const uploaded = named.find(({ path }) => path === module.path) ?? named[0];
+  const atPath = ran(stored).find((each) => each.build_id === null && each.path === module.path && begins(each, module) === null);
+  const choices: readonly (readonly [NewBinary | null | undefined, ByHow["how"]])[] = [
+    [proven(uploads), "first page"],
+    [uploaded, "name"],
+    [proven(stored), "first page"],
+    [atPath, "path"],
+  ];
+  for (const [file, how] of choices) if (file != null) return { file, how };
+  return null;
+}
+
+/** A module whose build-id the core does not tell: by its first page, by the path it came from, else by the name of an upload. */
 function byName(module: CoreModule, facts: CoreFacts, uploads: readonly NewBinary[], stored: readonly NewBinary[], warnings: Warning[]): Choice {
   const names = namesOf(module, facts);
-  const loaded = uploads.filter((each) => each.kind !== "debug" && each.filename !== null);
-  const exact = loaded.filter(({ filename }) => names.has(filename ?? ""));
-  const named = exact.length > 0 ? exact : loaded.filter(({ filename }) => [...names].some((name) => isVersionOf(filename ?? "", name)));
-  const atPath = stored.filter((each) => each.kind !== "debug" && each.build_id === null && each.path === module.path);
-  const uploaded = named.find((each) => each.path === module.path) ?? named[0] ?? null;
-  const file = uploaded ?? atPath[0] ?? null;
-  if (file === null) return { module, found: "missing", file: null, debugFile: null, rejected: [] };
-  const how = uploaded === null ? `the stored ${file.filename} was taken by its path` : `the uploaded ${file.filename} was taken by its name`;
-  warnings.push({ code: "build_id_unknown", detail: `the core does not tell the build-id of ${module.path}; ${how} (SHA-256 ${file.sha256.slice(0, 12)}…)` });
+  const others = uploads.filter((each) => each.kind !== "debug" && each.filename !== null && names.has(each.filename) && begins(each, module) === false);
+  const taken = nameless(module, names, uploads, stored);
+  if (taken === null) {
+    for (const other of others) warnings.push(mismatch(other, module));
+    return { module, found: others.length > 0 ? "mismatch" : "missing", file: null, debugFile: null, rejected: others };
+  }
+  const { file, how } = taken;
+  const fromUpload = uploads.includes(file);
+  const which = `the ${fromUpload ? "uploaded" : "stored"} ${file.filename ?? "file"} was taken by its ${how}`;
+  warnings.push({ code: "build_id_unknown", detail: `the core does not tell the build-id of ${module.path}; ${which} (SHA-256 ${file.sha256.slice(0, 12)}…)` });
+  const atPath = stored.filter((each) => each.kind !== "debug" && each.build_id === null && each.path === module.path && begins(each, module) !== false);
   const digests = new Set(atPath.map((each) => each.sha256));
-  if (uploaded === null && digests.size > 1)
+  if (!fromUpload && digests.size > 1)
     warnings.push({ code: "binary_ambiguous", detail: `${digests.size} different files came from ${module.path}; the newest was taken` });
   const debugFile = file.build_id === null ? null : withBuildId([...uploads, ...stored], { ...module, buildId: file.build_id }, true);
-  return { module, found: uploaded === null ? found(file) : "upload", file, debugFile, rejected: [] };
+  return { module, found: fromUpload ? "upload" : found(file), file, debugFile, rejected: others };
 }
 
 const found = (file: NewBinary) => (file.origin === "debuginfod" ? ("debuginfod" as const) : ("store" as const));

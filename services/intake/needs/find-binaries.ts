@@ -18,15 +18,19 @@ export interface Found {
   readonly warnings: readonly Warning[];
 }
 
-export type NeedsStore = Pick<BinaryStore, "byBuildIds" | "byPaths" | "debugFilesNamed">;
+export type NeedsStore = Pick<BinaryStore, "byBuildIds" | "byHeads" | "byPaths" | "debugFilesNamed">;
 
 /** `uploads` came with the job itself and go before what the project has. */
 export async function findBinaries(store: NeedsStore, projectId: string, facts: CoreFacts, uploads: readonly NewBinary[]): Promise<Found> {
   const buildIds = [...new Set(facts.modules.flatMap((module) => module.buildId ?? []))];
-  const paths = facts.modules.filter((module) => module.buildId === null && module.kind !== "vdso").map((module) => module.path);
-  const stored = [...(await store.byBuildIds(projectId, buildIds)), ...(await store.byPaths(projectId, paths))];
+  const nameless = facts.modules.filter((module) => module.buildId === null && module.kind !== "vdso");
+  const heads = nameless.flatMap(({ head }) => head ?? []);
+  const stored = [...(await store.byBuildIds(projectId, buildIds)), ...(await store.byHeads(projectId, heads))];
+  const known = new Set(stored.map(({ sha256 }) => sha256));
+  const paths = nameless.map(({ path }) => path);
+  stored.push(...(await store.byPaths(projectId, paths)).filter(({ sha256 }) => !known.has(sha256)));
   // A module that tells no build-id may have a file that does, and that one a debug file.
-  const named = uploads.flatMap((each) => (each.build_id === null || buildIds.includes(each.build_id) ? [] : [each.build_id]));
+  const named = [...uploads, ...stored].flatMap((each) => (each.build_id === null || buildIds.includes(each.build_id) ? [] : [each.build_id]));
   stored.push(...(await store.byBuildIds(projectId, named, ["debug"])));
   const { choices: chosen, warnings } = chooseBinaries(facts, uploads, stored);
   const links = chosen.flatMap(({ file, debugFile }) => (file?.debug_link == null || debugFile !== null ? [] : [file.debug_link.name]));

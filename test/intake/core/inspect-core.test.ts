@@ -60,6 +60,7 @@ describe.each(layouts)("a core of %s", (machine, number, shape, wide) => {
         path: "/usr/bin/python3",
         deleted: false,
         buildId: "00112233445566778899aabbccddeeff00112233",
+        head: expect.stringMatching(/^[0-9a-f]{64}$/),
         start: "0x400000",
         end: "0x403000",
         mappings: [

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { inspectBinaryFile } from "../../../services/intake/binary/inspect-binary.ts";
 import { Failure } from "../../../services/contract/failure.ts";
 import type { CoreFacts } from "../../../services/intake/core/core-facts.ts";
 import { inspectCore, inspectCoreFile } from "../../../services/intake/core/inspect-core.ts";
@@ -49,6 +50,13 @@ describe("a core of a Python that died here", () => {
     expect(facts.modules.filter((module) => module.buildId === null)).toEqual([]);
     expect(facts.modules.filter((module) => module.kind === "executable").map((module) => module.path)).toEqual([executable]);
     expect(facts.modules.filter((module) => module.kind === "vdso")).toHaveLength(1);
+  });
+
+  test("tells the first page of every module as its file has it", async () => {
+    const files = facts.modules.filter((module) => module.kind !== "vdso");
+    const heads = await Promise.all(files.map(async ({ path }) => (await inspectBinaryFile(path)).head));
+    expect(files.map(({ head }) => head)).toEqual(heads);
+    expect(new Set(heads).size).toBe(files.length);
   });
 
   test("is whole and needs no warning", () => {

@@ -92,6 +92,29 @@ describe("choosing binaries", () => {
     });
   });
 
+  test("takes a file by its first page where the core tells no build-id: from the upload before the store, of its own name before others", () => {
+    const module = coreModule("/opt/app/fast.so", null, { head: "ab" });
+    const mine = storedBinary("fast.so", "dddd", { head: "ab" });
+    expect(choose([module], [], [storedBinary("other.so", null, { head: "ab" }), mine]).choices[0]).toMatchObject({ found: "store", file: mine });
+    expect(choose([module], [storedBinary("renamed.so", "dddd", { head: "ab" })], [mine]).choices[0]).toMatchObject({
+      found: "upload",
+      file: { filename: "renamed.so" },
+    });
+    const debug = storedBinary("fast.debug", "dddd", { kind: "debug" });
+    expect(choose([module], [], [mine, debug]).choices[0]).toMatchObject({ file: mine, debugFile: debug });
+  });
+
+  test("never takes a file of the right name or path that begins otherwise than the core's copy", () => {
+    const module = coreModule("/opt/app/fast.so", null, { head: "ab" });
+    const { choices, warnings } = choose([module], [storedBinary("fast.so", "dddd", { head: "cd" })]);
+    expect(choices[0]).toMatchObject({ found: "mismatch", file: null });
+    expect(warnings).toEqual([{ code: "binary_mismatch", detail: expect.stringContaining("does not begin as") }]);
+    const atPath = storedBinary("fast.so", null, { path: "/opt/app/fast.so", head: "cd" });
+    expect(choose([module], [], [atPath]).choices[0]).toMatchObject({ found: "missing", file: null });
+    // Stored before heads were kept.
+    expect(choose([module], [], [{ ...atPath, head: null }]).choices[0]).toMatchObject({ found: "store" });
+  });
+
   test("tells a file that an upstream server brought", () => {
     expect(choose([libc], [], [storedBinary("libc.so.6", "bbbb", { origin: "debuginfod" })]).choices[0]?.found).toBe("debuginfod");
   });

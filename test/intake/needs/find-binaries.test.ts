@@ -9,6 +9,7 @@ const idle = coreModule("/usr/lib/libz.so.1", "cccc", { start: "0x3000" });
 
 const storeOf = (stored: readonly StoredBinary[]): NeedsStore => ({
   byBuildIds: (_project, ids, kinds) => Promise.resolve(stored.filter((each) => ids.includes(each.build_id ?? "") && (kinds?.includes(each.kind) ?? true))),
+  byHeads: (_project, heads) => Promise.resolve(stored.filter(({ head }) => head !== null && heads.includes(head))),
   byPaths: (_project, paths) => Promise.resolve(stored.filter((each) => each.build_id === null && paths.includes(each.path ?? ""))),
   debugFilesNamed: (_project, names) => Promise.resolve(stored.filter((each) => each.kind === "debug" && names.includes(each.filename ?? ""))),
 });

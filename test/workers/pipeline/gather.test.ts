@@ -56,6 +56,7 @@ async function gathered(modules: readonly CoreModule[], uploads: readonly Stored
     binaries: {
       ofJob: () => Promise.resolve([...uploads]),
       byBuildIds: () => Promise.resolve([]),
+      byHeads: () => Promise.resolve([]),
       byPaths: () => Promise.resolve([]),
       debugFilesNamed: () => Promise.resolve([]),
     },

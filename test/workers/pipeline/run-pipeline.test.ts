@@ -50,6 +50,7 @@ async function run(uploads: readonly StoredBinary[], some: Partial<PipelineParts
     binaries: {
       ofJob: () => Promise.resolve([...uploads]),
       byBuildIds: () => Promise.resolve([]),
+      byHeads: () => Promise.resolve([]),
       byPaths: () => Promise.resolve([]),
       debugFilesNamed: () => Promise.resolve([]),
     },

@@ -21,7 +21,8 @@ export const binaryMismatch: Finding = ({ modules }) => {
   return {
     code: "binary_mismatch",
     title: mismatched.length === 1 ? `Another build of ${paths[0]} was uploaded` : `Other builds of ${mismatched.length} files were uploaded`,
-    detail: "The build-ids of the uploaded files differ from those in the core, so they were not used. Upload the very files that ran.",
+    detail:
+      "The build-ids of the uploaded files, or their first pages where the core tells no build-id, differ from those in the core, so they were not used. Upload the very files that ran.",
     confidence: "certain",
     lwp: null,
     evidence: { modules: mismatched.slice(0, 20).map(({ path, build_id }) => ({ path, build_id })) },
