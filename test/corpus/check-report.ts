@@ -166,7 +166,7 @@ export function checkReport(entry: CorpusEntry, report: Report, core: Core, sour
     if (!report.process.started_by_gcore) problems.push("not told to be gcore's");
   } else {
     if (!crashed.crashed) problems.push("the first thread is not the crashed one");
-    if (report.process.signal?.name !== entry.signal) problems.push(`signal is ${report.process.signal?.name}, not ${entry.signal}`);
+    if (!entry.signal.split("|").includes(report.process.signal?.name ?? "")) problems.push(`signal is ${report.process.signal?.name}, not ${entry.signal}`);
   }
   const main = entry.gcore === true ? (report.threads.find((each) => each.lwp === report.process.pid) ?? crashed) : crashed;
   problems.push(...checkStack(entry, main, markedLines(source), entry.program), ...checkLocals(entry, main));

@@ -28,6 +28,7 @@ export interface CorpusEntry {
   /** Versions it runs on, both ends included: [3, 8] is every 3.8.x. */
   readonly from?: readonly [number, number];
   readonly to?: readonly [number, number];
+  /** `SIGSEGV|SIGBUS` where it depends on the register that the compiler chose. */
   readonly signal: string;
   readonly stack: readonly string[];
   /** By function of the crashed thread: local name to its repr, or to a pattern that the repr must match. */
@@ -385,6 +386,24 @@ export const corpus: readonly CorpusEntry[] = [
     diagnosis: "gc_corruption",
     needs: "binaries",
     debug: { signal: "SIGABRT" },
+  },
+  {
+    program: "gc_null_traverse.py",
+    signal: "SIGSEGV",
+    stack: ["tidy", "<module>"],
+    diagnosis: "gc_corruption",
+    evidence: { null_traverse: /true/, container: /Order/ },
+  },
+  {
+    program: "gc_tracked_early.py",
+    from: [3, 6],
+    signal: "SIGSEGV|SIGBUS",
+    stack: ["tidy", "<module>"],
+    environment: { PYTHONMALLOC: "debug" },
+    diagnosis: "gc_corruption",
+    evidence: { visited: /"state":"uninitialised"/ },
+    also: ["known_issue"],
+    heavy: true,
   },
   {
     program: "gc_over_released.py",

@@ -39,10 +39,14 @@ def gc_crash(context: Any) -> Optional[Dict[str, Any]]:
         return None
     lists = gc_lists(image, context.runtime, context.runtime.interpreters, context.symbol)
     told: Dict[str, Any] = {"in_interpreter": _in_interpreter(context, pc), "container": None, "count": None, "visited": None, "slot": None, "register": None}
-    told.update({"broken_link": None, "generation": None, "owners": [], "owner_of": None, "allocated_at": None, "objects_searched": 0})
+    told.update({"broken_link": None, "generation": None, "owners": [], "owner_of": None, "allocated_at": None, "objects_searched": 0, "null_traverse": False})
     by_value = {value: name for name, value in general_registers(registers) if value}
     sound, damaged = _containers(context, heads, registers, sp)
-    found = _visited(image, heads, sound, by_value, words=False)
+    untraversed = next((address for address in sound if pc == 0 and address in by_value and _no_traverse(image, address)), None)
+    if untraversed is not None:
+        # What was called is nowhere; that the collector called it is proven by the object.
+        told.update({"null_traverse": True, "in_interpreter": True})
+    found = (untraversed, None, None, by_value[untraversed]) if untraversed is not None else _visited(image, heads, sound, by_value, words=False)
     link = None
     if found is None:
         broken: List[Broken] = []
@@ -107,6 +111,11 @@ def crash_place(context: Any) -> Tuple[Dict[str, int], Optional[int], Optional[i
     else:
         return {}, None, None
     return registers, registers.get("rsp", registers.get("sp")), registers.get("rip", registers.get("pc"))
+
+
+def _no_traverse(image: Any, address: int) -> bool:
+    """The type says that the collector may come, and has no ``tp_traverse``."""
+    return image.optional_pointer(image.values.access.type_pointer(address), "PyTypeObject", "tp_traverse") == 0
 
 
 def _in_interpreter(context: Any, pc: Optional[int]) -> Optional[bool]:

@@ -8,17 +8,19 @@ import sys
 import threading
 import time
 
-CHILD = "import os, time\nparent = os.getppid()\nwhile os.getppid() == parent: time.sleep(.2)"
+CHILD = "import os, sys, time\nwhile os.getppid() == int(sys.argv[1]): time.sleep(.2)"
+OWN = os.getpid()
 
 
 def lives():
-    exec(CHILD)
+    while os.getppid() == OWN:
+        time.sleep(0.2)
 
 
 context = multiprocessing.get_context("fork")
 worker = context.Process(target=lives, name="lives")
 worker.start()
-child = subprocess.Popen([sys.executable, "-c", CHILD])
+child = subprocess.Popen([sys.executable, "-c", CHILD, str(OWN)])
 barrier, simple, few = threading.Barrier(3), queue.SimpleQueue(), threading.BoundedSemaphore(1)
 results, between = context.Queue(), context.Lock()
 pool = concurrent.futures.ThreadPoolExecutor(1)

@@ -147,3 +147,14 @@ test("without symbols the assertion's own text tells that it was the collector's
   expect(aborted(text("Python/gc.c", "gc_freeze"))).toBeNull();
   expect(aborted(text("Objects/listobject.c", "validate_list"))).toBeNull();
 });
+
+test("names a type whose tp_traverse is null, by the object alone", () => {
+  const untraversed = fact({ visited: null, slot: null, null_traverse: true, container: seen({ type: "shop.Order" }) });
+  const first = told([null, "Py_BytesMain"], untraversed, { collecting: true, site: { pc: "0x0" } });
+  expect(first).toMatchObject({
+    code: "gc_corruption",
+    confidence: "certain",
+    title: "The garbage collector called the tp_traverse of shop.Order, which is null",
+  });
+  expect(first?.evidence["null_traverse"]).toBe(true);
+});

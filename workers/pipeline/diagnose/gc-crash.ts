@@ -29,6 +29,8 @@ export const GcCrash = Type.Object({
   owner_of: text,
   allocated_at: Type.Optional(Nullable(Type.Array(AllocationPlace))),
   objects_searched: Type.Integer(),
+  /** The container's type has no tp_traverse, and it was called. */
+  null_traverse: Type.Optional(Type.Boolean()),
 });
 export type GcCrash = Static<typeof GcCrash>;
 
@@ -106,6 +108,13 @@ function story(told: GcCrash | null): { readonly title: string; readonly detail:
       detail: `It was traversing the ${described(container)} and came to ${slot}, ${visited.address}: ${states[visited.state] ?? "no object"}${visited.text === null || visited.state !== "overwritten" ? "" : `, among its bytes text`}.${ownedBy(told.owners)} ${causes[visited.state] ?? ""}`,
     };
   }
+  if (told?.container != null && told.null_traverse === true) {
+    const { container } = told;
+    return {
+      title: `The garbage collector called the tp_traverse of ${container.type ?? "a type"}, which is null`,
+      detail: `The type of the ${described(container)} has Py_TPFLAGS_HAVE_GC and no tp_traverse.${ownedBy(told.owners)} Give the type one, or leave the flag out; where it had one, something wrote over the type.`,
+    };
+  }
   if (told?.container != null) {
     const { container } = told;
     return {
@@ -162,6 +171,7 @@ export const gcCrash: Finding = (evidence) => {
   const shown = proven ? told : null;
   const { title, detail } = story(shown);
   const { address } = accessOf(site);
+  const called = shown?.null_traverse === true;
   const suspects = python?.python?.extension_modules.filter((module) => module.third_party).map(({ name }) => name) ?? [];
   const gc = python?.python?.gc ?? null;
   return {
@@ -172,9 +182,10 @@ export const gcCrash: Finding = (evidence) => {
         /  +/g,
         " ",
       ),
-    confidence: named !== null && shown !== null ? "certain" : "likely",
+    confidence: (named !== null || called) && shown !== null ? "certain" : "likely",
     lwp: core.crashedLwp,
     evidence: {
+      null_traverse: called,
       address: address === null ? null : `0x${address.toString(16)}`,
       functions: named?.path ?? null,
       container: shown?.container ?? null,
