@@ -315,7 +315,7 @@ export type Signature = Static<typeof Signature>;
 
 const allocatedAt = Nullable(Type.String({ description: "Where it was made, as `file:line`, where tracemalloc was tracing." }));
 
-/** Files and sockets that were open when it died: those that objects of `_io` and `socket` hold. */
+/** What was open when it died: the files, sockets, children, mappings and databases that objects of Python hold. Reports of older releases have the first two alone. */
 export const OpenFiles = Type.Object({
   files: Type.Array(
     Type.Object({
@@ -340,6 +340,45 @@ export const OpenFiles = Type.Object({
       local_address: nullableString,
       allocated_at: allocatedAt,
     }),
+  ),
+  /** Of `subprocess`, whose end nobody has seen. */
+  children: Type.Optional(
+    Type.Array(
+      Type.Object({
+        address: Address,
+        pid: Type.Integer(),
+        /** What it was started with, in one line; null where the object does not keep it (2.7). */
+        command: nullableString,
+        allocated_at: allocatedAt,
+      }),
+    ),
+  ),
+  /** Of `mmap`. */
+  maps: Type.Optional(
+    Type.Array(
+      Type.Object({
+        address: Address,
+        start: Address,
+        size: Type.Integer(),
+        /** The file, where it is one. */
+        name: nullableString,
+        /** Where in the file it begins. */
+        offset: nullableInteger,
+        allocated_at: allocatedAt,
+      }),
+    ),
+  ),
+  /** Connections of `sqlite3`. */
+  databases: Type.Optional(
+    Type.Array(
+      Type.Object({
+        address: Address,
+        /** Null for a database that is no file. */
+        fd: nullableInteger,
+        name: nullableString,
+        allocated_at: allocatedAt,
+      }),
+    ),
   ),
   /** False when the search ended at one of its limits. */
   whole: Type.Boolean(),

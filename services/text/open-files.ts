@@ -2,7 +2,7 @@
 import type { Report } from "../contract/report.ts";
 import { safeCut } from "./safe-text.ts";
 
-const shown = { files: 20, types: 20 };
+const shown = { files: 20, others: 20, types: 20 };
 const standard = 2;
 
 const left = (all: number, most: number, what: string) => (all > most ? [`  … ${all - most} more ${what}, in the JSON report`] : []);
@@ -25,8 +25,26 @@ export function openLines({ open_files }: Partial<Pick<Report, "open_files">>): 
     })),
   ].toSorted((one, other) => one.fd - other.fd);
   const lines = told.slice(0, shown.files).map(({ fd, text }) => `  fd ${String(fd).padEnd(4)} ${text}`);
-  const cut = open_files.whole || told.length === 0 ? [] : ["  … the search ended at its limits: there may be more"];
-  return [...lines, ...left(told.length, shown.files, "descriptors"), ...cut];
+  const { children = [], maps = [], databases = [] } = open_files;
+  const made = (at: string | null) => (at === null ? "" : `, made at ${safeCut(at, 120)}`);
+  const others = [
+    ...databases.map(
+      ({ fd, name, allocated_at }) =>
+        `  sqlite3 ${name === null ? "of no known file" : safeCut(name, 160)}${fd === null ? "" : ` (fd ${fd})`}${made(allocated_at)}`,
+    ),
+    ...maps.map(
+      ({ name, size, start, allocated_at }) => `  mmap    ${name === null ? "anonymous" : safeCut(name, 160)}, ${size} bytes at ${start}${made(allocated_at)}`,
+    ),
+    ...children.map(({ pid, command, allocated_at }) => `  child   ${pid}${command === null ? "" : ` ${safeCut(command, 160)}`}${made(allocated_at)}`),
+  ];
+  const cut = open_files.whole || told.length + others.length === 0 ? [] : ["  … the search ended at its limits: there may be more"];
+  return [
+    ...lines,
+    ...left(told.length, shown.files, "descriptors"),
+    ...others.slice(0, shown.others),
+    ...left(others.length, shown.others, "of these"),
+    ...cut,
+  ];
 }
 
 export function censusLines({ census }: Partial<Pick<Report, "census">>): readonly string[] {

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import random
 import sys
 import tempfile
 import unittest
 from pathlib import Path
+from types import SimpleNamespace
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "gdb-scripts"))
 
 from inquest.memory import MemoryFault  # noqa: E402
 from inquest.heap.open_files import _mode, _socket  # noqa: E402
+from inquest.heap.open_handles import child, database, mapped, old_file  # noqa: E402
+from inquest.frames.image import Image as ValuesImage  # noqa: E402
+from inquest.memory import Reader  # noqa: E402
+from inquest.objects.values import Values  # noqa: E402
+from fake_memory import FakeMemory, all_layouts  # noqa: E402
 from interpreters import pythons  # noqa: E402
 
 PROGRAM = """
@@ -41,7 +48,48 @@ os.kill(os.getpid(), 11)
 """
 
 
+HANDLES = """
+import json, mmap, os, sqlite3, subprocess, sys
+mentions = [(subprocess.Popen, mmap.mmap, sqlite3.Connection)] * 20
+child = "import os, sys, time\\nwhile os.getppid() == int(sys.argv[1]): time.sleep(.1)"
+running = subprocess.Popen([sys.executable, "-c", child, str(os.getpid())], stdout=subprocess.PIPE)
+ended = subprocess.Popen([sys.executable, "-c", ""]); ended.wait()
+with open("mapped.bin", "wb") as out: out.write(b"x" * 20000)
+source = open("mapped.bin", "r+b")
+view, anonymous, gone = mmap.mmap(source.fileno(), 8000, offset=4096), mmap.mmap(-1, 5000), mmap.mmap(-1, 4096)
+gone.close()
+shop, memory, left = sqlite3.connect("shop.db"), sqlite3.connect(":memory:"), sqlite3.connect("left.db")
+for each in (shop, memory): each.execute("create table stock (name text)")
+left.close()
+written = open("written.txt", "w"); written.write(u"never flushed")
+told = {"pid": running.pid, "folder": os.getcwd(), "fds": [source.fileno(), written.fileno()]}
+with open("told.json", "w") as out: json.dump(told, out)
+os.kill(os.getpid(), 11)
+"""
+
+
 class OpenFiles(unittest.TestCase):
+    def test_children_mappings_and_databases_are_told_and_what_was_closed_is_not(self):
+        for python in pythons():
+            with self.subTest(python.path), tempfile.TemporaryDirectory() as folder:
+                death = python.die(HANDLES, folder)
+                answer = death.answer()
+                told, found = death.told(), answer["facts"]["open_files"]
+                self.assertEqual((found["whole"], answer["warnings"]), (True, []))
+                command = [each["command"] for each in found["children"]]
+                self.assertEqual([each["pid"] for each in found["children"]], [told["pid"]])
+                self.assertTrue(command == [None] if python.version[0] == 2 else " -c import os, sys, time while os.getppid()" in command[0])
+                maps = {each["size"]: (each["name"], each["offset"]) for each in found["maps"]}
+                self.assertEqual(maps[8000], (told["folder"] + "/mapped.bin", 4096))
+                self.assertEqual(set(maps), {8000, 5000})
+                self.assertEqual(sorted((each["name"] or "", each["fd"] is None) for each in found["databases"]), [("", True), (told["folder"] + "/shop.db", False)])
+                files = {each["fd"]: (each["name"].rpartition("/")[2], each["mode"], each["unflushed"]) for each in found["files"]}
+                mode = ("r+b", "w") if python.version[0] == 2 else ("rb+", "wb")
+                self.assertEqual(files[told["fds"][0]][:2], ("mapped.bin", mode[0]))
+                self.assertEqual(files[told["fds"][1]][:2], ("written.txt", mode[1]))
+                if python.version[0] == 2:
+                    self.assertEqual(files[told["fds"][1]][2], 13)
+
     def test_every_interpreter_tells_what_was_open_and_only_that(self):
         for python in pythons():
             if python.version < (3, 6):
@@ -97,6 +145,26 @@ class Image:
 
     def __init__(self, words):
         self.reader = Memory(dict(zip(range(16, 32, 4), words)))
+
+
+class AnyMemory(unittest.TestCase):
+    def test_of_any_bytes_a_handle_is_told_or_none(self):
+        seed = random.randrange(1 << 32)
+        chance = random.Random(seed)
+        for name, layouts in all_layouts():
+            with self.subTest(layouts=name):
+                memory = FakeMemory(layouts.pointer_size)
+                reader = Reader(memory)
+                whole = ValuesImage(reader, layouts, Values(reader, layouts))
+                places = [memory.allocate(512) for _ in range(12)]
+                core = SimpleNamespace(segment_at=lambda _: None, mappings=[])
+                for _ in range(60):
+                    for place in places:
+                        words = [chance.choice((0, 1, *places, chance.randrange(1 << 8 * layouts.pointer_size))) for _ in range(32)]
+                        memory.write(place, b"".join(word.to_bytes(layouts.pointer_size, "little") for word in words))
+                    for read in (child, database, old_file, lambda image, address: mapped(image, core, address)):
+                        told = read(whole, places[0])
+                        self.assertTrue(told is None or told["address"] == hex(places[0]), "seed %d" % seed)
 
 
 class Plausible(unittest.TestCase):

@@ -164,6 +164,17 @@ environment  LANG=C.UTF-8 and 1 more, by name in the JSON report
       "What was open\n─────────────\n  fd 5    AF_INET SOCK_STREAM, made at app.py:3\n  fd 7    wb   /srv/\\x1bout, 12 bytes never flushed\n",
     );
     expect(text).not.toContain("<stdout>");
+    const more = {
+      children: [{ address: "0x1000", pid: 77, command: "sleep\u001b 10", allocated_at: null }],
+      maps: [{ address: "0x1000", start: "0x7f0000000000", size: 8_192, name: "/srv/data.bin", offset: 0, allocated_at: "app.py:9" }],
+      databases: [
+        { address: "0x1000", fd: 9, name: "/srv/shop.db", allocated_at: null },
+        { address: "0x1000", fd: null, name: null, allocated_at: null },
+      ],
+    };
+    expect(renderText(report({ open_files: { ...open_files, ...more } }))).toContain(
+      "  sqlite3 /srv/shop.db (fd 9)\n  sqlite3 of no known file\n  mmap    /srv/data.bin, 8192 bytes at 0x7f0000000000, made at app.py:9\n  child   77 sleep\\x1b 10\n",
+    );
     expect(text).toContain("  30 objects of 2 types\n          1280 bytes        20  app.Row\n");
   });
 

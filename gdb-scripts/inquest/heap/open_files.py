@@ -1,4 +1,4 @@
-"""Files and sockets that were open: the ResourceWarning after the fact.
+"""Files, sockets and other things (``open_handles``) that were open: the ResourceWarning after the fact.
 
 Objects of a type are found by the type's address in the writable memory, searched as bytes: so they are found in every build, those
 without the collector's lists included, and a heap of gigabytes costs seconds. What was freed shows by its reference count, what only mentions
@@ -13,12 +13,13 @@ the type by the fields that do not fit.
 from __future__ import annotations
 
 import time
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from ..frames.image import Image
 from ..frames.namespace import attribute, module_global, text
 from ..layout.model import LayoutMissing
 from ..memory import MemoryFault
+from .open_handles import child, database, mapped, old_file
 from .places import pointer_places
 
 MOST_BYTES = 512 << 20
@@ -80,10 +81,35 @@ def open_files(context: Any) -> Optional[Dict[str, Any]]:
                 told = _socket(image, address)
                 if told is not None and len(sockets) < MOST_TOLD and all(told["address"] != each["address"] for each in sockets):
                     sockets.append({**told, "allocated_at": _allocated_at(context, address)})
+        for address in _objects(image, search, module_global(image, interpreter.modules, "__builtin__", "file") if image.version[0] == 2 else 0):
+            known = True
+            told = old_file(image, address)
+            if told is not None and len(files) < MOST_TOLD:
+                files[address] = told
     if not known:
         return None
-    whole = search.whole and len(files) < MOST_TOLD and len(sockets) < MOST_TOLD
-    return {"files": sorted(files.values(), key=_by_fd), "sockets": sorted(sockets, key=_by_fd), "whole": whole}
+    more = {name: _told_by(context, search, *rest) for name, rest in _HANDLES.items()}
+    whole = search.whole and all(len(rows) < MOST_TOLD for rows in (files, sockets, *more.values()))
+    return {"files": sorted(files.values(), key=_by_fd), "sockets": sorted(sockets, key=_by_fd), **more, "whole": whole}
+
+
+def _told_by(context: Any, search: _Search, module: str, name: str, read: Callable[[Any, int], Optional[Dict[str, Any]]]) -> List[Dict[str, Any]]:
+    """The objects of one type that ``read`` takes for open ones; nothing is searched for where the module was never imported."""
+    found: Dict[int, Dict[str, Any]] = {}
+    for interpreter in context.runtime.interpreters:
+        kind = module_global(context.image, interpreter.modules, module, name) if interpreter.modules else 0
+        for address in _objects(context.image, search, kind):
+            told = read(context, address)
+            if told is not None and len(found) < MOST_TOLD:
+                found[address] = {**told, "allocated_at": _allocated_at(context, address)}
+    return list(found.values())
+
+
+_HANDLES: Dict[str, Tuple[str, str, Callable[[Any, int], Optional[Dict[str, Any]]]]] = {
+    "children": ("subprocess", "Popen", lambda context, address: child(context.image, address)),
+    "maps": ("mmap", "mmap", lambda context, address: mapped(context.image, context.core, address)),
+    "databases": ("_sqlite3", "Connection", lambda context, address: database(context.image, address)),
+}
 
 
 def _allocated_at(context: Any, address: int) -> Optional[str]:
