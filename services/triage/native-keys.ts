@@ -16,6 +16,7 @@ const deepestExit = 24;
 const trampoline = "<signal handler called>";
 const evaluator = /^(_PyEval_EvalFrameDefault|PyEval_EvalFrameEx|_TAIL_CALL_\w+)$/;
 const fatal = /^_?Py_FatalError/;
+const allocator = /^(free|cfree|malloc|calloc|realloc|reallocarray|memalign|aligned_alloc|posix_memalign|valloc|pvalloc|malloc_trim|malloc_usable_size)$/;
 const raising = /^(raise|gsignal|kill|tgkill|abort|pthread_kill|pthread_kill_(implementation|internal))$/;
 
 interface Place {
@@ -66,12 +67,22 @@ function behindExit(places: readonly Place[], from: number): { readonly end: num
   return found;
 }
 
+const nativeOnly = (frames: readonly (NativeFrame | FoldedFrames)[]) =>
+  frames.filter((frame): frame is NativeFrame => frame.kind === "native").slice(0, mostSeen);
+
+/** The C library's own allocator was called, and nothing but the C library stands further in. */
+export function diedInAllocator(frames: readonly (NativeFrame | FoldedFrames)[]): boolean {
+  const places = nativeOnly(frames).map(placeOf);
+  for (const { module, exported, frame } of places.slice(behindHandler(places))) {
+    if (module !== "libc") return false;
+    if (exported !== null && frame.trust !== "scan" && allocator.test(exported)) return true;
+  }
+  return false;
+}
+
 /** `alone`: the thread has no Python frames, so CPython's own exported names and places without any name count as well. */
 export function nativeKeys(frames: readonly (NativeFrame | FoldedFrames)[], alone: boolean): KeyedFrame[] {
-  const all = frames
-    .filter((frame): frame is NativeFrame => frame.kind === "native")
-    .slice(0, mostSeen)
-    .map(placeOf);
+  const all = nativeOnly(frames).map(placeOf);
   const entered = innermostEvaluator(all);
   const places = entered < 0 ? all : all.slice(0, entered);
   const handler = behindHandler(places);

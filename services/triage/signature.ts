@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import type { Diagnosis, Report, Signature, Thread } from "../contract/report.ts";
 import type { KeyedFrame } from "./keyed-frame.ts";
 import { messageClass } from "./message-class.ts";
-import { nativeKeys } from "./native-keys.ts";
+import { diedInAllocator, nativeKeys } from "./native-keys.ts";
 import { moduleName } from "./native-name.ts";
 import { pythonKeys } from "./python-keys.ts";
 
@@ -22,9 +22,13 @@ function signalName({ process }: Report): string {
   return process.signal === null ? "no signal" : (process.signal.name ?? `signal ${process.signal.number}`);
 }
 
+/** Which check of the allocator notices a damaged heap or a wrong pointer, and whether it faults before, is chance. */
+const allocatorSignals: ReadonlySet<string> = new Set(["SIGSEGV", "SIGBUS", "SIGABRT"]);
+
 /** What the process died of, in words that are the same for the same fault. */
-function classOf(report: Report): string {
+function classOf(report: Report, crashed: Thread): string {
   if (diagnosed(report, "stack_overflow") !== null) return "stack overflow";
+  if (allocatorSignals.has(signalName(report)) && diedInAllocator(crashed.native_frames)) return "crash of the allocator";
   const message = messageClass(report.diagnoses);
   return message === null ? signalName(report) : `${signalName(report)} ${message}`;
 }
@@ -51,10 +55,11 @@ export function hashOf(kind: string, keys: readonly string[]): string {
 
 const keysOf = (frames: readonly KeyedFrame[]) => frames.flatMap((frame) => (frame.kept ? [frame.key] : []));
 
-/** A module counts by its name alone because its file, which would tell the function, was not there. */
-function lacksFiles(report: Report, native: readonly string[]): boolean {
+/** The file is not there of a module that counts by its name alone, or of the one that the crash is in: it would tell the function. */
+function lacksFiles(report: Report, crashed: Thread, native: readonly string[]): boolean {
   const absent = new Set(report.modules.filter(({ found }) => found === "missing" || found === "mismatch").map(({ path }) => moduleName(path)));
-  return native.some((key) => absent.has(key));
+  const [innermost] = crashed.native_frames;
+  return native.some((key) => absent.has(key)) || (innermost?.kind === "native" && absent.has(moduleName(innermost.module ?? "")));
 }
 
 /** The native side ends in guesses, or at once: without the files nobody can say which functions were there. */
@@ -73,7 +78,7 @@ const unqualified = (thread: Thread): Thread => ({
 export function signatureOf(report: Report): Signature | null {
   const crashed: Thread | undefined = report.threads.find((thread) => thread.crashed);
   if (crashed === undefined || report.process.started_by_gcore) return null;
-  const kind = classOf(report);
+  const kind = classOf(report, crashed);
   const python = pythonKeys(report, crashed, kind === "stack overflow");
   const pythonPart = keysOf(python.frames);
   const all = nativeKeys(crashed.native_frames, pythonPart.length === 0);
@@ -85,7 +90,7 @@ export function signatureOf(report: Report): Signature | null {
     title: titleOf(kind, nativePart, { ...python, python: pythonPart }),
     version: signatureVersion,
     broad_hash: hashOf(signalName(report), ["", ...keysOf(pythonKeys(report, unqualified(crashed), kind === "stack overflow").frames)]),
-    partial: !python.recursion && (nativePart.length === 0 ? isPartial(crashed) : pythonPart.length > 0 && lacksFiles(report, nativePart)),
+    partial: !python.recursion && (nativePart.length === 0 ? isPartial(crashed) : pythonPart.length > 0 && lacksFiles(report, crashed, nativePart)),
     frames: [{ key: kind, kept: true, why: "the class of the crash" }, ...native, ...python.frames],
   };
 }

@@ -124,6 +124,10 @@ describe("a signature", () => {
     expect(kept(bare("missing"))).toEqual(["SIGSEGV", "libstock", "stock.load", "run.main", "run.<module>"]);
     expect(signatureOf(bare("missing"))).toMatchObject({ partial: true, broad_hash: signatureOf(plain)?.broad_hash });
     expect(signatureOf(bare("upload"))).toMatchObject({ partial: false });
+    const inside = crash([native(libc, null), native(library, "stock_drop"), evaluator], app, {
+      modules: modules("missing").map((module) => ({ ...module, path: libc })),
+    });
+    expect(signatureOf(inside)).toMatchObject({ partial: true });
     expect(signatureOf(crash([native(library, null)], [], { modules: modules("missing") }))).toMatchObject({ partial: false });
   });
 
@@ -148,6 +152,29 @@ describe("a signature", () => {
     );
     expect(kept(one)).toEqual(["SIGSEGV", "run.ping", "run.pong"]);
     expect([hash(other), hash(folded)]).toEqual([hash(one), hash(one)]);
+  });
+
+  test("is the same whichever check of the allocator noticed, and where it faulted before it did", () => {
+    const words = (message: string) => [
+      { code: "abort_message", title: "", detail: "", confidence: "certain" as const, lwp: 1, evidence: { message }, links: [] },
+    ];
+    const signal = (number: number, name: string) => ({ number, name, code: null, address: null, description: null, sender_pid: null, pc: null });
+    const died = (number: number, name: string, inside: readonly string[], message: string | null) =>
+      crash([...inside.map((each) => native(libc, each)), native(library, "stock_drop"), evaluator], app, {
+        process: { ...plain.process, signal: signal(number, name) },
+        diagnoses: message === null ? [] : words(message),
+      });
+    const [free, other, fault] = [
+      died(6, "SIGABRT", ["raise", "abort", "free"], "free(): invalid pointer"),
+      died(6, "SIGABRT", ["raise", "abort", "__libc_free"], "munmap_chunk(): invalid pointer"),
+      died(11, "SIGSEGV", ["free"], null),
+    ];
+    expect(kept(free)).toEqual(["crash of the allocator", "libstock!stock_drop", "stock.load", "run.main", "run.<module>"]);
+    expect([hash(other), hash(fault)]).toEqual([hash(free), hash(free)]);
+    const aborted = died(6, "SIGABRT", ["raise", "abort"], "no tape");
+    expect(kept(aborted)?.[0]).toBe("SIGABRT no tape");
+    // Somebody else's code between the crash and the allocator: it was called back, and fell by itself.
+    expect(kept(crash([native(library, "compare"), native(libc, "qsort"), native(libc, "malloc"), evaluator], app))?.[0]).toBe("SIGSEGV");
   });
 
   test("has the fatal error's words as its class, without what differs from run to run", () => {
