@@ -26,7 +26,7 @@ export interface StoredGroup {
   readonly group: GroupTable;
   /** The largest first. */
   readonly signatures: readonly SignatureTable[];
-  /** Days in order, all other kinds by their counts. */
+  /** Each kind and value once, in no order. */
   readonly facets: readonly FacetCount[];
   /** The newest job with a report. */
   readonly example: string | null;
@@ -79,15 +79,20 @@ async function take(transaction: Transaction<Schema>, projectId: string, hash: s
   return row;
 }
 
+/** Added up here: asked to, SQLite takes the index that has the kinds and values in order, and walks the facets of all signatures. */
 async function facetsIn(database: Database, projectId: string, signatures: readonly string[]): Promise<FacetCount[]> {
   const rows = await database.query
     .selectFrom("signature_facets")
-    .select((query) => ["kind", "value", query.fn.sum<number | string>("count").as("count")])
+    .select(["kind", "value", "count"])
     .where("project_id", "=", projectId)
     .where("signature", "in", signatures)
-    .groupBy(["kind", "value"])
     .execute();
-  return rows.map(({ kind, value, count }) => ({ kind, value, count: Number(count) }));
+  const sums = new Map<string, FacetCount>();
+  for (const { kind, value, count } of rows) {
+    const name = `${kind}\n${value}`;
+    sums.set(name, { kind, value, count: count + (sums.get(name)?.count ?? 0) });
+  }
+  return [...sums.values()];
 }
 
 async function newestWithReport(database: Database, projectId: string, signatures: readonly string[]): Promise<string | null> {

@@ -15,7 +15,6 @@ import { encodeReport } from "../../services/storage/report-store.ts";
 import { blockJobs, emptyBits, setBit } from "../../services/storage/search/bit-block.ts";
 import { emptyColumn, encodeColumn } from "../../services/storage/search/column-block.ts";
 import { columnKinds, isFullVersion, type Term, termsOfLabels, termsOfReport, termsOfRow } from "../../services/storage/search-terms.ts";
-import { signatureVersion } from "../../services/triage/signature.ts";
 import { digest, newReport, pythonFrame, thread } from "../storage/sample.ts";
 
 export const groupCount = 10_000;
@@ -448,8 +447,6 @@ export async function fillJobs(path: string, count: number, tell: (text: string)
     rows.add("temp.facets", { signature: hashOfGroup(Math.floor(key / 4_096)), kind, value, count: times });
   }
   addGroups(rows, groups, seen);
-  // Signatures that are made up are not to be made anew.
-  rows.add("regrouping", { version: signatureVersion, after_id: "", done: 1 });
   rows.add("search_heads", { project_id: project, last_block: Math.ceil(count / blockJobs) - 1, changes: count });
   rows.end();
   tell("all jobs; rows and indexes are made of them");

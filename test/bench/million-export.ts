@@ -8,6 +8,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { openDatabase } from "../../services/storage/database.ts";
+import { signatureVersion } from "../../services/triage/signature.ts";
 import { startPrivateRedis } from "../support/private-redis.ts";
 import { freePort } from "../support/stack.ts";
 import { MiB, peakMemory, processorTime, resetPeak } from "./measure.ts";
@@ -24,11 +26,15 @@ function linesIn(chunk: Buffer): number {
   return lines;
 }
 
-/** The largest of each quarter. */
-const quarters = (peaks: readonly number[]) =>
-  [0, 1, 2, 3].map((quarter) =>
-    Math.max(...peaks.slice(Math.floor((quarter * peaks.length) / 4), Math.max(1, Math.floor(((quarter + 1) * peaks.length) / 4)))),
-  );
+/** The largest of each quarter; of few, of all. */
+function largest(peaks: readonly number[]): string {
+  const parts = peaks.length < 4 ? 1 : 4;
+  const bounds = Array.from({ length: parts + 1 }, (_, part) => Math.floor((part * peaks.length) / parts));
+  return bounds
+    .slice(1)
+    .map((end, part) => MiB(Math.max(...peaks.slice(bounds[part], end))))
+    .join(", ");
+}
 
 async function whole(server: Server, query: string, say: (text: string) => void): Promise<void> {
   const { pid: api } = server;
@@ -51,7 +57,18 @@ async function whole(server: Server, query: string, say: (text: string) => void)
   if (code !== 0) throw new Error(`curl ended with ${String(code)}, the server with:\n${server.log()}`);
   const seconds = ((performance.now() - begun) / 1_000).toFixed(1);
   const busy = (((await processorTime(api)) - used) / 1_000).toFixed(1);
-  say(`export?${query}: ${lines} lines, ${MiB(bytes)} in ${seconds} s (${busy} s of the processor); peak by quarters ${quarters(peaks).map(MiB).join(", ")}`);
+  say(`export?${query}: ${lines} lines, ${MiB(bytes)} in ${seconds} s (${busy} s of the processor); peak by quarters ${largest(peaks)}`);
+}
+
+/** Signatures that are made up are not to be made anew. */
+async function keepSignatures(file: string): Promise<void> {
+  await using database = await openDatabase(`sqlite:${file}`);
+  const done = { version: signatureVersion, after_id: "", done: 1 };
+  await database.query
+    .insertInto("regrouping")
+    .values(done)
+    .onConflict((conflict) => conflict.column("version").doUpdateSet(done))
+    .execute();
 }
 
 interface Server extends AsyncDisposable {
@@ -92,6 +109,7 @@ async function startServer(database: string): Promise<Server> {
 }
 
 export async function measureExports(file: string, say: (text: string) => void): Promise<void> {
+  await keepSignatures(file);
   await using server = await startServer(file);
   say(`the server before: ${MiB(await peakMemory(server.pid))}`);
   for (const query of queries) await whole(server, query, say);

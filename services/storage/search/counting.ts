@@ -1,4 +1,5 @@
 /** How many of the jobs that filters leave have which values: over the columns and sets of the search index. */
+import { setImmediate } from "node:timers/promises";
 import type { Database } from "../database.ts";
 import type { JobFilters } from "../job-store.ts";
 import { everyJob } from "../search-terms.ts";
@@ -52,6 +53,7 @@ export async function countJobs(
   let total = 0;
   const blocks = await blocksWithin(database, projectId, plan);
   for (let start = 0; start < blocks.length; start += blocksAtOnce) {
+    if (start > 0) await setImmediate();
     const some = blocks.slice(start, start + blocksAtOnce);
     const found = await matching(database, projectId, plan, some);
     const numbers = [...found.keys()];
