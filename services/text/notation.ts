@@ -123,7 +123,10 @@ function heading(report: Report, { hyphen, runtimeState }: Dialect): readonly st
   const message = found?.evidence["message"];
   if (typeof message === "string") {
     const { function: by, frame } = found?.evidence ?? {};
-    const raiser = typeof by === "string" && (frame === null || (typeof frame === "string" && frame.startsWith("_Py_FatalError"))) ? `${by}: ` : "";
+    const named = frame === null || (typeof frame === "string" && frame.startsWith("_Py_FatalError"));
+    // From 3.9 on the line begins with the function: without it, it is not the one that was written.
+    if (named && frame !== null && typeof by !== "string") return [];
+    const raiser = named && typeof by === "string" ? `${by}: ` : "";
     const state = runtimeState ? [`Python runtime state: ${report.python?.finalizing === true ? "finalizing" : "initialized"}`] : [];
     // Its own line ends stay.
     return [...`Fatal Python error: ${raiser}${message.slice(0, 2_000)}`.split("\n").map((line) => safeCut(line, 2_100)), ...state, ""];

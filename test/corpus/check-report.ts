@@ -126,7 +126,9 @@ function checkNotation(report: Report, stderr: string): string[] {
   // Of a thread that several interpreters share, faulthandler tells one.
   if (dump === null || (report.python?.interpreters ?? 1) > 1) return [];
   // Optimised builds up to 3.9 keep Py_FatalError's message nowhere that can be told; then the signal is named.
-  if (report.diagnoses.some(({ code, evidence }) => code === "fatal_error" && evidence["message"] === null)) return [];
+  const untold = ({ function: by, message, frame }: Readonly<Record<string, unknown>>) =>
+    message === null || (by === null && typeof frame === "string" && frame.startsWith("_Py_FatalError"));
+  if (report.diagnoses.some(({ code, evidence }) => code === "fatal_error" && untold(evidence))) return [];
   const written = faulthandlerDump(report);
   const wanted = dump.split("\n");
   const at = wanted.findIndex((line, index) => line !== written[index]);
@@ -156,8 +158,8 @@ export function checkReport(entry: CorpusEntry, report: Report, core: Core, sour
   const lacking = sent === "nothing" && report.python?.debug_info === "none" ? "symbols" : sent;
   const lenient = lacks(entry, lacking);
   const messageLost = lenient && entry.signal === "SIGABRT";
-  // Who sent the signal is known all the same.
-  const excused = lenient && report.diagnoses.every(({ code }) => code === "sent_by_process");
+  // Who sent the signal is known all the same; what is told as possible claims nothing.
+  const excused = lenient && report.diagnoses.every(({ code, confidence }) => code === "sent_by_process" || confidence === "possible");
   const crashed = report.threads[0];
   if (crashed === undefined) return ["the report has no thread"];
   if (report.python === null) return [`no Python: ${report.python_missing_reason}`];

@@ -125,6 +125,8 @@ export const corpus: readonly CorpusEntry[] = [
     stack: ["descend"],
     innermostOnly: true,
     diagnosis: "stack_overflow",
+    // From glibc 2.42 on the guard is inside the mapping: only the instruction tells that it was met.
+    needs: "binaries",
     evidence: {
       stack: /"kind":"thread"/,
       recursion_limit: /^(1000000|null)$/,
