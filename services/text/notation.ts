@@ -74,9 +74,10 @@ function dialectOf({ python }: Report): Dialect {
 }
 
 /** `unsigned long` of the crashed machine, with all its digits, as faulthandler prints it. */
-function threadId(thread: Thread): string {
+function threadId(thread: Thread, { modules }: Report): string {
   const digits = thread.python_thread_id?.slice(2) ?? (thread.lwp ?? 0).toString(16);
-  return `0x${digits.padStart(16, "0")}`;
+  const narrow = modules.length > 0 && modules.every(({ end }) => BigInt(end) <= 0x1_0000_0000n);
+  return `0x${digits.padStart(narrow ? 8 : 16, "0")}`;
 }
 
 /** As the kernel keeps it, 15 bytes at most: from 3.14 on Python tells it the names of its threads. */
@@ -111,7 +112,7 @@ function dumpThread(thread: Thread, current: boolean, report: Report, dialect: D
   const lines = thread.python_frames.length === 0 ? ["  <no Python frame>"] : frameLines(thread.python_frames, dialect.ellipsis);
   const collecting = current && dialect.collecting && (report.python?.gc.collecting === true || (report.python === null && thread.state === "collecting"));
   return [
-    `${current ? "Current thread" : "Thread"} ${threadId(thread)}${name === null ? "" : ` [${name}]`} (most recent call first):`,
+    `${current ? "Current thread" : "Thread"} ${threadId(thread, report)}${name === null ? "" : ` [${name}]`} (most recent call first):`,
     ...(collecting ? ["  Garbage-collecting"] : []),
     ...lines,
   ];

@@ -44,6 +44,42 @@ def arm_frame(core: FakeCore, at: int, *, syndrome: int, address: int) -> None:
     core.write(at + 592 + 0x210, struct.pack("<IIQ", 0x45535201, 16, syndrome))
 
 
+def i386_frame(core: FakeCore, at: int, *, rt: bool = False, number: int = 11, trap: int = 14, code_segment: int = 0x23, restorer: int = 0x500000) -> None:
+    """``struct sigframe_ia32``, or with ``rt`` ``struct rt_sigframe_ia32``, whose first word is at ``at``."""
+    core.write(at, struct.pack("<Ii", restorer + (16 if rt else 0), number))
+    general = [*range(100, 108), trap, 6, 0x8049000]
+    context = struct.pack("<8H11I2H2I2H3I", *[0] * 8, *general, code_segment, 0, 0x10246, 103, 0x2B, 0, 0, 0, 0x10)
+    core.write(at + (164 if rt else 8), context)
+
+
+class OnI386(unittest.TestCase):
+    SP = 0xFFB00000
+
+    def core(self) -> FakeCore:
+        core = FakeCore("i386", self.SP)
+        core.write(self.SP, bytes(16 << 10))
+        core.write(0x500000, b"\x58\xb8\x77\0\0\0\xcd\x80".ljust(16, b"\x90") + b"\xb8\xad\0\0\0\xcd\x80\x90")
+        return core
+
+    def test_both_kinds_of_frames_tell_registers_and_the_fault(self) -> None:
+        for rt in (False, True):
+            core = self.core()
+            i386_frame(core, self.SP + 0x40C, rt=rt)
+            (frame,) = signal_frames(core, 1)
+            self.assertEqual(frame["frame"], hex(self.SP + 0x410))
+            self.assertEqual([frame["registers"][name] for name in ("edi", "eax", "eip", "eflags")], ["0x64", "0x6b", "0x8049000", "0x10246"])
+            self.assertEqual(frame["fault"], {"kind": "page", "address": "0x10", "write": True, "fetch": False, "present": False})
+
+    def test_look_alikes_are_no_frames(self) -> None:
+        core = self.core()
+        i386_frame(core, self.SP + 0x404)
+        i386_frame(core, self.SP + 0x80C, number=0)
+        i386_frame(core, self.SP + 0xC0C, trap=99)
+        i386_frame(core, self.SP + 0x100C, code_segment=0)
+        i386_frame(core, self.SP + 0x140C, restorer=0x500001)
+        self.assertEqual(signal_frames(core, 1), [])
+
+
 class OnX86(unittest.TestCase):
     def test_registers_and_the_fault_are_told_without_siginfo(self) -> None:
         core = FakeCore("x86_64", STACK)

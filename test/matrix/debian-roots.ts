@@ -13,9 +13,10 @@ export async function debianRoots(suites: readonly string[]): Promise<string[]> 
   await mkdir(folder, { recursive: true });
   const roots: string[] = [];
   for (const suite of suites) {
-    if (!/^[a-z][a-z0-9-]*$/.test(suite)) throw new Error(`'${suite}' is no Debian suite`);
-    const root = join(folder, suite);
-    const child = spawn("sh", [script, suite, root], { stdio: ["ignore", "inherit", "inherit"] });
+    const [, name, architecture] = /^([a-z][a-z0-9-]*)(?::([a-z0-9]+))?$/.exec(suite) ?? [];
+    if (name === undefined) throw new Error(`'${suite}' is no Debian suite`);
+    const root = join(folder, architecture === undefined ? name : `${name}-${architecture}`);
+    const child = spawn("sh", [script, name, root, ...(architecture === undefined ? [] : [architecture])], { stdio: ["ignore", "inherit", "inherit"] });
     const [status]: unknown[] = await once(child, "close");
     if (status !== 0) throw new Error(`Debian ${suite} could not be made in ${root}`);
     roots.push(root);

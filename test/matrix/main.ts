@@ -2,10 +2,10 @@
  * The wide matrix: every crash program on every interpreter at hand, through HTTP, with the binaries as they are, with stripped copies of
  * them, and with the core alone. Prints how many came out right; ends with status 1 when one did not.
  *
- *   npm run test:matrix -- [--python PATH|ROOT//PATH]… [--root DEBIAN_ROOT]… [--debian SUITE]… [--variant as-is|stripped|core-alone]… [--program NAME]… [--light] [--ci]
+ *   npm run test:matrix -- [--python PATH|ROOT//PATH]… [--root DEBIAN_ROOT]… [--debian SUITE[:ARCHITECTURE]]… [--variant as-is|stripped|core-alone]… [--program NAME]… [--light] [--ci]
  *
  * `--debian sid` makes that Debian in a folder of the temporary one (kept for the next run) and takes its interpreters, the debug builds
- * among them. `--ci` is what CI can afford: the light programs, each as it is and in one of the other variants in turn, two at once, and
+ * among them; `sid:i386` is one of 32 bits. `--ci` is what CI can afford: the light programs, each as it is and in one of the other variants in turn, two at once, and
  * one that fails is tried once more. `--damage [--thorough]` tries damaged cores on each interpreter instead of the programs.
  */
 import { mkdtemp, rm } from "node:fs/promises";

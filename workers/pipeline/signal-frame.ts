@@ -146,7 +146,7 @@ function isStale({ registers }: SignalFrame, { address }: Fault, { operands }: I
   const told = operands.flatMap((operand) => (operand.address === null ? [] : [BigInt(operand.address)]));
   if (address === null || told.length === 0 || told.length < operands.length) return false;
   const at = BigInt(address);
-  const sp = BigInt(registers["rsp"] ?? registers["sp"] ?? "0x0");
+  const sp = BigInt(registers["rsp"] ?? registers["sp"] ?? registers["esp"] ?? "0x0");
   if (at === BigInt(pcOf(registers) ?? "0x0") || (at + page >= sp && at < sp + page)) return false;
   return !told.some((operand) => at >= operand && at < operand + widest);
 }

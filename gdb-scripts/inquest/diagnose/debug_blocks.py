@@ -152,7 +152,7 @@ def _at_hand(context: Any, reader: Reader, guards: Guards) -> Iterator[int]:
     places = [(core.registers(lwp).values(), core.sp(lwp))]
     for frame in context.signal_frames:
         registers = {name: int(value, 16) for name, value in frame["registers"].items()}
-        places.append((registers.values(), registers.get("rsp", registers.get("sp"))))
+        places.append((registers.values(), registers.get("rsp", registers.get("sp", registers.get("esp")))))
     for registers, sp in places:
         yield from candidates(core, reader, registers, sp)
     for frame in context.signal_frames:

@@ -25,6 +25,7 @@ Found = Tuple[int, Optional[str], Optional[int], Optional[str]]
 
 _HAVE_GC = 1 << 14
 _MOST_WALKED = 1_000_000
+_NOT_GENERAL = frozenset("rip pc eip rsp sp esp eflags cpsr fs_base gs_base orig_rax orig_eax cs ss ds es fs gs".split())
 _MOST_CANDIDATES = 1_500
 _NEAR = 512
 _OWN_ASSERTION = re.compile(r"(Python/gc|Modules/gcmodule)\.c:\d+: \w+: Assertion `")
@@ -110,7 +111,11 @@ def crash_place(context: Any) -> Tuple[Dict[str, int], Optional[int], Optional[i
         registers = dict(context.core.registers(context.crashed_lwp))
     else:
         return {}, None, None
-    return registers, registers.get("rsp", registers.get("sp")), registers.get("rip", registers.get("pc"))
+    return registers, _first(registers, "rsp", "sp", "esp"), _first(registers, "rip", "pc", "eip")
+
+
+def _first(registers: Dict[str, int], *names: str) -> Optional[int]:
+    return next((registers[name] for name in names if name in registers), None)
 
 
 def _no_traverse(image: Any, address: int) -> bool:
@@ -130,7 +135,7 @@ def _in_interpreter(context: Any, pc: Optional[int]) -> Optional[bool]:
 
 def general_registers(registers: Dict[str, int]) -> Iterable[Tuple[str, int]]:
     """Those that may hold an object."""
-    return ((name, value) for name, value in registers.items() if name not in ("rip", "pc", "rsp", "sp", "eflags", "cpsr", "fs_base", "gs_base", "orig_rax"))
+    return ((name, value) for name, value in registers.items() if name not in _NOT_GENERAL)
 
 
 def _containers(context: Any, heads: GcHeads, registers: Dict[str, int], sp: Optional[int]) -> Tuple[List[int], List[int]]:

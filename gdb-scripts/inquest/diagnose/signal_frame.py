@@ -14,7 +14,9 @@ from __future__ import annotations
 import struct
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
+from ..core_notes import STACK_POINTER
 from ..memory import MemoryFault, Reader
+from .signal_frame_i386 import interrupted
 
 _MOST_FRAMES = 4
 _SEARCHED = 256 << 10
@@ -47,7 +49,7 @@ def signal_frames(core: Any, lwp: Optional[int]) -> List[Dict[str, Any]]:
     hex, None where the kernel left it out; ``registers``: by gdb's names; ``fault``: the last fault of the thread (None: it never had
     one that became a signal): ``kind``, and of page faults ``address``, ``write``, ``fetch`` and ``present`` (None: not told).
     """
-    find = {"x86_64": _x86_64, "aarch64": _aarch64}.get(core.machine)
+    find = {"x86_64": _x86_64, "aarch64": _aarch64, "i386": _i386}.get(core.machine)
     start = core.sp(lwp) if lwp is not None else None
     found: List[Dict[str, Any]] = []
     reader = Reader(core)
@@ -57,7 +59,7 @@ def signal_frames(core: Any, lwp: Optional[int]) -> List[Dict[str, Any]]:
             break
         found.append(frame)
         # The interrupted code may run on another stack; a fault of its stack pointer leaves none to go on with.
-        start = int(frame["registers"]["rsp" if core.machine == "x86_64" else "sp"], 16)
+        start = int(frame["registers"][STACK_POINTER.get(core.machine, "sp")], 16)
     return found
 
 
@@ -79,6 +81,11 @@ def _x86_64(reader: Reader, start: int) -> Iterator[Dict[str, Any]]:
         if context is not None:
             registers: Dict[str, int] = dict(zip(_X86_REGISTERS, context))
             yield _told(at, reader.read(at + 304, _SIGINFO), registers, _x86_fault(context[23], context[22], context[25]))
+
+
+def _i386(reader: Reader, start: int) -> Iterator[Dict[str, Any]]:
+    for found in interrupted(reader, start, _SEARCHED):
+        yield _told(found.at, bytes(_SIGINFO), found.registers, _x86_fault(found.trap, found.error, found.address))
 
 
 def interrupted_registers(reader: Reader, at: int) -> Optional[Dict[str, int]]:

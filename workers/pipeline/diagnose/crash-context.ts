@@ -125,7 +125,7 @@ export const crashDuringFinalization: Finding = (evidence) => {
   };
 };
 
-const trampoline = /^(<signal handler called>|__restore(_rt)?|__kernel_rt_sigreturn)$/;
+const trampoline = /^(<signal handler called>|__restore(_rt)?|__kernel_(rt_)?sigreturn)$/;
 
 /** Modules/signalmodule.c, and the evaluator's callers of it. */
 const checksSignals = /^(_?PyErr_CheckSignals(Tstate)?|handle_signals|_Py_HandlePending|eval_frame_handle_pending|Py_MakePendingCalls)$/;
