@@ -63,7 +63,9 @@ function confirmed(found: readonly SignalFrame[], core: CoreFacts, native: Nativ
   const frames = (thread?.frames ?? []).filter((frame) => frame.kind === "native");
   const met = new Set(frames.filter((frame) => frame.signal_trampoline).map((frame) => frame.sp));
   if (met.size > 0) return found.filter((each) => met.has(each.frame));
-  const whole = thread !== null && !thread.truncated && thread.stop_reason === null && !frames.some((frame) => frame.trust === "scan");
+  // Without files gdb guesses, and its guess may end as a whole stack does: on x86-64 bridges go on there (native_bridge.py), elsewhere nothing does.
+  const ended = core.machine === "x86_64" || frames.at(-1)?.function != null;
+  const whole = thread !== null && !thread.truncated && thread.stop_reason === null && ended && !frames.some((frame) => frame.trust === "scan");
   return whole ? [] : found.slice(0, 1);
 }
 

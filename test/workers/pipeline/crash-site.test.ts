@@ -67,6 +67,16 @@ describe("the crash site of a signal that a handler raised again", () => {
     expect(site(bare, python(saved()), busy)).toMatchObject({ signalFrame: null });
   });
 
+  test("without files is the kernel's frame on machines where gdb only guesses, but not where its stack ended in a known function", () => {
+    const i386 = { machine: "i386", signal: raisedAgain() };
+    const nameless = native(null);
+    const [thread] = nameless.threads;
+    const guessed = { ...nameless, threads: thread === undefined ? [] : [{ ...thread, frames: [nativeFrame("raise"), nativeFrame(null)] }] };
+    expect(site(i386, python(saved()), guessed)).toMatchObject({ signalFrame: "0x7ffd00000400" });
+    expect(site(i386, python(saved()), nameless)).toMatchObject({ signalFrame: null });
+    expect(site({}, python(saved()), guessed)).toMatchObject({ signalFrame: null });
+  });
+
   test("of qemu's, which never tells what the processor reported, is no signal that was sent", () => {
     const bare = { signal: segfault({ code: null, code_number: null, address: null }), madeBy: "qemu" as const };
     expect(site(bare, python(saved({ fault: null })))).toMatchObject({ pc: "0x401000", sent: false, signal: { name: "SIGSEGV", address: null } });
