@@ -4,15 +4,16 @@
  * It opens with the answer and goes on to the evidence: the crashed thread merged, the findings, the other threads, what
  * was suspended, what is missing, the modules, the interpreter's own notations, and the machine's view at the end.
  */
-import type { Module, Report, Suspended } from "../contract/report.ts";
+import type { Module, Report } from "../contract/report.ts";
 import { attachmentLines } from "./attachments.ts";
-import { lastPart, stackLines } from "./frames.ts";
+import { lastPart } from "./frames.ts";
 import { headline } from "./headline.ts";
 import { labelled, pageWidth, section, wrap } from "./layout.ts";
 import { faulthandlerDump, traceback } from "./notation.ts";
 import { censusLines, openLines } from "./open-files.ts";
 import { runLines } from "./run.ts";
 import { columns, safe, safeCut } from "./safe-text.ts";
+import { suspendedLines } from "./suspended.ts";
 import { tracedMemoryLines } from "./traced-memory.ts";
 import { crashedThreadLines, otherThreadLines, threadName, threadState } from "./threads.ts";
 
@@ -37,12 +38,6 @@ function findings(report: Report): readonly string[] {
     ...indented(safeCut(each.detail, 2_000), "  "),
     ...each.links.map((link) => `  ${safeCut(link, 300)}`),
   ]);
-}
-
-function suspendedWork(work: Suspended): readonly string[] {
-  const state = work.state === null ? "" : ` (${safeCut(work.state, 60)})`;
-  const waiters = work.awaited_by.length === 0 ? "" : `, awaited by ${safeCut(work.awaited_by.join(", "), 200)}`;
-  return ["", `${work.kind.replace("_", " ")} ${safeCut(work.name ?? "without a name", 120)}${state}${waiters}`, ...stackLines(work.frames, { locals: false })];
 }
 
 function notations(report: Report): readonly string[] {
@@ -96,7 +91,6 @@ const disassembly = (report: Report): readonly string[] =>
   report.disassembly.map((each) => `${each.current ? "=>" : "  "} ${each.address}  ${safeCut(each.text, 200)}`);
 
 export function renderText(report: Report): string {
-  const suspended = report.suspended.flatMap(suspendedWork).slice(1);
   const warnings = report.warnings.flatMap((warning) =>
     labelled(safeCut(warning.code, 40), safeCut(warning.detail, 600), Math.max(24, warning.code.length + 2)),
   );
@@ -105,7 +99,7 @@ export function renderText(report: Report): string {
     ...threads(report),
     ...titled("Findings", findings(report)),
     ...titled("Traced memory", tracedMemoryLines(report)),
-    ...titled("Suspended work", suspended),
+    ...titled("Suspended work", suspendedLines(report.suspended)),
     ...titled("Attached logs", attachmentLines(report)),
     ...titled("How it was run", runLines(report)),
     ...titled("What was open", openLines(report)),

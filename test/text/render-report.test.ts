@@ -249,6 +249,21 @@ environment  LANG=C.UTF-8 and 1 more, by name in the JSON report
 // oxlint-disable-next-line eslint/no-control-regex -- these are what must not be there
 const dangerous = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/;
 
+test("suspended work that stands at one place is told once, with its names", () => {
+  const task = (name: string, line: number) => ({
+    kind: "task" as const,
+    name,
+    state: "pending",
+    awaited_by: ["main"],
+    frames: [pythonFrame("worker", line, { file: "/srv/app.py" })],
+  });
+  const many = Array.from({ length: 200 }, (_, at) => task(`Task-${at}`, 7));
+  const text = renderText(report({ suspended: [...many.slice(0, 100), task("odd", 8), ...many.slice(100)] }));
+  expect(text).toContain("200 tasks alike (pending), awaited by main\n  Task-0, Task-1, Task-2, Task-3, Task-4, Task-5, Task-6, Task-7, … 192 more\n");
+  expect(text.match(/app\.py:7/g)).toHaveLength(1);
+  expect(text).toContain("task odd (pending), awaited by main\n");
+});
+
 test("an exception without a message is its type alone", () => {
   const text = renderText(report({ threads: [thread(1, { exception: { type: "GeneratorExit", message: "", handled: true, chain: [] } })] }));
   expect(text).toContain("while handling GeneratorExit\n");

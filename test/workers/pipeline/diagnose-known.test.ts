@@ -44,6 +44,8 @@ interface Given {
   /** Thread states without a thread, beside a thread that has none. */
   readonly left?: number;
   readonly lwps?: number;
+  /** Whether the crashed thread's own state is known. */
+  readonly own?: boolean;
   readonly signal?: CrashSite["signal"];
 }
 
@@ -79,10 +81,11 @@ function patterns(given: Given): unknown[] {
     paths = [],
     left = 0,
     lwps = 1,
+    own = true,
     signal = segfault(),
   } = given;
   const threads = [thread(4711, { crashed: true, native_frames: functions.map((name) => nativeFrame(name)), ...some })];
-  const states = [4711, ...Array.from({ length: left }, () => null)].map(helperThread);
+  const states = [...(own ? [4711] : []), ...Array.from({ length: left }, () => null)].map(helperThread);
   const python = pythonAnswer({ version, info, threads: states });
   const evidence = {
     core: coreFacts({ threads: Array.from({ length: lwps }, (_, at) => ({ lwp: 4711 + at, signal: 11 })) }),
@@ -118,6 +121,7 @@ const cases: readonly (readonly [string, Given, Given])[] = [
   ["forked_with_threads", { left: 2 }, { left: 0 }],
   ["forked_with_threads", { left: 1, signal: null }, { left: 0, signal: null }],
   ["forked_with_threads", { left: 2 }, { version: "2.7.18", left: 2 }],
+  ["forked_with_threads", { left: 2, own: false }, { left: 1, own: false }],
   ["tracked_too_early", { found: collected("uninitialised") }, { found: collected("null_type") }],
   [
     "gil_not_held",

@@ -27,6 +27,7 @@ export function matchingIssues({ core, site, threads, modules, python }: Evidenc
     lwps: core.threads.length,
     // A state that no thread has run yet has no id either.
     statesWithoutLwp: python?.threads.filter(({ lwp, python_thread_id: id }) => lwp === null && id !== null && BigInt(id) !== 0n).length ?? 0,
+    crashedHasState: python?.threads.some(({ lwp }) => lwp === crashed.lwp) ?? false,
     frames: at < 0 ? all : all.slice(at),
     finding: (code: string) => found.find((each) => each.code === code) ?? null,
   };

@@ -15,6 +15,8 @@ export interface Seen {
   readonly lwps: number;
   /** Thread states of Python that belong to none of them. */
   readonly statesWithoutLwp: number;
+  /** One of the states is known to be the crashed thread's, by its own id. */
+  readonly crashedHasState: boolean;
   /** By code, what the rules before have found. */
   readonly finding: (code: string) => Diagnosis | null;
 }
@@ -235,8 +237,9 @@ export const knownIssues: readonly KnownIssue[] = [
     from: "3.6",
     to: null,
     // Daemon threads of an interpreter that ends leave their states as well.
-    seen: ({ python, lwps, statesWithoutLwp, finding }) =>
-      lwps === 1 && statesWithoutLwp > 0 && python.finalizing !== true && finding("crash_during_finalization") === null,
+    // Nor is a single state another thread's only because the ids do not tell whose it is.
+    seen: ({ python, lwps, statesWithoutLwp, crashedHasState, finding }) =>
+      lwps === 1 && statesWithoutLwp > (crashedHasState ? 0 : 1) && python.finalizing !== true && finding("crash_during_finalization") === null,
     hangs: true,
     advice:
       "One thread is left, and thread states of others that are no threads here: fork() was called by C and PyOS_AfterFork_Child was not. What those threads held (locks, half-changed memory) stays so for ever: start processes before threads, or use the start methods spawn and forkserver.",
