@@ -259,4 +259,11 @@ describe("a fault that a handler raised again before it returned", () => {
     expect(told(sent)[0]).toMatchObject({ code: "raised_by_itself", confidence: "possible" });
     expect(told({ ...sent, registers: { ...home, rcx: home.rip } })[0]).toMatchObject({ code: "raised_by_itself", confidence: "certain" });
   });
+
+  test("is not ruled out where nothing of the stack can be read", () => {
+    const kill = { signal: again(11, "SIGSEGV"), sent: true, registers: { ...home, rcx: home.rip } };
+    const threads = [thread(4711, { crashed: true, native_frames: [] })];
+    const evidence = { core: coreFacts({ segments }), site: site(kill), threads, modules: [], python: null, native: null };
+    expect(diagnose(evidence)[0]).toMatchObject({ code: "raised_by_itself", confidence: "possible" });
+  });
 });

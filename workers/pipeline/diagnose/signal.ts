@@ -84,20 +84,24 @@ export const abortedItself: Finding = ({ core, site, threads }) => {
 
 const faults: ReadonlySet<string> = new Set(["SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGTRAP"]);
 
-export const raisedByProcess: Finding = ({ core, site }) => {
+export const raisedByProcess: Finding = ({ core, site, threads }) => {
   const { signal } = site;
   if (signal === null || !site.sent || signal.code === null || !sentCodes.has(signal.code)) return null;
   // SIGXFSZ of the kernel has the process itself for its sender.
   if (core.pid === null || signal.sender_pid !== core.pid || signal.name === "SIGABRT" || signal.name === "SIGXFSZ") return null;
   // Where the thread does not stand in the system call that sent the signal, a handler may have passed on a fault.
   const open = faults.has(signal.name ?? "") && core.machine === "x86_64" && site.pc !== null && !inSystemCall(site.registers);
+  // Where nothing of the stack can be read, neither can the frame of such a handler.
+  const unread = faults.has(signal.name ?? "") && (threads.find((thread) => thread.crashed)?.native_frames.length ?? 0) === 0;
   return {
     code: "raised_by_itself",
     title: `The process sent ${signal.name ?? `signal ${signal.number}`} to itself`,
-    detail: open
-      ? "The signal came from this very process. Its thread stands in no system call: another thread sent it, or a signal handler that has returned since passed on a fault of its own."
-      : "The signal came from this very process (raise, kill, os.kill or pthread_kill), not from a fault. The stack shows who asked for it.",
-    confidence: open ? "possible" : "certain",
+    detail: unread
+      ? "The signal came from this very process, and its stack cannot be read: either it was meant (raise, kill, os.kill), or a signal handler, faulthandler's for one, raised the signal of a fault again."
+      : open
+        ? "The signal came from this very process. Its thread stands in no system call: another thread sent it, or a signal handler that has returned since passed on a fault of its own."
+        : "The signal came from this very process (raise, kill, os.kill or pthread_kill), not from a fault. The stack shows who asked for it.",
+    confidence: open || unread ? "possible" : "certain",
     lwp: core.crashedLwp,
     evidence: { signal: signal.name, code: signal.code, sender_pid: signal.sender_pid },
     links: [],
