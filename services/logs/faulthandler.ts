@@ -25,6 +25,15 @@ export interface DumpedThread {
   readonly cut: boolean;
 }
 
+/** `Binary file "/usr/bin/python3", at f+0x1 [0x55…]` of 3.14 and newer (_Py_DumpStack, Python/traceback.c). */
+export interface DumpedNative {
+  readonly file: string;
+  /** Null where the linker has no name for it. */
+  readonly function: string | null;
+  /** `0x…` without leading zeros. */
+  readonly address: string;
+}
+
 export interface FaulthandlerDump {
   readonly kind: "faulthandler";
   /** `fatal`: it died of it. `timeout`, `request`: a look at a process that went on. */
@@ -36,13 +45,15 @@ export interface FaulthandlerDump {
   readonly threads: readonly DumpedThread[];
   /** More threads than were told. */
   readonly threadsCut: boolean;
+  /** The C stack of the thread that the dump is about, innermost first; null where the dump has none. */
+  readonly cStack: readonly DumpedNative[] | null;
   /** As the dump lists them, without those of the standard library; null when there is no such list. */
   readonly extensionModules: readonly string[] | null;
 }
 
 type Open<T> = { -readonly [Key in keyof T]: T[Key] };
 type OpenThread = Open<Omit<DumpedThread, "frames">> & { frames: DumpedFrame[] };
-type OpenDump = Open<Omit<FaulthandlerDump, "threads">> & { threads: OpenThread[] };
+type OpenDump = Open<Omit<FaulthandlerDump, "threads" | "cStack">> & { threads: OpenThread[]; cStack: DumpedNative[] | null };
 
 const fatal = "Fatal Python error: ";
 const timeout = /Timeout \(\d+:\d\d:\d\d(?:\.\d+)?\)!$/;
@@ -51,10 +62,11 @@ const stackHead = "Stack (most recent call first):";
 const head = /(?:^|[^'\w])(Current thread|Thread) 0x([0-9a-f]{1,16})(?: \[([^\]]{0,64})\])?$/;
 const pidBefore = /\[(\d{1,10})\]: ?$/;
 const fileBefore = "  File ";
+const nativeLine = / {2}Binary file "([^"]{1,4096})"(?:, at ([^\s+[]{0,500})(?:[+-]0x[0-9a-f]{1,16})?)? \[0x([0-9a-f]{1,16})\]$/;
 const placeAfter = /^(\d{1,9}|\?\?\?) in (.*)$/;
 
 /** faulthandler itself stops after 100 threads and 100 frames. */
-const most = { dumps: 64, threads: 128, frames: 128, modules: 4_096, messageLines: 8 };
+const most = { natives: 128, dumps: 64, threads: 128, frames: 128, modules: 4_096, messageLines: 8 };
 
 /** `  File "a.py", line 3 in f`, behind any prefix; null for any other line, the traceback's own among them. */
 function frameOf(line: string): DumpedFrame | null {
@@ -103,7 +115,16 @@ export class FaulthandlerReader {
     return this.#rest(this.#dump, text);
   }
 
+  #native(dump: OpenDump, text: string): boolean {
+    const [found, file = "", name = "", digits = ""] = dump.cStack === null || this.#thread !== null ? [] : (nativeLine.exec(text) ?? []);
+    if (found === undefined || dump.cStack === null) return false;
+    const address = `0x${digits.replace(/^0+(?=.)/, "")}`;
+    if (dump.cStack.length < most.natives) dump.cStack.push({ file, function: name === "" ? null : name, address });
+    return true;
+  }
+
   #rest(dump: OpenDump, text: string): boolean {
+    if (this.#native(dump, text)) return true;
     if (text.endsWith("  ...") && this.#thread !== null) this.#thread.cut = true;
     else if (text.endsWith("...") && text.trim() === "...") dump.threadsCut = true;
     else if (text.endsWith("  Garbage-collecting") && this.#thread !== null) this.#thread.collecting = true;
@@ -134,7 +155,9 @@ export class FaulthandlerReader {
     // `Current thread's C stack trace`: what follows is none of Python's.
     if (found === null) {
       this.#thread = null;
-      return text.includes("C stack trace");
+      const begins = text.includes("C stack trace");
+      if (begins && this.#dump !== null) this.#dump.cStack ??= [];
+      return begins;
     }
     const [, what, digits = "", name = null] = found;
     const dump = this.#dump;
@@ -155,6 +178,7 @@ export class FaulthandlerReader {
       pid: pid === null ? null : Number(pid),
       threads: [],
       threadsCut: false,
+      cStack: null,
       extensionModules: null,
     };
     // The last dumps count: a log that goes on for weeks ends with the crash.

@@ -96,9 +96,28 @@ describe("a dump of faulthandler", () => {
           { id: "0x7f0000000001", name: "worker 7", current: true, collecting: true, cut: false, frames: [{ file: null, line: null, function: null }] },
         ],
         threadsCut: false,
+        cStack: [{ file: "/usr/bin/python3", function: "f", address: "0x2" }],
         extensionModules: ["a.b", "c"],
       },
     ]);
+  });
+
+  test("of 3.14 tells the C stack of its thread, names or not, and takes no other line for it", async () => {
+    const stack = [
+      'Binary file "/usr/bin/python3", at _Py_DumpStack+0x3c [0x5633c2f8bf0c]',
+      'Binary file "/lib/x86_64-linux-gnu/libc.so.6", at +0x3c050 [0x7f1ab1a5b050]',
+      'Binary file "/srv/a lib.so" [0x7f1ab1a5b060]',
+      "<truncated rest of calls>",
+    ];
+    const text = `Fatal Python error: Segmentation fault\n\nCurrent ${thread("0x02", frame("b", 2)).replace("Thread", "thread")}Current thread's C stack trace (most recent call first):\n${stack.map((line) => `  ${line}\n`).join("")}INFO Binary file "x", at y [0x1]\n\nExtension modules: a (total: 1)\n`;
+    const [dump] = (await read(text)).dumps;
+    expect(dump?.cStack).toEqual([
+      { file: "/usr/bin/python3", function: "_Py_DumpStack", address: "0x5633c2f8bf0c" },
+      { file: "/lib/x86_64-linux-gnu/libc.so.6", function: null, address: "0x7f1ab1a5b050" },
+      { file: "/srv/a lib.so", function: null, address: "0x7f1ab1a5b060" },
+    ]);
+    expect(dump?.threads).toHaveLength(1);
+    expect(dump?.extensionModules).toEqual(["a"]);
   });
 
   test("of a build without the GIL is one thread without an id", async () => {

@@ -16,9 +16,20 @@ const pymalloc = /^(address_in_range|pymalloc_(free|realloc)|_?Py(Mem|Object)_\w
 const freeing = /^(Invalid free|Mismatched free|double-free|bad-free|free on address|alloc-dealloc-mismatch)/;
 const beyond = /^(heap|stack|global|dynamic-stack|container)-(buffer-)?(overflow|underflow)|^(heap|stack)-buffer-underflow|^negative-size-param/;
 
+/** The tools put functions of their own in the place of memcpy, strlen and the like: who called them is meant as well. */
+const interposer = /\/(vgpreload_[\w-]+|lib[at]san)\.so/;
+const intercepted = /^__interceptor_/;
+const isInterposed = ({ function: name, module }: LoggedFrame) => interposer.test(module ?? "") || intercepted.test(name ?? "");
+
 function placeOf(frames: readonly LoggedFrame[]): string | null {
-  const frame = frames.find((each) => !(each.function !== null && allocators.test(each.function)) && (each.function ?? each.module) !== null) ?? frames[0];
+  const at = frames.findIndex((each) => !(each.function !== null && allocators.test(each.function)) && (each.function ?? each.module) !== null);
+  const frame = frames[Math.max(at, 0)];
   if (frame === undefined) return null;
+  const caller = at >= 0 && isInterposed(frame) ? frames.slice(at + 1).find((each) => !isInterposed(each)) : undefined;
+  return caller === undefined ? placeOfFrame(frame) : `${frame.function?.replace(intercepted, "") ?? frame.address}, called by ${placeOfFrame(caller)}`;
+}
+
+function placeOfFrame(frame: LoggedFrame): string {
   if (frame.function === null && frame.module !== null) return `code of ${frame.module.replace(/^.*\//, "").slice(0, 200)}`;
   const where = frame.file === null ? (frame.module?.replace(/^.*\//, "") ?? null) : `${frame.file.replace(/^.*\//, "")}:${frame.line ?? "?"}`;
   return `${(frame.function ?? frame.address).slice(0, 200)}${where === null ? "" : ` (${where.slice(0, 200)})`}`;

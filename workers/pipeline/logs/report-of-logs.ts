@@ -1,7 +1,8 @@
 /**
  * A report of logs alone: no core was sent, and what a log tells of the crash is all there is.
  *
- * The Python stacks are those of the last dump that faulthandler left, the C stack that of a memory checker's last error. What only
+ * The Python stacks are those of the last dump that faulthandler left, the C stack that of a memory checker's last error, else the one that
+ * 3.14 and newer put into the dump. What only
  * memory could tell (locals, the interpreter's version, other C stacks) is absent, and a warning says so.
  */
 import type { Diagnosis, NativeFrame, PythonFrame, Report, Signal, Thread, Warning } from "../../../services/contract/report.ts";
@@ -72,6 +73,24 @@ const nativeFrame = ({ address, function: name, file, line, module }: LoggedFram
   trust: "symbol",
 });
 
+/** What faulthandler and the kernel put on the stack: no part of the crash. */
+const ofTheDump = /^(_Py_DumpStack|faulthandler_\w+|_?Py_FatalError\w*|fatal_error\w*)$/;
+const returner = /^(__restore(_rt)?|__kernel_(rt_)?sigreturn)$/;
+const libc = /\/(libc[.-]|ld-musl)|^(linux-gate|linux-vdso)/;
+
+/** The dump's own C stack: from the frame that the signal interrupted, else from the caller of Py_FatalError. */
+function dumpedNatives({ cStack, message }: FaulthandlerDump): LoggedFrame[] {
+  const stack = cStack ?? [];
+  const last = stack.slice(0, 8).findLastIndex(({ function: name }) => name !== null && ofTheDump.test(name));
+  // The handler returns to the C library or the kernel's page: the frame behind it is the crash.
+  const back =
+    signalOfFault(message) === null
+      ? -1
+      : stack.slice(0, 6).findIndex((each) => (each.function === null ? libc.test(each.file) : returner.test(each.function)));
+  const begin = Math.max(last, back) + 1;
+  return stack.slice(begin).map(({ file, function: name, address }) => ({ address, function: name, file: null, line: null, module: file }));
+}
+
 const evaluator = /^(_PyEval_EvalFrameDefault|PyEval_EvalFrameEx|_TAIL_CALL_\w+)/;
 
 function toThread(dumped: DumpedThread | null, index: number | null, crashed: boolean, native: readonly LoggedFrame[]): Thread {
@@ -114,7 +133,7 @@ function signalOf({ dump, memory }: Chosen): Signal | null {
 }
 
 function threadsOf({ dump, memory }: Chosen): Thread[] {
-  const native = memory?.end?.frames ?? memory?.errors.at(-1)?.frames ?? [];
+  const native = memory?.end?.frames ?? memory?.errors.at(-1)?.frames ?? (dump === null ? [] : dumpedNatives(dump));
   if (dump === null || dump.threads.length === 0) return native.length === 0 ? [] : [toThread(null, null, true, native)];
   const died = dump.reason === "fatal";
   const threads = dump.threads.map((dumped, index) => toThread(dumped, index, died && dumped.current, died && dumped.current ? native : []));
@@ -168,5 +187,8 @@ export function reportOfLogs({ jobId, createdAt, logs }: LogsInput): Report | nu
     registers: {},
     disassembly: [],
   };
-  return { ...report, signature: signatureOf(report) };
+  // The dump's C stack has exported names alone: a core of the same crash has others.
+  const named =
+    memory === null ? { ...report, threads: report.threads.map((thread) => ({ ...thread, frames: thread.python_frames, native_frames: [] })) } : report;
+  return { ...report, signature: signatureOf(named) };
 }

@@ -35,6 +35,7 @@ const dumpOf = (threads: readonly Thread[], some: Partial<FaulthandlerDump> = {}
     ),
   })),
   threadsCut: false,
+  cStack: null,
   extensionModules: null,
   ...some,
 });
@@ -123,6 +124,13 @@ describe("a memory checker's log", () => {
       null,
     ]);
     expect(findings(report({ kind: "asan", errors: [error({ what: "double-free", access: null })] }))).toEqual([["invalid_free", "certain"], null]);
+  });
+
+  test("names who called a function that the tool has put in another's place", () => {
+    const tool = { address: "0x4000", function: "memset", file: null, line: null, module: "/usr/libexec/valgrind/vgpreload_memcheck-amd64-linux.so" };
+    const write = error({ access: "write", block: { ...freed, freed: false, where: "after" }, frames: [tool, use] });
+    const { memory } = judgeLogs([{ filename: "vg.log", size: 1, dumps: [], memory: [report({ errors: [write], end: null })] }], null);
+    expect(damageInLog({ core: { crashedLwp: 1 }, logs: memory })?.title).toBe("A write of 8 bytes past the end of a block, by memset, called by use (a.c:3)");
   });
 
   test("tells the null pointer that a core without siginfo does not", () => {
