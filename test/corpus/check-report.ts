@@ -104,10 +104,10 @@ function checkThreads(entry: CorpusEntry, report: Report, lenient: boolean): str
     });
 }
 
-/** What faulthandler wrote, up to the C stack that 3.14 and later add; where a fatal error was told twice, the first time. */
-function dumpIn(stderr: string): string | null {
+/** What faulthandler wrote, up to the C stack that 3.14 and later add. Of two: an abort was told first, then its signal; a fault came while the first was written. */
+function dumpIn(stderr: string, signal: string | null): string | null {
   const heading = "Fatal Python error: ";
-  const start = stderr.indexOf(heading);
+  const start = signal === "SIGABRT" ? stderr.indexOf(heading) : stderr.lastIndexOf(heading);
   if (start < 0) return null;
   const again = stderr.indexOf(`\n${heading}`, start);
   const [dump = ""] = stderr.slice(start, again < 0 ? undefined : again).split("\nCurrent thread's C stack trace");
@@ -122,9 +122,11 @@ function dumpIn(stderr: string): string | null {
 
 /** The report's own notation is the dump, byte for byte. */
 function checkNotation(report: Report, stderr: string): string[] {
-  const dump = dumpIn(stderr);
+  const dump = dumpIn(stderr, report.process.signal?.name ?? null);
+  // A fault that came while a fatal error was written has no dump of its own.
+  const other = report.process.signal?.name === "SIGSEGV" && dump?.startsWith("Fatal Python error: Segmentation fault") !== true;
   // Of a thread that several interpreters share, faulthandler tells one.
-  if (dump === null || (report.python?.interpreters ?? 1) > 1) return [];
+  if (dump === null || other || (report.python?.interpreters ?? 1) > 1) return [];
   // Optimised builds up to 3.9 keep Py_FatalError's message nowhere that can be told; then the signal is named.
   const untold = ({ function: by, message, frame }: Readonly<Record<string, unknown>>) =>
     message === null || (by === null && typeof frame === "string" && frame.startsWith("_Py_FatalError"));
@@ -140,7 +142,7 @@ function checkNotation(report: Report, stderr: string): string[] {
 
 /** The log that was attached is recognised and agrees. */
 function checkAttachment(report: Report, stderr: string): string[] {
-  if (dumpIn(stderr) === null || report.attachments.length === 0) return [];
+  if (dumpIn(stderr, null) === null || report.attachments.length === 0) return [];
   const [summary] = report.attachments;
   return summary?.kind === "faulthandler" && summary.agreement === "same" ? [] : [`the attached log: ${JSON.stringify(summary)}`];
 }
