@@ -26,12 +26,13 @@ async function ofPyenv(root: string): Promise<string[]> {
   return versions.map((version) => join(root, "versions", version, "bin/python"));
 }
 
-/** Debian's interpreters in a root made by debootstrap. */
+/** Debian's interpreters in a root made by debootstrap, and free-threaded ones that free-threaded.sh built there. */
 async function ofRoot(root: string): Promise<Interpreter[]> {
   const entries = await readdir(join(root, "usr/bin"), { withFileTypes: true }).catch(() => []);
   // python3.14-dbg is a link to python3.14d.
   const names = entries.filter((entry) => !entry.isSymbolicLink() && /^python\d\.\d+(-dbg|d|t|dm)?$/.test(entry.name)).map((entry) => entry.name);
-  const found = await Promise.all(names.map((name) => interpreterAt(`/usr/bin/${name}`, root)));
+  const built = (await list(join(root, "opt"))).filter((name) => /^\d\.\d+t$/.test(name)).map((name) => `/opt/${name}/bin/python${name}`);
+  const found = await Promise.all([...names.map((name) => `/usr/bin/${name}`), ...built].map((path) => interpreterAt(path, root)));
   return found.filter((each) => each !== null);
 }
 
