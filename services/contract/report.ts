@@ -167,7 +167,7 @@ export const PythonFrame = Type.Object({
   kind: Type.Literal("python"),
   function: Type.String(),
   qualname: nullableString,
-  /** Of a method, up to 3.10 where `qualname` is null: the same name, told by the class that defines it. */
+  /** Up to 3.10, where `qualname` is null: the same name, told by the class of a method or by the code around a function. */
   defined_as: nullableString,
   file: nullableString,
   line: nullableInteger,

@@ -1,4 +1,4 @@
-"""Qualified names of methods where code objects have none, held to what 3.11 and later say of the same program."""
+"""Qualified names of methods and of functions in functions where code objects have none, held to what 3.11 and later say of the same program."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Market(Shop):
         return super(Market, self).open()
 
 def plain(shop):
-    return ended(shop)
+    return (lambda: ended(shop))()
 
 @wrapped
 def ended(shop):
@@ -66,7 +66,8 @@ Market().run()
 
 INNERMOST_FIRST = [
     ("ended", None),
-    ("inner", None),
+    ("inner", "wrapped.<locals>.inner"),
+    ("<lambda>", "plain.<locals>.<lambda>"),
     ("plain", None),
     ("still", None),
     ("__lt__", "Shop.__lt__"),
@@ -81,7 +82,7 @@ INNERMOST_FIRST = [
 
 
 class DefinedAs(unittest.TestCase):
-    def test_methods_are_told_by_the_class_that_defines_them(self) -> None:
+    def test_methods_are_told_by_their_class_and_functions_by_those_around_them(self) -> None:
         folder = tempfile.mkdtemp(prefix="inquest-defined-")
         self.addCleanup(shutil.rmtree, folder)
         for python in map(Python, interpreters()):

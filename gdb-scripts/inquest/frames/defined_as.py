@@ -1,7 +1,7 @@
-"""The qualified name of a method up to 3.10, where code objects have none: ``Cart.total``, told by the class that defines it.
+"""The qualified name of a frame's function up to 3.10, where code objects have none: ``Cart.total``, told by the class that defines it.
 
 The first argument leads there: its type, or itself where it is a class, and what that derives from. A method counts when its
-``func_code`` is the frame's own code, so nothing is guessed; functions in functions, and methods that were taken out of their class, stay without.
+``func_code`` is the frame's own code, so nothing is guessed. Functions in functions are told by ``enclosing``; methods that were taken out of their class stay without.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from ..memory import MemoryFault
 from ..objects.type_info import TYPE_SUBCLASS
 from .chain import RawFrame
 from .code import Code
+from .enclosing import enclosed
 from .image import Image
 from .local_variables import slots
 
@@ -31,14 +32,14 @@ _AROUND = (
 
 def defined_as(image: Image, frame: RawFrame, code: Code) -> Optional[str]:
     """None where the code object tells its qualified name itself, and where no class is found."""
-    if code.qualname is not None or image.version >= (3, 11) or not code.names:
+    if code.qualname is not None or image.version >= (3, 11):
         return None
     names, tries = image.caches.setdefault("defined_as", {}), image.caches.setdefault("defined_as_tries", {})
     found = names.get(code.address)
     if found is None and tries.get(code.address, 0) < _MOST_TRIES:
         tries[code.address] = tries.get(code.address, 0) + 1
         try:
-            found = _of_first_argument(image, frame, code)
+            found = enclosed(image, frame, code) or _of_first_argument(image, frame, code)
         except (MemoryFault, LayoutMissing):
             found = None
         if found is not None:
@@ -47,8 +48,8 @@ def defined_as(image: Image, frame: RawFrame, code: Code) -> Optional[str]:
 
 
 def _of_first_argument(image: Image, frame: RawFrame, code: Code) -> Optional[str]:
-    name, value = next(slots(image, frame, code), ("", 0))
-    if name != code.names[0]:
+    name, value = next(slots(image, frame, code), ("", 0)) if code.names else ("", 0)
+    if not code.names or name != code.names[0]:
         return None
     for owner in _classes(image, value):
         try:
