@@ -8,7 +8,7 @@ import { createGroupStore } from "../../services/storage/group-store.ts";
 import { createJobStore } from "../../services/storage/job-store.ts";
 import { regroupNext } from "../../services/storage/regrouping.ts";
 import { signature } from "./group-contract.ts";
-import { recount, type Recount } from "./recount.ts";
+import { nameOf, recount, type Recount } from "./recount.ts";
 import { newJob, newReport } from "./sample.ts";
 
 const start = Date.UTC(2026, 10, 1);
@@ -31,11 +31,14 @@ const step = fc.oneof(
   },
   fc.record({ kind: fc.constant("again" as const), job: place, of: fc.constantFrom(...signatures) }),
   fc.record({ kind: fc.constantFrom("delete" as const, "cancel" as const), job: place }),
+  fc.record({ kind: fc.constant("label" as const), job: place, host: fc.constantFrom("web1", "web2", null) }),
   fc.record({ kind: fc.constantFrom("merge" as const, "split" as const), hash, other: hash }),
   fc.record({ kind: fc.constant("expire" as const), on: fc.nat({ max: 9 }) }),
   fc.record({ kind: fc.constant("regroup" as const), version: fc.integer({ min: 2, max: 4 }) }),
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+const labelLimits = { labels_per_job: 64, label_bytes: 1_024 };
 
 /** A merge or a split of what is not there is refused; all else must go through. */
 const unlessRefused = (work: Promise<unknown>) =>
@@ -66,6 +69,9 @@ async function run(database: Database, steps: readonly Step[]): Promise<void> {
       case "delete":
         await jobs.delete("default", id);
         break;
+      case "label":
+        if ((await jobs.get("default", id)) !== null) await jobs.edit("default", id, { labels: { host: each.host } }, null, labelLimits);
+        break;
       case "cancel":
         if ((await jobs.requeue("default", id).catch(() => null)) !== null) await jobs.cancel("default", id);
         break;
@@ -89,13 +95,17 @@ async function run(database: Database, steps: readonly Step[]): Promise<void> {
 }
 
 /** Counts by signature and group, and by group under a filter, as lists and statistics tell them. */
-async function told(database: Database): Promise<Pick<Recount, "stats" | "hosts">> {
+async function told(database: Database): Promise<Pick<Recount, "stats" | "hosts" | "pairs">> {
   const [jobs, groups] = [createJobStore(database), createGroupStore(database)];
   const { rows } = await jobs.stats("default", {}, { by: ["signature"], interval: null, limit: 100 });
+  const pairs = await jobs.stats("default", {}, { by: ["label.host", "signature"], interval: "1d", limit: 100 });
   const page = { sort: "count", status: null, newSince: null, limit: 100, cursor: null } as const;
   const { items } = await groups.list("default", { labels: { host: "web1" } }, page);
   return {
     stats: new Map(rows.flatMap(({ values: [group], count }) => (group == null ? [] : [[group, count]]))),
+    pairs: new Map(
+      pairs.rows.flatMap(({ values: [host, group], spans }) => (spans ?? []).map(({ start: from, count }) => [nameOf(group, host, from.slice(0, 10)), count])),
+    ),
     hosts: new Map(items.map(({ group, count }) => [group.hash, count])),
   };
 }
@@ -107,7 +117,7 @@ test("the counts of signatures, groups, facets and statistics are those of count
       await run(database, steps);
       const anew = await recount(database, "default", "web1");
       expect(anew.kept).toEqual(anew.counted);
-      expect(await told(database)).toEqual({ stats: anew.stats, hosts: anew.hosts });
+      expect(await told(database)).toEqual({ stats: anew.stats, hosts: anew.hosts, pairs: anew.pairs });
     }),
     { numRuns: 15 },
   );

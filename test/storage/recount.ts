@@ -19,10 +19,12 @@ export interface Recount {
   /** Jobs by group, all and those with the label `host`. */
   readonly stats: ReadonlyMap<string, number>;
   readonly hosts: ReadonlyMap<string, number>;
+  /** All jobs, by group, the label `host` and the day. */
+  readonly pairs: ReadonlyMap<string, number>;
 }
 
 const raise = (counts: Map<string, number>, name: string) => counts.set(name, (counts.get(name) ?? 0) + 1);
-const nameOf = (...parts: readonly string[]) => parts.join(" | ");
+export const nameOf = (...parts: readonly (string | null | undefined)[]) => parts.map((part) => part ?? "none").join(" | ");
 
 export async function recount(database: Database, projectId: string, host: string): Promise<Recount> {
   const { query } = database;
@@ -39,10 +41,13 @@ export async function recount(database: Database, projectId: string, host: strin
     .execute();
   const groupOf = new Map(own.map(({ hash, group_hash }) => [hash, group_hash]));
   const [bySignature, byGroup, byFacet, byHost] = [new Map<string, number>(), new Map<string, number>(), new Map<string, number>(), new Map<string, number>()];
+  const byPair = new Map<string, number>();
   for (const { body, size, facets: told, ...row } of jobs) {
     const { signature_hash: hash } = row;
+    const group = groupOf.get(hash ?? "") ?? "none";
+    const labels: Readonly<Record<string, string>> = JSON.parse(row.labels);
+    raise(byPair, nameOf(group, labels["host"], row.created_at.slice(0, 10)));
     if (hash === null) continue;
-    const group = groupOf.get(hash) ?? "none";
     raise(bySignature, hash);
     raise(byGroup, group);
     if (row.labels.includes(`"${host}"`)) raise(byHost, group);
@@ -61,5 +66,6 @@ export async function recount(database: Database, projectId: string, host: strin
     counted: { signatures: bySignature, groups: byGroup, facets: byFacet },
     stats: byGroup,
     hosts: byHost,
+    pairs: byPair,
   };
 }
