@@ -115,8 +115,18 @@ export const corpus: readonly CorpusEntry[] = [
   {
     program: "handles_exception.py",
     signal: "SIGSEGV",
+    never: ["known_issue"],
     stack: ["recover", "<module>"],
     exception: { type: "KeyError", message: "'no such setting: nine'" },
+  },
+  {
+    program: "out_of_memory.py",
+    from: [3, 6],
+    signal: "SIGSEGV",
+    stack: ["load", "<module>"],
+    exception: { type: "MemoryError" },
+    diagnosis: "null_dereference",
+    also: ["known_issue"],
   },
   {
     program: "deep_recursion.py",

@@ -104,6 +104,13 @@ const container = (type: string) => [finding("gc_corruption", { visited: { state
 const debugBuild = { debug: true, free_threaded: false, jit: false };
 const extension = (path: string) => ({ extension_modules: [{ name: "graph", path, version: null, third_party: true, crash_frame: null }] });
 
+const raised = (type: string, cause?: string) => ({
+  type,
+  message: null,
+  handled: true,
+  chain: cause === undefined ? [] : [{ relation: "context" as const, type: cause, message: null }],
+});
+
 const cases: readonly (readonly [string, Given, Given])[] = [
   ["tracked_too_early", { found: collected("uninitialised") }, { found: collected("overwritten") }],
   ["released_too_often", { found: collected("freed") }, { found: [finding("freed_memory_access", { visited: null })] }],
@@ -118,6 +125,18 @@ const cases: readonly (readonly [string, Given, Given])[] = [
     { version: "3.8.1", functions: ["abort", "_PyObject_AssertFailed", "list_dealloc"], info: { build: debugBuild } },
   ],
   ["hamt_compared", { functions: ["hamt_iterator_next", "_PyHamt_Eq"] }, { functions: ["_PyHamt_Find"] }],
+  ["hamt_compared", { version: "3.13.5", functions: ["_PyHamt_Eq"] }, { version: "3.13.18", functions: ["_PyHamt_Eq"] }],
+  ["hamt_compared", { version: "3.14.0", functions: ["_PyHamt_Eq"] }, { version: "3.15.0", functions: ["_PyHamt_Eq"] }],
+  [
+    "unchecked_allocation",
+    { found: [finding("null_dereference")], thread: { exception: raised("ValueError", "MemoryError") } },
+    { found: [finding("null_dereference")], thread: { exception: raised("ValueError", "KeyError") } },
+  ],
+  [
+    "unchecked_allocation",
+    { found: [finding("null_dereference")], thread: { exception: raised("MemoryError") } },
+    { found: [finding("wild_pointer")], thread: { exception: raised("MemoryError") } },
+  ],
   ["forked_with_threads", { left: 2 }, { left: 0 }],
   ["forked_with_threads", { left: 1, signal: null }, { left: 0, signal: null }],
   ["forked_with_threads", { left: 2 }, { version: "2.7.18", left: 2 }],

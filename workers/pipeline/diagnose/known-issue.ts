@@ -8,8 +8,13 @@ const minorOf = (version: string) => {
   return major * 1_000 + minor;
 };
 
-const concerns = ({ from, to }: KnownIssue, version: string) =>
-  (from === null || minorOf(version) >= minorOf(from)) && (to === null || minorOf(version) <= minorOf(to));
+const patchOf = (version: string) => Number.parseInt(version.split(".")[2] ?? "", 10);
+
+const mendedIn = ({ mended = [] }: KnownIssue, version: string) =>
+  mended.some((release) => minorOf(release) === minorOf(version) && patchOf(version) >= patchOf(release));
+
+const concerns = (issue: KnownIssue, version: string) =>
+  (issue.from === null || minorOf(version) >= minorOf(issue.from)) && (issue.to === null || minorOf(version) <= minorOf(issue.to)) && !mendedIn(issue, version);
 
 export function matchingIssues({ core, site, threads, modules, python }: Evidence, found: readonly Diagnosis[]): Diagnosis[] {
   const info = python?.python ?? null;

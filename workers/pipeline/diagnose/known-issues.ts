@@ -27,6 +27,8 @@ export interface KnownIssue {
   /** `3.7` to `3.11`, both included, patch releases by their minor; null: any. */
   readonly from: string | null;
   readonly to: string | null;
+  /** Releases that were tried and do not have it any more, one of a minor version; earlier ones may not either. */
+  readonly mended?: readonly string[];
   readonly seen: (seen: Seen) => boolean;
   /** Also told of a process that was alive, or that another one ended. */
   readonly hangs?: true;
@@ -56,6 +58,9 @@ function visitedText(seen: Seen): boolean {
   const bytes = evidenceText(seen.finding("gc_corruption"), "visited", "bytes").match(/../g)?.slice(0, 8) ?? [];
   return bytes.length === 8 && bytes.every((byte) => Number.parseInt(byte, 16) >= 0x20 && Number.parseInt(byte, 16) < 0x7f);
 }
+
+/** A MemoryError is under way in the thread, or led to what is. */
+const outOfMemory = ({ exception }: Thread) => exception !== null && [exception, ...exception.chain].some(({ type }) => type === "MemoryError");
 
 /** Functions of the C API that work on objects, and so need a thread state and the GIL. */
 const objectApi =
@@ -197,6 +202,7 @@ export const knownIssues: readonly KnownIssue[] = [
     title: "An __eq__ that sets a context variable ran while two contexts were compared",
     from: "3.7",
     to: "3.14",
+    mended: ["3.13.18", "3.14.10"],
     seen: (seen) => functionAmong(seen, /^_PyHamt_Eq$/),
     advice: "Do not set context variables in __eq__ of what contexts hold; releases of 2026 keep the old table alive.",
     links: ["https://github.com/python/cpython/issues/142829"],
@@ -278,6 +284,16 @@ export const knownIssues: readonly KnownIssue[] = [
     advice:
       "sys.setrecursionlimit() counts Python calls, not the C stack that they need: up to 3.11 a high limit overflows it. Lower it, or give the thread more stack.",
     links: ["https://docs.python.org/3/library/sys.html#sys.setrecursionlimit"],
+  },
+  {
+    id: "unchecked_allocation",
+    title: "A null pointer was used while Python was short of memory",
+    from: null,
+    to: null,
+    seen: ({ crashed, finding }) => finding("null_dereference") !== null && outOfMemory(crashed),
+    advice:
+      "The thread was handling a MemoryError, or one was raised: malloc, PyMem_Malloc and every function that makes an object return NULL then, and what does not look at the result crashes at a small address. Look for such a call near the crash, and at what used the memory up.",
+    links: ["https://docs.python.org/3/c-api/intro.html#exceptions"],
   },
   {
     id: "foreign_abi",
