@@ -6,6 +6,7 @@ import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
 import { type Thread, WaitsFor } from "../../services/contract/report.ts";
 import type { HelperSystemCall, PythonAnswer } from "./helper-answer.ts";
+import { systemName } from "./thread-state.ts";
 
 const { owner_name: _ownerName, ...told } = WaitsFor.properties;
 /** `facts.waits`. `taken` is null where the lock does not tell; one that is free is about to be had. */
@@ -62,6 +63,18 @@ function gilOwner(thread: Thread, threads: readonly Thread[]): Thread | null {
   return only !== undefined && (own.length === 1 || holders.length === 1) ? only : null;
 }
 
+const sleepsForGil = /^(pthread_cond_(timed|clock)?wait|PyCOND_(TIMED)?WAIT|PyThread_acquire_lock(_timed)?)(@|$)/;
+
+/**
+ * It called PyEval_RestoreThread or the like while it held the GIL. A thread that waits has given the GIL up before, so that the
+ * interpreter's record names it only where it had not.
+ */
+function holdsItself({ lwp, native_frames: frames }: Thread, python: PythonAnswer | null, call: HelperSystemCall | undefined): boolean {
+  const holds = python?.threads.some((each) => each.lwp === lwp && each.holds_gil === true) ?? false;
+  if (holds && call?.name?.startsWith("futex") === true) return true;
+  return holds && frames.slice(0, 16).some((frame) => frame.kind === "native" && sleepsForGil.test(systemName(frame.function ?? "")));
+}
+
 function byLock({ lwp: _lwp, taken, ...wait }: Static<typeof HelperWait>): WaitsFor {
   const unowned = taken === false ? { owner_lwp: null, owner_gone: false, owner_known_by: null } : {};
   return { ...wait, ...unowned, owner_name: null };
@@ -74,8 +87,9 @@ export function withWaits(threads: readonly Thread[], python: PythonAnswer | nul
   const names = new Map(threads.map((thread) => [thread.lwp, thread.name]));
   return threads.map((thread) => {
     const { lwp } = thread;
+    const call = lwp === null ? undefined : calls.get(lwp);
     if (thread.state === "waiting_gil") {
-      const owner = gilOwner(thread, threads);
+      const owner = holdsItself(thread, python, call) ? thread : gilOwner(thread, threads);
       return {
         ...thread,
         waits_for: {
@@ -87,7 +101,6 @@ export function withWaits(threads: readonly Thread[], python: PythonAnswer | nul
         },
       };
     }
-    const call = lwp === null ? undefined : calls.get(lwp);
     const wait = (lwp === null ? undefined : locks.get(lwp)) ?? (call === undefined ? null : (byCall(call) ?? bySemaphore(thread, call)));
     return { ...thread, waits_for: wait === null ? null : { ...wait, owner_name: wait.owner_lwp === null ? null : (names.get(wait.owner_lwp) ?? null) } };
   });

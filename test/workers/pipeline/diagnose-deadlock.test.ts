@@ -4,7 +4,9 @@ import type { Thread, WaitsFor } from "../../../services/contract/report.ts";
 import type { CoreSignal } from "../../../services/intake/core/core-facts.ts";
 import { crashSite } from "../../../workers/pipeline/crash-site.ts";
 import { diagnose } from "../../../workers/pipeline/diagnose.ts";
+import { withWaits } from "../../../workers/pipeline/waits.ts";
 import { nativeFrame, thread } from "../../text/sample-report.ts";
+import { pythonAnswer } from "./python-answer.ts";
 import { coreFacts, segfault } from "./sample-facts.ts";
 
 const wait = (owner: number | null, some: Partial<WaitsFor> = {}): WaitsFor => ({
@@ -107,5 +109,29 @@ describe("gil_wait", () => {
   test("gives way to the deadlock that the GIL is a part of", () => {
     const threads = [waiting(1, wait(2, { kind: "c_mutex" }), { gil: "holder", state: "waiting_lock" }), waiting(2, forGil(1), { state: "waiting_gil" })];
     expect(codes(threads)).toEqual(["deadlock", "sent_by_process"]);
+  });
+});
+
+describe("a thread that takes the GIL while it holds it", () => {
+  const waits = (holds_gil: boolean, call: string | null) => {
+    const state = { lwp: 4711, python_thread_id: "0x7f0000000000", interpreter_id: 0, name: null, holds_gil, exception: null, frames: [], truncated: false };
+    const system_calls = call === null ? [] : [{ lwp: 4711, number: 202, name: call, arguments: [], waits_for_gil: null }];
+    const python = { ...pythonAnswer({ threads: [state] }), system_calls };
+    return withWaits([thread(4711, { name: "main", gil: "waiting", state: "waiting_gil" })], python)[0];
+  };
+
+  test("waits for itself, and is told so", () => {
+    const told = waits(true, "futex");
+    expect(told?.waits_for).toMatchObject({ kind: "gil", owner_lwp: 4711, owner_known_by: "record" });
+    expect(findings(told === undefined ? [] : [told])[0]).toMatchObject({
+      code: "deadlock",
+      confidence: "certain",
+      title: "Deadlock: main (4711) waits for the GIL that it holds itself",
+    });
+  });
+
+  test("is not one that gave it up, nor one that runs on its way out of the wait", () => {
+    expect(waits(false, "futex")?.waits_for).toMatchObject({ kind: "gil", owner_lwp: null });
+    expect(waits(true, null)?.waits_for).toMatchObject({ kind: "gil", owner_lwp: null });
   });
 });

@@ -73,14 +73,20 @@ function told(evidence: Evidence): Diagnosis | null {
     .join("; ");
   const proven = cycle.every(({ wait }) => wait.owner_known_by === "record");
   const alone = cycle.length === 1;
+  const gil = alone && first.wait.kind === "gil";
+  const advice = gil
+    ? "PyGILState_Ensure may be called with the GIL held; PyEval_RestoreThread, PyEval_AcquireThread and Py_END_ALLOW_THREADS may not."
+    : alone
+      ? "An RLock may be taken again by the thread that has it."
+      : "Take locks in one order everywhere, and none while waiting for another thread.";
   return {
     code: "deadlock",
     title: alone
-      ? `Deadlock: ${nameOf(first.thread)} waits for a lock that it holds itself`
+      ? `Deadlock: ${nameOf(first.thread)} waits for ${gil ? "the GIL" : "a lock"} that it holds itself`
       : `Deadlock: ${cycle.length > most ? `${cycle.length} threads` : cycle.map(({ thread }) => nameOf(thread)).join(" and ")} wait for each other`,
     detail: `${drawn}. None of these waits has a time limit, so none of them ever ends${others === 0 ? "" : `; ${others} other thread${others === 1 ? " waits" : "s wait"} behind them`}. ${
       proven ? "The locks themselves record these owners." : "A plain lock records no owner: the thread inside a with block of it was taken for it."
-    } ${alone ? "An RLock may be taken again by the thread that has it." : "Take locks in one order everywhere, and none while waiting for another thread."}`,
+    } ${advice}`,
     confidence: proven ? "certain" : "likely",
     lwp: first.thread.lwp,
     evidence: {
