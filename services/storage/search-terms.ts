@@ -6,7 +6,8 @@
  */
 import type { Labels } from "../contract/common.ts";
 import { JobStatus } from "../contract/job.ts";
-import type { Report, Thread } from "../contract/report.ts";
+import type { Report } from "../contract/report.ts";
+import type { Thread } from "../contract/thread.ts";
 import type { JobTable } from "./schema.ts";
 import { baseName, indexable, storable } from "./search-text.ts";
 import { Words } from "./search-words.ts";

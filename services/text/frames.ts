@@ -1,5 +1,5 @@
 /** Frames as lines: number, language, function, place; below a Python frame its source line and its locals. */
-import type { FoldedFrames, Frame, NativeFrame, PythonFrame } from "../contract/report.ts";
+import type { FoldedFrames, Frame, NativeFrame, PythonFrame } from "../contract/thread.ts";
 import { pageWidth } from "./layout.ts";
 import { columns, safeCut } from "./safe-text.ts";
 

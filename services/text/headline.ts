@@ -1,5 +1,6 @@
 /** What a person asks first: what died, of what, where in Python, in which thread, and why. */
-import type { NativeFrame, PythonFrame, Report, Thread } from "../contract/report.ts";
+import type { Report } from "../contract/report.ts";
+import type { NativeFrame, PythonFrame, Thread } from "../contract/thread.ts";
 import { lastPart, nativeName, nativePlace, pythonName, pythonPlace } from "./frames.ts";
 import { labelled, wrap, pageWidth } from "./layout.ts";
 import { safeCut } from "./safe-text.ts";

@@ -2,7 +2,8 @@
  * Python frames as the interpreter itself writes them, so that tools that read its output can read ours: the traceback
  * (Lib/traceback.py) and faulthandler's dump (Python/traceback.c, `_Py_DumpTracebackThreads`).
  */
-import type { FoldedFrames, PythonFrame, Report, Thread } from "../contract/report.ts";
+import type { Report } from "../contract/report.ts";
+import type { FoldedFrames, PythonFrame, Thread } from "../contract/thread.ts";
 import { safeCut } from "./safe-text.ts";
 
 type Frames = readonly (PythonFrame | FoldedFrames)[];

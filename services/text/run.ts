@@ -1,5 +1,6 @@
 /** How it was run, in a few lines: options as they are written on a command line, what else differs from a plain `python3`, the environment. */
-import type { Report, RunInfo } from "../contract/report.ts";
+import type { RunInfo } from "../contract/interpreter.ts";
+import type { Report } from "../contract/report.ts";
 import { labelled } from "./layout.ts";
 import { safeCut } from "./safe-text.ts";
 

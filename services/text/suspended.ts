@@ -1,5 +1,5 @@
 /** Tasks, coroutines, generators and greenlets that wait: hundreds of workers that stand at one place are told once. */
-import type { Suspended } from "../contract/report.ts";
+import type { Suspended } from "../contract/thread.ts";
 import { stackLines } from "./frames.ts";
 import { pageWidth, wrap } from "./layout.ts";
 import { safeCut } from "./safe-text.ts";

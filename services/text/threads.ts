@@ -1,5 +1,5 @@
 /** Threads: the crashed one in full, the others shorter and those that stand at the same place together. */
-import type { Thread } from "../contract/report.ts";
+import type { Thread } from "../contract/thread.ts";
 import { stackLines } from "./frames.ts";
 import { pageWidth, wrap } from "./layout.ts";
 import { safeCut } from "./safe-text.ts";

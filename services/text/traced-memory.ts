@@ -1,5 +1,6 @@
 /** What tracemalloc knew: the lines that hold most memory, and where the crashed frames' objects come from. */
-import type { AllocationPlace, Report } from "../contract/report.ts";
+import type { AllocationPlace } from "../contract/interpreter.ts";
+import type { Report } from "../contract/report.ts";
 import { safeCut } from "./safe-text.ts";
 
 const topShown = 10;

@@ -1,5 +1,5 @@
 /** What a thread waits for, in words. */
-import type { WaitsFor } from "../contract/report.ts";
+import type { WaitsFor } from "../contract/thread.ts";
 import { safeCut } from "./safe-text.ts";
 
 const kinds: Readonly<Record<WaitsFor["kind"], string>> = {

@@ -1,7 +1,8 @@
 /** What two reports have in common, and where they part. Pure. */
 import type { Labels } from "../contract/common.ts";
 import type { ComparedFrame, Comparison, Pair } from "../contract/comparison.ts";
-import type { NativeFrame, PythonFrame, Report } from "../contract/report.ts";
+import type { Report } from "../contract/report.ts";
+import type { NativeFrame, PythonFrame } from "../contract/thread.ts";
 import { align } from "./align.ts";
 import { moduleName, plainNativeName } from "./native-name.ts";
 import { programRoot, pythonPlace } from "./python-place.ts";

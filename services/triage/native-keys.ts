@@ -4,7 +4,7 @@
  * A frame is named by what its file exports, since that name survives stripping; frames of static functions count only as
  * their module. The frames between the crash and the innermost evaluator are looked at, or all when the thread ran no Python.
  */
-import type { FoldedFrames, NativeFrame } from "../contract/report.ts";
+import type { FoldedFrames, NativeFrame } from "../contract/thread.ts";
 import { dropped, kept, type KeyedFrame } from "./keyed-frame.ts";
 import { moduleName, plainNativeName } from "./native-name.ts";
 import { nativeRule } from "./native-rules.ts";

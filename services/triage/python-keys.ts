@@ -1,5 +1,6 @@
 /** The Python part of a signature: the innermost functions of the user, without lines, the same on every machine. */
-import type { Report, Thread } from "../contract/report.ts";
+import type { Report } from "../contract/report.ts";
+import type { Thread } from "../contract/thread.ts";
 import { findCycle, turned } from "./cycle.ts";
 import { dropped, kept, type KeyedFrame } from "./keyed-frame.ts";
 import { programRoot, pythonName, pythonPlace } from "./python-place.ts";

@@ -4,7 +4,7 @@
  * What lies below `site-packages`, a `lib/pythonX.Y`, a zip or the folder of the program that was started is named from
  * there; of any other file only the name counts, because the folders above it belong to the machine.
  */
-import type { PythonFrame, Thread } from "../contract/report.ts";
+import type { PythonFrame, Thread } from "../contract/thread.ts";
 
 export interface PythonPlace {
   readonly module: string;

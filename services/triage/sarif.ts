@@ -2,7 +2,8 @@
  * A crash as SARIF 2.1.0, for tools that show findings at lines of code: the rule is the diagnosis, the location the
  * innermost Python frame of the user's own code, the flow leads there from the program's start.
  */
-import type { Frame, PythonFrame, Report } from "../contract/report.ts";
+import type { Report } from "../contract/report.ts";
+import type { Frame, PythonFrame } from "../contract/thread.ts";
 import type { Sarif, SarifLocation } from "../contract/sarif.ts";
 import { programRoot, pythonName, pythonPlace } from "./python-place.ts";
 

@@ -6,7 +6,8 @@
  * would not show: no address, no line, no name that stripping takes, no folder of the machine. docs/adr has the reasons.
  */
 import { createHash } from "node:crypto";
-import type { Diagnosis, Report, Signature, Thread } from "../contract/report.ts";
+import type { Diagnosis, Report, Signature } from "../contract/report.ts";
+import type { Thread } from "../contract/thread.ts";
 import type { KeyedFrame } from "./keyed-frame.ts";
 import { messageClass } from "./message-class.ts";
 import { diedInAllocator, nativeKeys } from "./native-keys.ts";

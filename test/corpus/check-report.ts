@@ -1,6 +1,7 @@
 /** Holds a report against what its program must show; returns what is wrong, in words. */
 import { readFileSync } from "node:fs";
-import type { PythonFrame, Report, Thread } from "../../services/contract/report.ts";
+import type { Report } from "../../services/contract/report.ts";
+import type { PythonFrame, Thread } from "../../services/contract/thread.ts";
 import { faulthandlerDump } from "../../services/text/notation.ts";
 import { type DumpedFrame, type DumpedThread, parseDump } from "./faulthandler.ts";
 import type { Core } from "./make-core.ts";

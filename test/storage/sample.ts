@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import { v7 } from "uuid";
 import type { CoreSummary } from "../../services/contract/job.ts";
 import { noOptions } from "../../services/contract/job-options.ts";
-import type { PythonFrame, Report, Thread } from "../../services/contract/report.ts";
+import type { Report } from "../../services/contract/report.ts";
+import type { PythonFrame, Thread } from "../../services/contract/thread.ts";
 import type { NewBinary } from "../../services/storage/binary-store.ts";
 import type { NewJob } from "../../services/storage/job-store.ts";
 

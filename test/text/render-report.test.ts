@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Frame, PythonFrame, Report } from "../../services/contract/report.ts";
+import type { Report } from "../../services/contract/report.ts";
+import type { Frame, PythonFrame } from "../../services/contract/thread.ts";
 import { renderText } from "../../services/text/render-report.ts";
 import { golden } from "../support/golden.ts";
 import { module, nativeFrame, pythonFrame, report, thread } from "./sample-report.ts";

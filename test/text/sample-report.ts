@@ -1,5 +1,6 @@
 /** Reports and their parts for tests of the text, with only what a test names. */
-import type { Module, NativeFrame, PythonFrame, Report, Thread } from "../../services/contract/report.ts";
+import type { Module, Report } from "../../services/contract/report.ts";
+import type { NativeFrame, PythonFrame, Thread } from "../../services/contract/thread.ts";
 
 export const nativeFrame = (name: string | null, some: Partial<NativeFrame> = {}): NativeFrame => ({
   kind: "native",

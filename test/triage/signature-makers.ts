@@ -1,5 +1,6 @@
 /** Reports of one crashed thread, from short lists of frames. */
-import type { NativeFrame, PythonFrame, Report } from "../../services/contract/report.ts";
+import type { Report } from "../../services/contract/report.ts";
+import type { NativeFrame, PythonFrame } from "../../services/contract/thread.ts";
 import { newReport, pythonFrame, thread } from "../storage/sample.ts";
 
 /** `exported` is also the name that gdb tells, unless another one is given. */

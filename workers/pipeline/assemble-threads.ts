@@ -1,5 +1,6 @@
 /** The threads of the report: each LWP of the core with what either helper told of it, merged. The crashed one comes first. */
-import type { FoldedFrames, NativeFrame, Thread, Warning } from "../../services/contract/report.ts";
+import type { Warning } from "../../services/contract/report.ts";
+import type { FoldedFrames, NativeFrame, Thread } from "../../services/contract/thread.ts";
 import type { CoreFacts } from "../../services/intake/core/core-facts.ts";
 import type { HelperNativeFrame, HelperNativeThread, HelperPythonThread, HelperSystemCall, NativeAnswer, PythonAnswer } from "./helper-answer.ts";
 import { isExecutable } from "./executable-memory.ts";

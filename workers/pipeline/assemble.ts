@@ -1,8 +1,9 @@
 /** Assemble: what the stages found becomes one report. Nothing that one half lacks takes from the other. */
 import type { Static, TSchema } from "typebox";
 import { Value } from "typebox/value";
-import { Census, OpenFiles } from "../../services/contract/report.ts";
-import type { Module, ProcessInfo, PythonInfo, Report, Signal, Warning } from "../../services/contract/report.ts";
+import { Census, OpenFiles } from "../../services/contract/interpreter.ts";
+import type { PythonInfo } from "../../services/contract/interpreter.ts";
+import type { Module, ProcessInfo, Report, Signal, Warning } from "../../services/contract/report.ts";
 import type { CoreFacts, CoreSignal } from "../../services/intake/core/core-facts.ts";
 import { assembleThreads } from "./assemble-threads.ts";
 import type { Debugged } from "./debug.ts";

@@ -1,6 +1,6 @@
 /** Names the frames of the crashed thread by what their files export: names that a stripped copy has as well. */
 import { join } from "node:path";
-import type { FoldedFrames, Frame, NativeFrame, Thread } from "../../services/contract/report.ts";
+import type { FoldedFrames, Frame, NativeFrame, Thread } from "../../services/contract/thread.ts";
 import { openFileSource } from "../../services/intake/elf/byte-source.ts";
 import { type ExportedNames, readExportedNames } from "../../services/intake/elf/exported-names.ts";
 import type { Manifest } from "./helper-answer.ts";

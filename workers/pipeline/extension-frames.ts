@@ -1,5 +1,6 @@
 /** Which extension modules have frames on the crashed thread, and how near the crash. */
-import type { ExtensionModule, PythonInfo, Thread } from "../../services/contract/report.ts";
+import type { ExtensionModule, PythonInfo } from "../../services/contract/interpreter.ts";
+import type { Thread } from "../../services/contract/thread.ts";
 
 /** Of the crashed thread's native frames (a fold counts for its frames); a guessed frame proves nothing. */
 function innermostFrames(thread: Thread): ReadonlyMap<string, number> {

@@ -8,17 +8,9 @@
 import { type Static, Type } from "typebox";
 import { Address, Nullable } from "../../services/contract/common.ts";
 import { JobOptions } from "../../services/contract/job-options.ts";
-import {
-  ExceptionInfo,
-  FoldedFrames,
-  Instruction,
-  LayoutSource,
-  NativeFrame,
-  PythonFrame,
-  PythonInfo,
-  Suspended,
-  Warning,
-} from "../../services/contract/report.ts";
+import { LayoutSource, PythonInfo } from "../../services/contract/interpreter.ts";
+import { Instruction, Warning } from "../../services/contract/report.ts";
+import { ExceptionInfo, FoldedFrames, NativeFrame, PythonFrame, Suspended } from "../../services/contract/thread.ts";
 
 export const HelperPythonFrame = Type.Object({
   ...PythonFrame.properties,

@@ -5,7 +5,7 @@
  * `Segment` is one entry Python frame with the Python frames it called without leaving C. One block stands for one segment. An evaluator is
  * told by its name, or by an entry's address that lies in its part of the stack.
  */
-import type { FoldedFrames } from "../../services/contract/report.ts";
+import type { FoldedFrames } from "../../services/contract/thread.ts";
 import type { HelperNativeFrame, HelperPythonFrame } from "./helper-answer.ts";
 
 export type NativeItem = HelperNativeFrame | FoldedFrames;

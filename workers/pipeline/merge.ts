@@ -8,7 +8,7 @@
  * Otherwise they are paired in order, from the end that both stacks are known to share. What cannot be tied keeps its
  * place in its own stack, no frame is lost, and `untied` says how many Python calls were left on their own.
  */
-import type { FoldedFrames, Frame, NativeFrame, PythonFrame } from "../../services/contract/report.ts";
+import type { FoldedFrames, Frame, NativeFrame, PythonFrame } from "../../services/contract/thread.ts";
 import type { HelperNativeFrame, HelperPythonFrame } from "./helper-answer.ts";
 import { type Block, type NativeItem, type PythonItem, type Segment, toBlocks, toSegments } from "./merge-units.ts";
 import { plumbingRule } from "./plumbing.ts";

@@ -6,7 +6,7 @@
  * The table is data, first match wins: a thread that waits for the GIL also stands in a condition variable, one that
  * sleeps may stand in `select`. Functions the C library calls by several names are written without their prefixes.
  */
-import type { FoldedFrames, Thread } from "../../services/contract/report.ts";
+import type { FoldedFrames, Thread } from "../../services/contract/thread.ts";
 import type { HelperNativeFrame, HelperSystemCall } from "./helper-answer.ts";
 import { plainName } from "./plumbing.ts";
 import { type BlockedState, callState } from "./system-call-state.ts";

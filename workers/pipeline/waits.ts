@@ -4,7 +4,7 @@
  */
 import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
-import { type Thread, WaitsFor } from "../../services/contract/report.ts";
+import { type Thread, WaitsFor } from "../../services/contract/thread.ts";
 import type { HelperSystemCall, PythonAnswer } from "./helper-answer.ts";
 import { systemName } from "./thread-state.ts";
 

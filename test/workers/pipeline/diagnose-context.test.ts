@@ -1,6 +1,6 @@
 /** In the middle of what a process died, and what only looks like it. */
 import { describe, expect, test } from "vitest";
-import type { NativeFrame } from "../../../services/contract/report.ts";
+import type { NativeFrame } from "../../../services/contract/thread.ts";
 import type { CoreSignal } from "../../../services/intake/core/core-facts.ts";
 import { crashSite } from "../../../workers/pipeline/crash-site.ts";
 import { diagnose } from "../../../workers/pipeline/diagnose.ts";

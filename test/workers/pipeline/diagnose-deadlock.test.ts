@@ -1,6 +1,6 @@
 /** Deadlocks and what only looks like one. */
 import { describe, expect, test } from "vitest";
-import type { Thread, WaitsFor } from "../../../services/contract/report.ts";
+import type { Thread, WaitsFor } from "../../../services/contract/thread.ts";
 import type { CoreSignal } from "../../../services/intake/core/core-facts.ts";
 import { crashSite } from "../../../workers/pipeline/crash-site.ts";
 import { diagnose } from "../../../workers/pipeline/diagnose.ts";

@@ -1,6 +1,6 @@
 /** The debug hooks' checks: the one that failed, damage at hand, damage anywhere in the heap; and what is none of them. */
 import { expect, test } from "vitest";
-import type { NativeFrame } from "../../../services/contract/report.ts";
+import type { NativeFrame } from "../../../services/contract/thread.ts";
 import { diagnose } from "../../../workers/pipeline/diagnose.ts";
 import type { NativeAnswer } from "../../../workers/pipeline/helper-answer.ts";
 import { nativeFrame, thread } from "../../text/sample-report.ts";

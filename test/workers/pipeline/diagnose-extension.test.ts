@@ -1,6 +1,7 @@
 /** The extension nearest the crash, and those that only happen to be loaded. */
 import { describe, expect, test } from "vitest";
-import type { ExtensionModule, Frame } from "../../../services/contract/report.ts";
+import type { ExtensionModule } from "../../../services/contract/interpreter.ts";
+import type { Frame } from "../../../services/contract/thread.ts";
 import type { CoreSignal } from "../../../services/intake/core/core-facts.ts";
 import { crashSite } from "../../../workers/pipeline/crash-site.ts";
 import { diagnose } from "../../../workers/pipeline/diagnose.ts";

@@ -1,6 +1,8 @@
 /** Each known issue with what it must be seen by, and the same without it. */
 import { expect, test } from "vitest";
-import type { Diagnosis, Module, PythonInfo, Thread } from "../../../services/contract/report.ts";
+import type { PythonInfo } from "../../../services/contract/interpreter.ts";
+import type { Diagnosis, Module } from "../../../services/contract/report.ts";
+import type { Thread } from "../../../services/contract/thread.ts";
 import type { CrashSite } from "../../../workers/pipeline/crash-site.ts";
 import { matchingIssues } from "../../../workers/pipeline/diagnose/known-issue.ts";
 import { knownIssues } from "../../../workers/pipeline/diagnose/known-issues.ts";

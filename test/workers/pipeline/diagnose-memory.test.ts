@@ -1,6 +1,7 @@
 /** Each finding about a faulting access, with a case that gets it and look-alikes that must not. */
 import { describe, expect, test } from "vitest";
-import type { Diagnosis, Frame } from "../../../services/contract/report.ts";
+import type { Diagnosis } from "../../../services/contract/report.ts";
+import type { Frame } from "../../../services/contract/thread.ts";
 import type { CoreFacts, CoreSegment } from "../../../services/intake/core/core-facts.ts";
 import type { CrashSite } from "../../../workers/pipeline/crash-site.ts";
 import { diagnose } from "../../../workers/pipeline/diagnose.ts";

@@ -1,6 +1,6 @@
 /** Each finding with a case that gets it and look-alikes that must not. */
 import { describe, expect, test } from "vitest";
-import type { NativeFrame } from "../../../services/contract/report.ts";
+import type { NativeFrame } from "../../../services/contract/thread.ts";
 import type { CoreFacts } from "../../../services/intake/core/core-facts.ts";
 import { crashSite } from "../../../workers/pipeline/crash-site.ts";
 import { diagnose } from "../../../workers/pipeline/diagnose.ts";

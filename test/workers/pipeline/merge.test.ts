@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Frame } from "../../../services/contract/report.ts";
+import type { Frame } from "../../../services/contract/thread.ts";
 import { type MergeInput, merge } from "../../../workers/pipeline/merge.ts";
 import { evaluatorFrame, nativeFrame, pythonFrame } from "./frame-makers.ts";
 

@@ -1,5 +1,5 @@
 /** What the Python helper answers, with only what a test names. */
-import type { PythonInfo } from "../../../services/contract/report.ts";
+import type { PythonInfo } from "../../../services/contract/interpreter.ts";
 import type { PythonAnswer } from "../../../workers/pipeline/helper-answer.ts";
 
 interface Given {

@@ -1,6 +1,6 @@
 /** What a thread waits for by its system call alone: children, descriptors, semaphores of C, and what is none of them. */
 import { describe, expect, test } from "vitest";
-import type { WaitsFor } from "../../../services/contract/report.ts";
+import type { WaitsFor } from "../../../services/contract/thread.ts";
 import type { HelperSystemCall } from "../../../workers/pipeline/helper-answer.ts";
 import { withWaits } from "../../../workers/pipeline/waits.ts";
 import { nativeFrame, thread } from "../../text/sample-report.ts";

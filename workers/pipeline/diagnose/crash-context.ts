@@ -5,7 +5,7 @@
 import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
 import { Nullable } from "../../../services/contract/common.ts";
-import type { NativeFrame, Thread } from "../../../services/contract/report.ts";
+import type { NativeFrame, Thread } from "../../../services/contract/thread.ts";
 import { signalName } from "../../../services/intake/core/signals.ts";
 import { plainName } from "../plumbing.ts";
 import type { Evidence, Finding } from "./evidence.ts";

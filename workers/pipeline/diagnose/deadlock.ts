@@ -4,7 +4,8 @@
  * A lock that records its owner (RLock, a module's import lock, a C mutex, a thread that is joined, the GIL) proves its part of the
  * cycle; a plain Lock records none, so a thread inside a `with` of it stands for the owner, and the finding is only likely.
  */
-import type { Diagnosis, NativeFrame, Thread, WaitsFor } from "../../../services/contract/report.ts";
+import type { Diagnosis } from "../../../services/contract/report.ts";
+import type { NativeFrame, Thread, WaitsFor } from "../../../services/contract/thread.ts";
 import { waitText } from "../../../services/text/wait-text.ts";
 import { systemName } from "../thread-state.ts";
 import type { Evidence, Finding } from "./evidence.ts";

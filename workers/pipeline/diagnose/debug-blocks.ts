@@ -5,7 +5,8 @@
 import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
 import { Nullable } from "../../../services/contract/common.ts";
-import { AllocationPlace, type Diagnosis } from "../../../services/contract/report.ts";
+import { AllocationPlace } from "../../../services/contract/interpreter.ts";
+import type { Diagnosis } from "../../../services/contract/report.ts";
 import type { Evidence, Finding } from "./evidence.ts";
 import { dumpOf, failedCheck } from "./failed-check.ts";
 

@@ -1,5 +1,6 @@
 /** What a rule of the diagnosis may look at. */
-import type { Diagnosis, Module, Thread } from "../../../services/contract/report.ts";
+import type { Diagnosis, Module } from "../../../services/contract/report.ts";
+import type { Thread } from "../../../services/contract/thread.ts";
 import type { CoreFacts } from "../../../services/intake/core/core-facts.ts";
 import type { CrashSite } from "../crash-site.ts";
 import type { NativeAnswer, PythonAnswer } from "../helper-answer.ts";

@@ -2,7 +2,8 @@
  * The third-party extension nearest the crash: only where one of its functions lies between the crash and the first Python frame, so that Python
  * had called it and it had not come back. Being loaded says nothing.
  */
-import type { ExtensionModule, NativeFrame, Thread } from "../../../services/contract/report.ts";
+import type { ExtensionModule } from "../../../services/contract/interpreter.ts";
+import type { NativeFrame, Thread } from "../../../services/contract/thread.ts";
 import type { Evidence, Finding } from "./evidence.ts";
 
 /** The innermost frames of the thread up to the first of Python's, from the one on that the signal struck. */

@@ -1,6 +1,6 @@
 /** Which check of the debug hooks ended the process, and its block: from the frames' arguments where they are told, and from the message. */
 import { Value } from "typebox/value";
-import type { NativeFrame } from "../../../services/contract/report.ts";
+import type { NativeFrame } from "../../../services/contract/thread.ts";
 import { plainName } from "../plumbing.ts";
 import type { Block, DebugBlocks } from "./debug-blocks.ts";
 import type { Static } from "typebox";

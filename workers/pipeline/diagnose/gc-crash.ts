@@ -8,7 +8,8 @@
 import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
 import { Nullable } from "../../../services/contract/common.ts";
-import { AllocationPlace, type NativeFrame } from "../../../services/contract/report.ts";
+import { AllocationPlace } from "../../../services/contract/interpreter.ts";
+import type { NativeFrame } from "../../../services/contract/thread.ts";
 import { plainName } from "../plumbing.ts";
 import type { Evidence, Finding } from "./evidence.ts";
 import { accessOf } from "./machine-access.ts";

@@ -1,5 +1,6 @@
 /** Which known issues a crash looks like; each beside the finding that it leans on, never instead of it. */
-import type { Diagnosis, NativeFrame } from "../../../services/contract/report.ts";
+import type { Diagnosis } from "../../../services/contract/report.ts";
+import type { NativeFrame } from "../../../services/contract/thread.ts";
 import type { Evidence } from "./evidence.ts";
 import { type KnownIssue, knownIssues } from "./known-issues.ts";
 

@@ -3,7 +3,9 @@
  *
  * A row says that a crash looks like one that is known; it never replaces the finding that it leans on.
  */
-import type { Diagnosis, Module, NativeFrame, PythonInfo, Thread } from "../../../services/contract/report.ts";
+import type { PythonInfo } from "../../../services/contract/interpreter.ts";
+import type { Diagnosis, Module } from "../../../services/contract/report.ts";
+import type { NativeFrame, Thread } from "../../../services/contract/thread.ts";
 
 export interface Seen {
   readonly python: PythonInfo;

@@ -2,7 +2,7 @@
 import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
 import { Nullable } from "../../../services/contract/common.ts";
-import type { NativeFrame } from "../../../services/contract/report.ts";
+import type { NativeFrame } from "../../../services/contract/thread.ts";
 import type { Evidence, Finding } from "./evidence.ts";
 import { typeName } from "./type-name.ts";
 

@@ -7,7 +7,8 @@
 import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
 import { Nullable } from "../../../services/contract/common.ts";
-import type { Diagnosis, NativeFrame } from "../../../services/contract/report.ts";
+import type { Diagnosis } from "../../../services/contract/report.ts";
+import type { NativeFrame } from "../../../services/contract/thread.ts";
 import { plainName } from "../plumbing.ts";
 import type { Evidence, Finding } from "./evidence.ts";
 import { FatalError } from "./fatal.ts";

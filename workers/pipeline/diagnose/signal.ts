@@ -1,6 +1,6 @@
 /** Who raised the signal: another process, this one, abort(). */
 import { basename } from "node:path";
-import type { NativeFrame } from "../../../services/contract/report.ts";
+import type { NativeFrame } from "../../../services/contract/thread.ts";
 import { inSystemCall } from "../signal-frame.ts";
 import { systemName } from "../thread-state.ts";
 import type { Finding } from "./evidence.ts";

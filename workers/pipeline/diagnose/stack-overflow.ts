@@ -1,5 +1,5 @@
 /** The stack ran into its end: the fault is at the stack pointer, below the stack's mapping or in its guard page. */
-import type { FoldedFrames, Frame, NativeFrame, PythonFrame, Thread } from "../../../services/contract/report.ts";
+import type { FoldedFrames, Frame, NativeFrame, PythonFrame, Thread } from "../../../services/contract/thread.ts";
 import type { CoreFacts, CoreSegment } from "../../../services/intake/core/core-facts.ts";
 import type { Evidence, Finding } from "./evidence.ts";
 import type { CrashSite } from "../crash-site.ts";

@@ -4,7 +4,8 @@
  * A thread is known by the address of its `struct pthread`, which another process has only where addresses are not randomised; the
  * frames decide then.
  */
-import type { LogSummary, PythonFrame, Thread } from "../../../services/contract/report.ts";
+import type { LogSummary } from "../../../services/contract/report.ts";
+import type { PythonFrame, Thread } from "../../../services/contract/thread.ts";
 import { type DumpedFrame, type DumpedThread, dumpedText, type FaulthandlerDump } from "../../../services/logs/faulthandler.ts";
 import { signalOfFault } from "./faults.ts";
 

@@ -1,5 +1,6 @@
 /** Every log of the attachments beside the core: a summary for the report, and the memory checkers' reports for the diagnosis. */
-import type { LogSummary, Thread } from "../../../services/contract/report.ts";
+import type { LogSummary } from "../../../services/contract/report.ts";
+import type { Thread } from "../../../services/contract/thread.ts";
 import type { FaulthandlerDump } from "../../../services/logs/faulthandler.ts";
 import type { MemoryReport } from "../../../services/logs/memory-report.ts";
 import type { CrashSite } from "../crash-site.ts";

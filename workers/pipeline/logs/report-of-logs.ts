@@ -5,7 +5,8 @@
  * 3.14 and newer put into the dump. What only
  * memory could tell (locals, the interpreter's version, other C stacks) is absent, and a warning says so.
  */
-import type { Diagnosis, NativeFrame, PythonFrame, Report, Signal, Thread, Warning } from "../../../services/contract/report.ts";
+import type { Diagnosis, Report, Signal, Warning } from "../../../services/contract/report.ts";
+import type { NativeFrame, PythonFrame, Thread } from "../../../services/contract/thread.ts";
 import { describeSignal, signalName } from "../../../services/intake/core/signals.ts";
 import { type DumpedFrame, type DumpedThread, type FaulthandlerDump, unescaped } from "../../../services/logs/faulthandler.ts";
 import type { LoggedFrame, MemoryReport } from "../../../services/logs/memory-report.ts";

@@ -1,6 +1,6 @@
 /** Logs beside a core: the same process and lines, another process, another crash of the same program. */
 import { describe, expect, test } from "vitest";
-import type { Thread } from "../../../../services/contract/report.ts";
+import type { Thread } from "../../../../services/contract/thread.ts";
 import type { FaulthandlerDump } from "../../../../services/logs/faulthandler.ts";
 import type { MemoryError, MemoryReport } from "../../../../services/logs/memory-report.ts";
 import { crashInLog, damageInLog } from "../../../../workers/pipeline/diagnose/logged.ts";
