@@ -59,17 +59,20 @@ class Places(unittest.TestCase):
 
     def test_what_stands_on_stacks_alone_does_not_stand_in_the_heap(self):
         # A thread's stack, its descriptor and what was mapped above it are one segment; the main thread's stack is one of its own.
+        heap = Segment(0x8000, 0x9000, 0x6000, 0x1000, True)
         thread, main = Segment(0x10000, 0x14000, 0, 0x4000, True), Segment(0x20000, 0x22000, 0x4000, 0x2000, True)
-        pointers, descriptors = {1: 0x21000, 2: 0x11000}, {1: 0x90000, 2: 0x13000}
-        for place, wanted in ((0x10000, False), (0x12FF8, False), (0x13000, True), (0x13FF8, True), (0x20000, False), (0x21FF8, False), (None, False)):
-            data = bytearray(0x6000)
+        # The main thread runs a signal handler on a stack in the heap.
+        pointers, descriptors = {1: 0x8800, 2: 0x11000}, {1: 0x90000, 2: 0x13000}
+        wanted_by_place = {0x10000: False, 0x12FF8: False, 0x13000: True, 0x13FF8: True, 0x20000: False, 0x21FF8: False, 0x8100: True, 0x8900: True, None: False}
+        for place, wanted in wanted_by_place.items():
+            data = bytearray(0x7000)
             if place is not None:
-                at = place - 0x10000 if place < 0x20000 else place - 0x20000 + 0x4000
+                at = next(each.offset + place - each.start for each in (heap, thread, main) if each.start <= place < each.end)
                 data[at : at + 8] = NEEDLE.to_bytes(8, "little")
-            core = core_of(bytes(data), [thread, main])
+            core = core_of(bytes(data), [heap, thread, main])
             core.lwps, core.sp, core.thread_pointer = [1, 2, 3], pointers.get, descriptors.get
-            core.segment_at = lambda address: next((each for each in (thread, main) if each.start <= address < each.end), None)
-            self.assertEqual(stands_in_heap(core, NEEDLE), wanted, place)
+            core.segment_at = lambda address: next((each for each in (heap, thread, main) if each.start <= address < each.end), None)
+            self.assertEqual(stands_in_heap(core, NEEDLE, 0x21000), wanted, place)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@
  * among them; `sid:i386` is one of 32 bits. `--ci` is what CI can afford: the light programs, each as it is and in one of the other variants in turn, two at once, and
  * one that fails is tried once more. `--damage [--thorough]` tries damaged cores on each interpreter instead of the programs.
  */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
@@ -34,9 +34,15 @@ const { values } = parseArgs({
     damage: { type: "boolean", default: false },
     thorough: { type: "boolean", default: false },
     seed: { type: "string", default: "1" },
+    help: { type: "boolean", default: false },
   },
 });
 
+if (values.help) {
+  const [opening = ""] = (await readFile(import.meta.filename, "utf8")).split("*/", 1);
+  process.stdout.write(`${opening.replaceAll(/^ ?\/?\*+ ?/gm, "").trim()}\n`);
+  process.exit(0);
+}
 const wanted = variants.filter((variant) => values.variant.includes(variant));
 const interpreters = await interpretersFrom({
   paths: values.python,

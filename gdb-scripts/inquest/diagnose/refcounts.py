@@ -55,7 +55,7 @@ def refcounts(context: Any) -> Optional[List[Dict[str, Any]]]:
     at_hand = [value for value in candidates(context.core, image.reader, list(by_value), sp)[:_MOST_AT_HAND] if value not in seen]
     suspects = [(value, reason) for value, reason in ((value, _state(image, value, hooks)) for value in at_hand) if reason is not None]
     # A stack is full of what was freed by rights; all objects are walked only for what something in the heap still refers to.
-    suspects = [] if found else [each for each in suspects[:_MOST_SEARCHED] if stands_in_heap(context.core, each[0])]
+    suspects = [] if found else [each for each in suspects[:_MOST_SEARCHED] if stands_in_heap(context.core, each[0], sp)]
     if suspects:
         referrers = Referrers(image, context.core, gc_lists(image, context.runtime, context.runtime.interpreters, context.symbol))
         for value, reason in suspects:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Iterator, Tuple
+from typing import Any, Iterator, Optional, Tuple
 
 
 def pointer_places(core: Any, segment: Any, value: int) -> Iterator[int]:
@@ -19,9 +19,10 @@ def pointer_places(core: Any, segment: Any, value: int) -> Iterator[int]:
         hit = search(core.elf.data, hit.start() + 1, end)
 
 
-def stands_in_heap(core: Any, value: int) -> bool:
-    """Whether ``value`` stands anywhere but on the threads' stacks."""
-    stacks = [_stack(core, lwp) for lwp in core.lwps]
+def stands_in_heap(core: Any, value: int, sp: Optional[int]) -> bool:
+    """Whether ``value`` stands anywhere but on the threads' stacks. ``sp``: of the crash, which a signal handler's own stack hides."""
+    pairs = [(core.sp(lwp), core.thread_pointer(lwp)) for lwp in core.lwps] + [(sp, core.thread_pointer(core.lwps[0]) if core.lwps else None)]
+    stacks = [stack for stack in (_stack(core, pointer, descriptor) for pointer, descriptor in pairs) if stack is not None]
     for segment in core.segments:
         if segment.writable and segment.dumped:
             above = [(low, high) for low, high in stacks if low < segment.start + segment.dumped and segment.start < high]
@@ -30,11 +31,13 @@ def stands_in_heap(core: Any, value: int) -> bool:
     return False
 
 
-def _stack(core: Any, lwp: int) -> Tuple[int, int]:
-    """From the guard page below, up to the thread's descriptor: what lies above may be anything that was mapped beside it."""
-    sp = core.sp(lwp)
+def _stack(core: Any, sp: Optional[int], descriptor: Optional[int]) -> Optional[Tuple[int, int]]:
+    """From the guard page below, up to the thread's descriptor: what lies above may be anything that was mapped beside it. The main thread's
+    is mapped above all other memory; None for a stack that lies elsewhere, as a signal handler's in the heap."""
     segment = core.segment_at(sp) if sp is not None else None
     if sp is None or segment is None:
-        return 0, 0
-    descriptor = core.thread_pointer(lwp)
-    return segment.start, descriptor if descriptor is not None and sp < descriptor < segment.end else segment.end
+        return None
+    if descriptor is not None and sp < descriptor < segment.end:
+        return segment.start, descriptor
+    highest = max((each.start for each in core.segments if each.writable), default=None)
+    return (segment.start, segment.end) if segment.start == highest else None
