@@ -8,9 +8,10 @@ certain to be the same: an address that a file mapping covers and that was neith
 from __future__ import annotations
 
 import bisect
-from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from .core_notes import PROGRAM_COUNTER, STACK_POINTER, CoreNotes, MappedFile, read_notes
+from .data_extents import Extent, data_extents
 from .elf import ET_CORE, PF_W, PT_LOAD, Bytes, ElfError, ElfFile, open_elf
 from .memory import MemoryFault
 from .modules import Module, read_modules
@@ -31,7 +32,7 @@ class Segment(NamedTuple):
 class CoreMemory:
     """A core and its modules' files. ``read`` raises ``MemoryFault`` only; ``lwps[0]`` is the thread that crashed."""
 
-    def __init__(self, elf: ElfFile, modules: List[Module]) -> None:
+    def __init__(self, elf: ElfFile, modules: List[Module], extents: Optional[List[Extent]] = None) -> None:
         self.elf = elf
         self.machine = elf.machine
         self.pointer_size = elf.pointer_size
@@ -43,6 +44,7 @@ class CoreMemory:
         self.segments = _segments(elf)
         self.truncated = any(s.type == PT_LOAD and s.offset + s.filesz > elf.length for s in elf.segments)
         self._starts = [segment.start for segment in self.segments]
+        self._extents = extents if extents is not None else [(0, elf.length)]
         self._files = sorted(
             ((start, end, offset, module) for module in modules for start, end, offset in module.mappings), key=lambda entry: entry[0]
         )
@@ -120,6 +122,15 @@ class CoreMemory:
         index = bisect.bisect_right(self._starts, address) - 1
         return self.segments[index] if index >= 0 and address < self.segments[index].end else None
 
+    def data_of(self, segment: Segment) -> Iterator[Extent]:
+        """The parts of a segment, as ``[start, end)`` in the file, that are no holes of it: all else is zero."""
+        low, high = segment.offset, segment.offset + segment.dumped
+        for start, end in self._extents[max(bisect.bisect_right(self._extents, (low, high)) - 1, 0) :]:
+            if start >= high:
+                return
+            if end > low:
+                yield max(start, low), min(end, high)
+
     def registers(self, lwp: int) -> Dict[str, int]:
         """General registers by gdb's names, ``fs_base`` and ``gs_base`` on x86-64 among them; empty for an unknown LWP."""
         return self.notes.registers.get(lwp, {})
@@ -170,5 +181,5 @@ def open_core(manifest: Mapping) -> CoreMemory:
     if elf.type != ET_CORE:
         elf.close()
         raise ElfError("not a core file")
-    return CoreMemory(elf, read_modules(manifest))
+    return CoreMemory(elf, read_modules(manifest), data_extents(manifest["core"]))
 

@@ -16,7 +16,8 @@ NEEDLE = 0x7F0012345678
 
 
 def core_of(data, segments):
-    return types.SimpleNamespace(pointer_size=8, byte_order="little", elf=types.SimpleNamespace(data=data), segments=segments)
+    whole = lambda segment: [(segment.offset, segment.offset + segment.dumped)]  # noqa: E731
+    return types.SimpleNamespace(pointer_size=8, byte_order="little", elf=types.SimpleNamespace(data=data), segments=segments, data_of=whole)
 
 
 def referrers_of(core, extents):

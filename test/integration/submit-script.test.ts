@@ -1,6 +1,6 @@
 /** `curl -s …/submit.py | python3 - CORE` against the whole service, with this machine's Python and those that INQUEST_TEST_PYTHONS names. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { once } from "node:events";
@@ -184,7 +184,10 @@ describe("the script", () => {
       { request: /^GET \/v1\/jobs\/[^/]+\?/, after: 0, drops: 1 },
       { request: /^GET \/v1\/jobs\/[^/]+\/report/, after: 0, drops: 1 },
     );
-    const { status, stdout, stderr } = await send(own.path, ["--url", relay.url, core.path]);
+    // Not equal to one that was sent before: its report would be there at once.
+    const another = `${core.path}.another`;
+    await writeFile(another, Buffer.concat([await readFile(core.path), randomBytes(64)]));
+    const { status, stdout, stderr } = await send(own.path, ["--url", relay.url, another]);
     expect(status, stderr).toBe(0);
     expect(stdout).toContain("null_dereference.py");
     expect(relay.dropped).toBeGreaterThanOrEqual(2);

@@ -20,7 +20,7 @@ from ..frames.namespace import attribute, module_global, text
 from ..layout.model import LayoutMissing
 from ..memory import MemoryFault
 from .open_handles import child, database, mapped, old_file
-from .places import pointer_places
+from .places import data_size, pointer_places
 
 MOST_BYTES = 512 << 20
 MOST_SECONDS = 3.0
@@ -45,7 +45,7 @@ class _Search:
         for segment in core.segments:
             if not segment.writable or not segment.dumped:
                 continue
-            searched += segment.dumped
+            searched += data_size(core, segment)
             if searched > MOST_BYTES:
                 self.whole = False
                 return

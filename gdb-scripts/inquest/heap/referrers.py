@@ -20,7 +20,7 @@ from ..objects.mappings import read_keys
 from ..objects.type_info import DICT_SUBCLASS, INLINE_VALUES, LIST_SUBCLASS, MANAGED_DICT
 from .gc_lists import GcHeads, GcList, walk
 from .object_state import object_size
-from .places import pointer_places
+from .places import data_size, pointer_places
 from .referents import referents, words_of
 
 MOST_OBJECTS = 200_000
@@ -115,7 +115,7 @@ class Referrers:
         for segment in self.core.segments:
             if not segment.writable or not segment.dumped or not self._holds_objects(segment):
                 continue
-            searched += segment.dumped
+            searched += data_size(self.core, segment)
             if searched > _MOST_SEARCHED or time.monotonic() > self._until + MOST_SECONDS:
                 continue
             for address in pointer_places(self.core, segment, value):
