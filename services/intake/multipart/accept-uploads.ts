@@ -3,8 +3,8 @@ import multipart from "@fastify/multipart";
 import type { FastifyBaseLogger, FastifyInstance, FastifyTypeProvider, RawServerDefault } from "fastify";
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-/** Between parser and file: as much as is written at once. */
-const WINDOW = 128 * 1024;
+/** Between parser and file, at each of two places. */
+const WINDOW = 64 * 1024;
 
 const formOptions = {
   isPartAFile: () => true,
