@@ -162,6 +162,8 @@ export const corpus: readonly CorpusEntry[] = [
     innermostOnly: true,
     locals: { leave: { reason: "'done'" } },
     also: ["crash_during_finalization"],
+    // Callbacks run before the interpreter says that it ends: only the C functions tell.
+    needs: "binaries",
   },
   { program: "during_import.py", signal: "SIGSEGV", stack: ["initialise", "<module>"], innermostOnly: true, also: ["crash_during_import"], needs: "binaries" },
   {
