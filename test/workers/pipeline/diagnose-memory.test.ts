@@ -194,12 +194,14 @@ describe("write_to_read_only and data_executed", () => {
   };
   test("a write to a mapping that can only be read", () => {
     expect(codes({ ...at("0x400010", forbidden), ...writes })).toEqual(["write_to_read_only"]);
+    expect(codes({ ...at("0x400010", forbidden), ...writes, instruction: "vmovdqu8 %zmm16,(%rdi){%k1}" })).toEqual(["write_to_read_only"]);
     const fault = { kind: "page", address: "0x400010", write: true, fetch: false, present: true } as const;
     expect(codes({ ...at("0x400010", forbidden), fault })).toEqual(["write_to_read_only"]);
   });
 
   test.each([
     ["a read", { ...at("0x400010", forbidden), ...reads("rdi", "0x400010") }],
+    ["a masked read", { ...at("0x400010", forbidden), ...writes, instruction: "vmovdqu8 (%rdi),%zmm16{%k1}{z}" }],
     ["an access of unknown direction", at("0x400010", forbidden)],
   ])("is not %s", (_what, crash) => {
     expect(codes(crash)).toEqual([]);

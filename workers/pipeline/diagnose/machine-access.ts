@@ -49,12 +49,12 @@ const registersOf = (operand: string, site: CrashSite) =>
     return name === undefined || value === null ? [] : [{ name, value }];
   });
 
-/** In AT&T syntax the destination comes last; comparisons only read. ARM says it by the instruction. */
+/** In AT&T syntax the destination comes last, with its mask (`{%k1}`, `{z}`) where it has one; comparisons only read. ARM says it by the instruction. */
 function direction(instruction: string, operand: string): "read" | "write" {
   const word = instruction.replace(/^(rep\w*|lock|notrack|bnd) /, "").split(/\s/)[0] ?? "";
   if (operand.startsWith("[")) return word.startsWith("st") ? "write" : "read";
   if (/^(cmp|test|bt[lqw]?$|push|call|jmp|ucomis|comis|ptest|vptest|div|idiv|mul)/.test(word)) return "read";
-  return instruction.replace(/\s*[#<].*$/, "").endsWith(operand) ? "write" : "read";
+  return instruction.replace(/\s*[#<].*$|(\{[^}]*\})+\s*$/g, "").endsWith(operand) ? "write" : "read";
 }
 
 export function accessOf(site: CrashSite): Access {
