@@ -83,7 +83,7 @@ def branch_target(instruction: str, operands: Sequence[Operand], register: Regis
 
 
 def _number(text: Optional[str]) -> int:
-    return int(text, 0) if text else 0
+    return int(text, 16 if "x" in text else 10) if text else 0
 
 
 def _sum(parts: List[Optional[int]], mask: int) -> Optional[int]:

@@ -96,6 +96,9 @@ class Operands(unittest.TestCase):
         self.assertEqual(operands("mov -0x8(%rsi),%eax", X86), [("-0x8(%rsi)", (1 << 64) - 8)])
         self.assertEqual(operands("mov -0x8(%rsi),%eax", X86, 32), [("-0x8(%rsi)", (1 << 32) - 8)])
 
+    def test_a_leading_zero_is_no_octal(self):
+        self.assertEqual(operands("mov 010(%rsi),%eax", {"rsi": 0x1000}), [("010(%rsi)", 0x100A)])
+
     def test_any_text_is_answered(self):
         seed = random.randrange(1 << 32)
         chance = random.Random(seed)
