@@ -1,6 +1,8 @@
-import { mkdtemp, mkdir, rm } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdtemp, mkdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { isRunning } from "../../../services/sandbox/child-pid.ts";
 import { gdbArguments } from "../../../workers/gdb/gdb-arguments.ts";
@@ -8,6 +10,8 @@ import { requireProgram } from "../../../services/sandbox/sandbox.ts";
 import { debuggerFolders, hiddenFolders } from "../../../workers/gdb/debugger-folders.ts";
 import { startSandboxed } from "../../../services/sandbox/sandboxed-process.ts";
 import { MiSession, scrubStderr } from "../../../workers/gdb/session.ts";
+
+const execute = promisify(execFile);
 
 let folder: string;
 
@@ -135,4 +139,26 @@ test("tells of stderr its last line, printable and short", () => {
   expect(scrubStderr("one\nBacktrace \x1b[31m\xff\n")).toBe("Backtrace ?[31m?");
   expect(scrubStderr(`${"x".repeat(500)}\n`)).toHaveLength(200);
   expect(scrubStderr("")).toBe("");
+});
+
+test("the scripts that a binary brings along are not run", async () => {
+  const lines = ["\\004", "inlined\\n", "gdb.set_convenience_variable('ran', 1)\\n", "\\000"];
+  const section = [
+    '.pushsection .debug_gdb_scripts,\\"MS\\",@progbits,1',
+    ...lines.map((line) => `.ascii \\"${line.replaceAll("\\", "\\\\")}\\"`),
+    ".popsection",
+  ];
+  const source = join(folder, "scripts.c");
+  await writeFile(source, `__asm__("${section.join("\\n")}");\n`);
+  const library = join(folder, "out", "scripts.so");
+  await execute("gcc", ["-shared", "-o", library, source]);
+  const asked = "python print(gdb.convenience_variable('ran'))";
+  // A gdb that may run them does.
+  const free = await execute("gdb", ["-nx", "-batch", "-iex", "set auto-load safe-path /", "-ex", asked, library]);
+  expect(free.stdout.trim()).toBe("1");
+  await using session = start().session;
+  await session.ready(20_000);
+  await session.request("-file-exec-and-symbols /out/scripts.so", 20_000);
+  const { console } = await session.request(`-interpreter-exec console "${asked}"`, 20_000);
+  expect(console.join("").trim()).toBe("None");
 });
