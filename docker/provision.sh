@@ -41,7 +41,7 @@ case "$part" in
   worker) worker ;;
   redis) redis ;;
   api) api ;;
-  test) worker; redis; want python3 python3; want curl curl; want jq jq; want openssl openssl; want strip binutils; want gcc gcc libc6-dev; want python3-config python3-dev; want debuginfod debuginfod; want dwz dwz; want script bsdutils; want zsh zsh; want fish fish ;;
+  test) worker; redis; want python3 python3; want curl curl; want jq jq; want openssl openssl; want strip binutils; want gcc gcc libc6-dev; want g++ g++; want python3-config python3-dev; want debuginfod debuginfod; want dwz dwz; want script bsdutils; want zsh zsh; want fish fish ;;
   *) echo "provision: unknown part '$part': all, worker, api, redis or test" >&2; exit 2 ;;
 esac
 
