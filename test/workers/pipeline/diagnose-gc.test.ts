@@ -115,6 +115,25 @@ describe("no crash of the collector is", () => {
     expect(told(functions, null)).toBeNull();
   });
 
+  test.each([
+    ["of the interpreter's own code, which an extension's tp_traverse called", "visit_decref", "Node_traverse", true],
+    ["of an extension of Python's own, whose object is damaged", "FutureObj_traverse", null, true],
+    ["of a third-party extension, by its name a traversal", "Node_traverse", null, false],
+  ])("but what is told %s", (_what, innermost, called, corruption) => {
+    const path = "/opt/shop/graph.so";
+    const own = (name: string) => nativeFrame(name, { module: name.startsWith("Node") ? path : "/usr/lib/libpython3.12.so" });
+    const frames = [innermost, ...(called === null ? [] : [called]), "subtract_refs", "deduce_unreachable", ...loop].map(own);
+    const extension = { name: "graph", path, version: null, third_party: true, crash_frame: null };
+    const python = pythonAnswer({
+      gc: { collecting: true },
+      info: { extension_modules: [extension] },
+      facts: { gc_crash: fact({ in_interpreter: innermost === "visit_decref" }) },
+    });
+    const threads = [thread(4711, { crashed: true, native_frames: frames })];
+    const all = diagnose({ core: coreFacts(), site: site(), threads, modules: [], python, native: null });
+    expect(all.some(({ code }) => code === "gc_corruption")).toBe(corruption);
+  });
+
   test("a fault in other code than the interpreter's while the heads hold counts", () => {
     expect(told([null, null], fact({ in_interpreter: false }))).toBeNull();
   });

@@ -54,8 +54,13 @@ interface Named {
 
 const nameOf = ({ function: name }: NativeFrame) => (name === null ? "" : plainName(name));
 
+/** Extensions that are no part of Python: what goes wrong inside one's tp_traverse may be its own fault. */
+const foreignModules = ({ python }: Evidence): ReadonlySet<string | null> =>
+  new Set(python?.python?.extension_modules.filter((module) => module.third_party).map(({ path }) => path) ?? []);
+
 /** The way from the fault to the collector's own counting, if nothing but traversal stands between. */
-export function namedCounting(frames: readonly NativeFrame[]): Named | null {
+function namedCounting(frames: readonly NativeFrame[], foreign: ReadonlySet<string | null>): Named | null {
+  if (frames[0] !== undefined && frames[0].module !== null && foreign.has(frames[0].module)) return null;
   const path: string[] = [];
   for (const [at, frame] of frames.slice(0, 48).entries()) {
     const name = nameOf(frame);
@@ -156,12 +161,13 @@ export const gcCrash: Finding = (evidence) => {
   const { core, site, python } = evidence;
   const { signal } = site;
   const aborted = signal?.name === "SIGABRT";
+  const foreign = foreignModules(evidence);
   const asserted = aborted ? assertedFrames(evidence) : null;
   const faulted = !site.sent && (signal?.name === "SIGSEGV" || signal?.name === "SIGBUS");
   const named = aborted
-    ? ((asserted !== null ? namedCounting(asserted) : null) ?? assertedByText(evidence))
+    ? ((asserted !== null ? namedCounting(asserted, foreign) : null) ?? assertedByText(evidence))
     : faulted
-      ? namedCounting(faultFrames(evidence))
+      ? namedCounting(faultFrames(evidence), foreign)
       : null;
   if (named === null && !faulted) return null;
   const fact = python?.facts["gc_crash"];
