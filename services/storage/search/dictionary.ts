@@ -72,10 +72,15 @@ const mostRemembered = 200_000;
 /** By connection: an id means the same for ever. */
 const remembered = new WeakMap<Database["query"], Map<number, Term>>();
 
-export async function termsOfIds(query: Reader, ids: readonly number[]): Promise<Map<number, Term>> {
+function memoryOf(query: Reader): Map<number, Term> {
   const memory = remembered.get(query) ?? new Map<number, Term>();
   // A transaction may be rolled back, and its new terms with it.
   if (!query.isTransaction) remembered.set(query, memory);
+  return memory;
+}
+
+export async function termsOfIds(query: Reader, ids: readonly number[]): Promise<Map<number, Term>> {
+  const memory = memoryOf(query);
   const found = new Map<number, Term>();
   const unknown: number[] = [];
   for (const id of ids) {
@@ -92,6 +97,20 @@ export async function termsOfIds(query: Reader, ids: readonly number[]): Promise
     }
   }
   return found;
+}
+
+/** Rows of one range that are read at once; four times as fast as the same by their ids. */
+const mostOfRange = 20_000;
+
+/** The values of many ids of one kind: where many are not remembered, the kind is read as a range first. */
+export async function valuesOfKind(query: Reader, projectId: string, kind: string, ids: readonly number[]): Promise<Map<number, string>> {
+  const memory = memoryOf(query);
+  if (ids.filter((id) => !memory.has(id)).length > valuesAtOnce) {
+    const values = await termsOfKind(query, projectId, kind, mostOfRange);
+    if (memory.size + values.size > mostRemembered) memory.clear();
+    for (const [id, value] of values) memory.set(id, { kind, value });
+  }
+  return new Map([...(await termsOfIds(query, ids))].map(([id, { value }]) => [id, value]));
 }
 
 /** The ids of a kind, at most `limit`. */
