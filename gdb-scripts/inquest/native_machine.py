@@ -166,14 +166,16 @@ def _before(architecture: "gdb.Architecture", pc: int, floor: int) -> Sequence[M
 
 
 def _floor(frame: "gdb.Frame", pc: int) -> int:
-    """The start of the function where DWARF tells it."""
+    """The start of the function where DWARF tells it: of the one that stands in the code, not of what is inlined there."""
     try:
         block = frame.block()
     except RuntimeError:
         return 0
-    while block is not None and block.function is None:
+    function = None
+    while block is not None and not block.is_static and not block.is_global:
+        function = block if block.function is not None else function
         block = block.superblock
-    return block.start if block is not None and block.start <= pc else 0
+    return function.start if function is not None and function.start <= pc else 0
 
 
 def _disassembly(frame: "gdb.Frame") -> List[dict]:

@@ -28,6 +28,7 @@ _MOST_WALKED = 1_000_000
 _NOT_GENERAL = frozenset("rip pc eip rsp sp esp eflags cpsr fs_base gs_base orig_rax orig_eax cs ss ds es fs gs".split())
 _MOST_CANDIDATES = 1_500
 _NEAR = 512
+_FIRST_PAGE = 4_096
 _OWN_ASSERTION = re.compile(r"(Python/gc|Modules/gcmodule)\.c:\d+: \w+: Assertion `")
 
 
@@ -47,7 +48,7 @@ def gc_crash(context: Any) -> Optional[Dict[str, Any]]:
     if untraversed is not None:
         # What was called is nowhere; that the collector called it is proven by the object.
         told.update({"null_traverse": True, "in_interpreter": True})
-    found = (untraversed, None, None, by_value[untraversed]) if untraversed is not None else _visited(image, heads, sound, by_value, words=False)
+    found = (untraversed, None, None, by_value[untraversed]) if untraversed is not None else _visited(image, heads, sound, by_value)
     link = None
     if found is None:
         broken: List[Broken] = []
@@ -63,7 +64,7 @@ def gc_crash(context: Any) -> Optional[Dict[str, Any]]:
         if link is not None:
             told["broken_link"] = _broken(context, heads, link, visited)
         elif found is None:
-            found = _visited(image, heads, sound, by_value, words=True)
+            found = _visited(image, heads, sound, by_value, fault_address(context))
             if found is None and broken and _asserted(context):
                 link = broken[0]
                 told["broken_link"] = _broken(context, heads, link, visited)
@@ -164,27 +165,52 @@ def _containers(context: Any, heads: GcHeads, registers: Dict[str, int], sp: Opt
     return sound, damaged
 
 
-def _visited(image: Any, heads: GcHeads, containers: Iterable[int], by_value: Dict[int, str], words: bool) -> Optional[Found]:
-    """The first damaged referent that a register tells of. ``words``: among the words that may be pointers, else among the sure ones."""
+def fault_address(context: Any) -> int:
+    """``si_addr`` of the fault, from the outermost signal frame where there is one, else from the core's note; -1 where none is told."""
+    if context.signal_frames:
+        address = (context.signal_frames[-1].get("fault") or {}).get("address")
+        return -1 if address is None else int(address, 16)
+    raw = context.core.notes.siginfo.get(context.crashed_lwp, b"")
+    word = context.image.reader.pointer_size
+    # SI_KERNEL (128) comes without an address, codes below 1 are not the kernel's.
+    if len(raw) < 24 or not 0 < int.from_bytes(raw[8:12], "little") < 128:
+        return -1
+    at = 16 if word == 8 else 12
+    return int.from_bytes(raw[at : at + word], "little")
+
+
+def _visited(image: Any, heads: GcHeads, containers: Iterable[int], by_value: Dict[int, str], fault: Optional[int] = None) -> Optional[Found]:
+    """The first damaged referent that a register tells of: among the sure ones, or, of a fault at this address, among all words that may be pointers."""
     for container in containers:
         info = image.values.type_of(container)
-        for slot, target in words_of(image, container, info) if words else referents(image, container, info):
+        for slot, target in referents(image, container, info) if fault is None else words_of(image, container, info):
             register = _register_of(image, heads, target, by_value) if target else None
             if register is None:
                 continue
             state = state_of(image, target)
-            if state in DAMAGED and (not words or _proved(image, target, state, by_value)):
+            if state in DAMAGED and (fault is None or _proved(image, target, state, by_value, fault)):
                 return container, slot, target, register
     return None
 
 
-def _proved(image: Any, target: int, state: str, by_value: Dict[int, str]) -> bool:
+def _proved(image: Any, target: int, state: str, by_value: Dict[int, str], fault: int) -> bool:
     """A word need not be a pointer to an object: filling speaks for itself, else the fault must have been about its type, or about itself."""
     if state in ("freed", "uninitialised", "guard"):
         return True
-    if state == "unmapped":
-        return target in by_value
+    if state == "null_type":
+        return target in by_value and 0 <= fault < _FIRST_PAGE
+    if state in ("unmapped", "misaligned"):
+        return target in by_value and _absent(image, target)
     return state == "overwritten" and image.values.access.type_pointer(target) in by_value
+
+
+def _absent(image: Any, address: int) -> bool:
+    """Nothing was mapped there."""
+    try:
+        image.reader.read(address, 1)
+    except MemoryFault as fault:
+        return fault.why in ("unmapped", "implausible range")
+    return False
 
 
 def _register_of(image: Any, heads: GcHeads, target: int, by_value: Dict[int, str]) -> Optional[str]:
