@@ -133,12 +133,20 @@ def _allocator_number(image: Image, runtime: Any, interpreter: Any) -> Tuple[Opt
         return None, None
     if layouts.has("_PyRuntimeState", "allocators.standard.obj.ctx") and layouts.has("_PyRuntimeState", "allocators.debug.obj"):
         context = image.optional_pointer(runtime.address, "_PyRuntimeState", "allocators.standard.obj.ctx")
-        debug = context == runtime.address + layouts.offset("_PyRuntimeState", "allocators.debug.obj")
+        debug = None if context is None else calls_hooks(image, context, runtime.address + layouts.offset("_PyRuntimeState", "allocators.debug.obj"))
     if layouts.has("_PyRuntimeState", "preconfig.allocator"):
         return image.optional_integer(runtime.address, "_PyRuntimeState", "preconfig.allocator"), debug
     if layouts.has("PyInterpreterState", "core_config.allocator"):
         return _named_allocator(image, interpreter), debug
     return None, debug
+
+
+def calls_hooks(image: Image, context: int, hooks: int) -> bool:
+    """Whether an allocator's ``ctx`` is the debug hooks' own, or that of tracemalloc above them: its first member is the ``ctx`` of what it calls."""
+    try:
+        return context == hooks or (context > 65_536 and image.reader.pointer(context) == hooks)
+    except MemoryFault:
+        return False
 
 
 def _named_allocator(image: Image, interpreter: Any) -> Optional[int]:

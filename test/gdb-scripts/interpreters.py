@@ -55,12 +55,12 @@ class Python:
         major, minor, micro = self._asked("list(sys.version_info[:3])")
         return load((major, minor, micro), free_threaded=self.free_threaded)
 
-    def die(self, program: str, folder: Optional[str] = None) -> "Death":
-        """Runs ``program`` until a signal ends it."""
+    def die(self, program: str, folder: Optional[str] = None, **environment: str) -> "Death":
+        """Runs ``program`` until a signal ends it; ``environment`` comes on top of the tests' own."""
         work = tempfile.mkdtemp(dir=folder if self.root is None else os.path.join(self.root, "tmp"))
         with open(os.path.join(work, "program.py"), "w", encoding="utf-8") as file:
             file.write(program)
-        return _core_of(self, self.command("program.py", cwd=work), work, None)
+        return _core_of(self, self.command("program.py", cwd=work), work, {**os.environ, **environment})
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def die_in(python: Python, command: List[str], folder: str, environment: Dict[st
     return _core_of(python, command, tempfile.mkdtemp(dir=folder), environment)
 
 
-def _core_of(python: Python, command: List[str], work: str, environment: Optional[Dict[str, str]]) -> Death:
+def _core_of(python: Python, command: List[str], work: str, environment: Dict[str, str]) -> Death:
     """``core_pattern`` must be relative."""
     unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
     done = subprocess.run(

@@ -10,9 +10,11 @@ from typing import Any, Dict, List, Optional
 
 from fake_memory import FakeMemory
 
+from inquest.core_file import Segment
 from inquest.diagnose.abort_message import abort_message
-from inquest.diagnose.debug_blocks import Guards, check_block, damaged_blocks
+from inquest.diagnose.debug_blocks import Guards, check_block, damaged_blocks, hooks_on
 from inquest.frames.image import Image
+from inquest.heap.debug_heap import check_heap
 from inquest.layout import tables
 from inquest.memory import Reader
 from inquest.objects.values import Values
@@ -87,7 +89,8 @@ class Blocks(unittest.TestCase):
         self.memory.write(damaged + 24, b"A")
         stack = self.memory.allocate(1024)
         self.memory.write(stack + 40, struct.pack("<Q", damaged))
-        core = SimpleNamespace(pointer_size=8, byte_order="little", segments=[], registers=lambda _: {"rax": 5}, sp=lambda _: stack)
+        core: Any = SimpleNamespace(pointer_size=8, byte_order="little", segments=[], lwps=[1], registers=lambda _: {"rax": 5, "rsp": stack}, sp=lambda _: stack)
+        core.thread_pointer = core.segment_at = lambda _: None
         layouts = tables.load((3, 12))
         image = Image(self.reader, layouts, Values(self.reader, layouts))
 
@@ -105,6 +108,36 @@ class Blocks(unittest.TestCase):
         self.memory.write(damaged + 24, b"A" * 8)
         self.assertEqual(told(None)["damaged"], [])
         self.assertEqual(len(told("pymalloc_debug")["damaged"]), 1)
+        # What the hooks' registers left on a stack looks like a block and is none.
+        core.segments = [Segment(damaged & ~0xFFF, stack + 1024, 0, 8192, True)]
+        core.segment_at = lambda _: core.segments[0]
+        self.assertEqual(told("pymalloc_debug")["damaged"], [])
+
+    def test_the_whole_heap_is_searched_but_for_stacks(self) -> None:
+        address = block(self.memory, 24)
+        self.memory.write(address + 24, b"A")
+        start = address & ~0xFFF
+        image = Image(self.reader, tables.load((3, 12)), Values(self.reader, tables.load((3, 12))))
+        core = SimpleNamespace(elf=SimpleNamespace(data=self.memory.read(start, 4096)), segments=[Segment(start, start + 4096, 0, 4096, True)])
+        for stacks, damaged in (([], 1), ([(address + 32, start + 4096)], 1), ([(start, start + 4096)], 0)):
+            told = check_heap(SimpleNamespace(core=core, image=image), stacks)
+            self.assertEqual((told["blocks"], len(told["damaged"]), told["whole"]), (damaged, damaged, True))
+
+    def test_the_hooks_are_known_below_tracemalloc(self) -> None:
+        layouts = tables.load((3, 6))
+        table, hooks, traced, other = (self.memory.allocate(512) for _ in range(4))
+        of_objects = hooks + 2 * layouts.size("debug_alloc_api_t")
+        context: Any = SimpleNamespace(
+            image=Image(self.reader, layouts, Values(self.reader, layouts)),
+            malloc=None,
+            runtime=SimpleNamespace(address=None),
+            symbol={"_PyObject": table, "_PyMem_Debug": hooks}.get,
+        )
+        self.memory.write(traced, struct.pack("<Q", of_objects))
+        self.memory.write(other, struct.pack("<Q", other))
+        for at, on in ((of_objects, True), (traced, True), (other, False), (0, False), (0x7F0000000008, False)):
+            self.memory.write(table, struct.pack("<Q", at))
+            self.assertIs(hooks_on(context), on, hex(at))
 
 
 class Messages(unittest.TestCase):

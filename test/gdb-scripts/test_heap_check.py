@@ -12,8 +12,6 @@ from typing import Any, Dict, Iterator, Tuple
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "gdb-scripts"))
 
-from dead_processes import make_core, manifest_of  # noqa: E402
-from inquest.report import python_answer  # noqa: E402
 from interpreters import pythons  # noqa: E402
 
 OVERRUN = """
@@ -42,12 +40,11 @@ class HeapChecks(unittest.TestCase):
     def answers(self, program: str, **options: bool) -> Iterator[Tuple[Tuple[int, int], Dict[str, Any]]]:
         tried = 0
         for python in pythons():
-            if python.root is not None or python.version < (3, 8):
+            if python.version < (3, 8):
                 continue
             tried += 1
             with self.subTest(python=python.path):
-                core = make_core(self.folder, python.path, program, PYTHONMALLOC="debug")
-                answer = python_answer({**manifest_of(core), "options": options})
+                answer = python.die(program, self.folder, PYTHONMALLOC="debug").answer(options=options)
                 self.assertNotIn("heap_check", [warning["code"] for warning in answer["warnings"]])
                 yield python.version, answer["facts"]
         self.assertTrue(tried, "no interpreter to try")

@@ -8,9 +8,13 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "gdb-scripts"))
 
+from fake_memory import Builder, all_layouts  # noqa: E402
 from inquest.core_file import Segment  # noqa: E402
 from inquest.heap.places import pointer_places, stands_in_heap  # noqa: E402
-from inquest.heap.referrers import Extent, Referrers  # noqa: E402
+from inquest.frames.image import Image  # noqa: E402
+from inquest.heap.referrers import Extent, Holder, Referrers, owner_chain  # noqa: E402
+from inquest.memory import Reader  # noqa: E402
+from inquest.objects.values import Values  # noqa: E402
 
 NEEDLE = 0x7F0012345678
 
@@ -74,6 +78,19 @@ class Places(unittest.TestCase):
             core.lwps, core.sp, core.thread_pointer = [1, 2, 3], pointers.get, descriptors.get
             core.segment_at = lambda address: next((each for each in (heap, thread, main) if each.start <= address < each.end), None)
             self.assertEqual(stands_in_heap(core, NEEDLE, 0x21000), wanted, place)
+
+    def test_what_repr_is_showing_does_not_belong_to_repr(self):
+        for version, layouts in all_layouts():
+            builder = Builder(layouts)
+            value, owner = builder.new(builder.object_type, 16), builder.list([])
+            shown = builder.list([value])
+            thread = builder.memory.allocate(layouts.size("PyThreadState"))
+            builder.put(thread, "PyThreadState", "dict", builder.dict([(builder.text("Py_Repr"), shown)]))
+            reader = Reader(builder.memory)
+            holders = {value: [Holder(shown, "list", "item 0"), Holder(owner, "list", "item 5")]}
+            referrers = types.SimpleNamespace(image=Image(reader, layouts, Values(reader, layouts)), holders=lambda of, holders=holders: holders.get(of, []))
+            for chains, wanted in (({thread: types.SimpleNamespace(frames=[])}, "item 5"), ({}, "item 0")):
+                self.assertEqual([each["where"] for each in owner_chain(referrers, [], chains, value)], [wanted], version)
 
 
 if __name__ == "__main__":

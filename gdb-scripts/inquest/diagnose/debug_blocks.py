@@ -17,11 +17,14 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
+from ..flags import calls_hooks
 from ..frames.code import read_code
 from ..frames.local_variables import slots
 from ..heap.block_owner import BlockOwners
+from ..heap.places import thread_stacks
 from ..layout.model import LayoutMissing
 from ..memory import MemoryFault, Reader
+from .crash_place import crash_place
 
 _STACK_BYTES = 16 << 10
 _MOST_POINTERS = 4_096
@@ -125,8 +128,10 @@ def damaged_blocks(context: Any) -> Optional[Dict[str, Any]]:
     reader: Reader = image.reader
     guards = Guards(image.version, reader.pointer_size)
     seen, damaged, whole = set(), [], []
+    stacks = thread_stacks(core, crash_place(context)[1])
     for address in _at_hand(context, reader, guards):
-        if address in seen:
+        # On a stack there is no block, but registers that the hooks spilled there may look like one.
+        if address in seen or any(low <= address < high for low, high in stacks):
             continue
         seen.add(address)
         found = read_block(reader, guards, address)
@@ -227,6 +232,6 @@ def hooks_on(context: Any) -> Optional[bool]:
     if table is None or hooks is None:
         return None
     try:
-        return context.image.reader.pointer(table) == int(hooks, 16)
+        return calls_hooks(context.image, context.image.reader.pointer(table), int(hooks, 16))
     except MemoryFault:
         return None

@@ -18,6 +18,7 @@ from ..heap.referrers import Referrers, owner_chain
 from ..layout.model import LayoutMissing
 from ..memory import MemoryFault
 from .abort_message import abort_message
+from .crash_place import crash_place
 from .debug_blocks import candidates
 
 Found = Tuple[int, Optional[str], Optional[int], Optional[str]]
@@ -102,21 +103,6 @@ def _maybe_collecting(context: Any) -> bool:
     """False where every interpreter says that it is not collecting."""
     states = [gc_state(context.image, context.runtime, interpreter, context.symbol)["collecting"] for interpreter in context.runtime.interpreters]
     return any(state is not False for state in states)
-
-
-def crash_place(context: Any) -> Tuple[Dict[str, int], Optional[int], Optional[int]]:
-    """Registers, stack pointer and program counter of the fault: of the outermost signal frame, else of the thread."""
-    if context.signal_frames:
-        registers = {name: int(value, 16) for name, value in context.signal_frames[-1]["registers"].items()}
-    elif context.crashed_lwp is not None:
-        registers = dict(context.core.registers(context.crashed_lwp))
-    else:
-        return {}, None, None
-    return registers, _first(registers, "rsp", "sp", "esp"), _first(registers, "rip", "pc", "eip")
-
-
-def _first(registers: Dict[str, int], *names: str) -> Optional[int]:
-    return next((registers[name] for name in names if name in registers), None)
 
 
 def _no_traverse(image: Any, address: int) -> bool:

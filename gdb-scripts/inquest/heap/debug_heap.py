@@ -1,7 +1,8 @@
 """Every block of the debug allocators in the writable memory, found by the guard bytes before it and verified.
 
 Blocks are found by what stands before them, not by pools and arenas: so those of pymalloc, of mimalloc and of malloc are found alike, in
-every version, and a heap whose own records are damaged is searched as well. A freed block is filled as a whole and is none.
+every version, and a heap whose own records are damaged is searched as well. A freed block is filled as a whole and is none; nor is what
+was left of one on a thread's stack, where registers are spilled.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ _SIGNATURE = re.compile(rb"[rmo](?:\xfd{3,}|\xfb{3,})")
 _LARGEST = 1 << 34
 
 
-def check_heap(context: Any) -> Dict[str, Any]:
-    """``blocks`` verified and their ``bytes``, the ``damaged`` ones, and whether the search was ``whole`` within its limits."""
+def check_heap(context: Any, stacks: List[Tuple[int, int]]) -> Dict[str, Any]:
+    """``blocks`` verified and their ``bytes``, the ``damaged`` ones, and whether the search was ``whole`` within its limits. ``stacks``: as ``thread_stacks``."""
     core, image = context.core, context.image
     guards = Guards(image.version, image.reader.pointer_size)
     until = time.monotonic() + MOST_SECONDS
@@ -36,6 +37,8 @@ def check_heap(context: Any) -> Dict[str, Any]:
             whole = False
             break
         for address, sound, size in _blocks(core.elf.data, segment, guards):
+            if any(low <= address < high for low, high in stacks):
+                continue
             blocks += 1
             if sound:
                 size_of_all += size

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Iterator, Optional, Tuple
+from typing import Any, Iterator, List, Optional, Tuple
 
 
 def pointer_places(core: Any, segment: Any, value: int) -> Iterator[int]:
@@ -26,14 +26,19 @@ def data_size(core: Any, segment: Any) -> int:
 
 def stands_in_heap(core: Any, value: int, sp: Optional[int]) -> bool:
     """Whether ``value`` stands anywhere but on the threads' stacks. ``sp``: of the crash, which a signal handler's own stack hides."""
-    pairs = [(core.sp(lwp), core.thread_pointer(lwp)) for lwp in core.lwps] + [(sp, core.thread_pointer(core.lwps[0]) if core.lwps else None)]
-    stacks = [stack for stack in (_stack(core, pointer, descriptor) for pointer, descriptor in pairs) if stack is not None]
+    stacks = thread_stacks(core, sp)
     for segment in core.segments:
         if segment.writable and segment.dumped:
             above = [(low, high) for low, high in stacks if low < segment.start + segment.dumped and segment.start < high]
             if any(not any(low <= place < high for low, high in above) for place in pointer_places(core, segment, value)):
                 return True
     return False
+
+
+def thread_stacks(core: Any, sp: Optional[int]) -> List[Tuple[int, int]]:
+    """(low end, high end) of each thread's stack that is known. ``sp``: of the crash, which a signal handler's own stack hides."""
+    pairs = [(core.sp(lwp), core.thread_pointer(lwp)) for lwp in core.lwps] + [(sp, core.thread_pointer(core.lwps[0]) if core.lwps else None)]
+    return [stack for stack in (_stack(core, pointer, descriptor) for pointer, descriptor in pairs) if stack is not None]
 
 
 def _stack(core: Any, sp: Optional[int], descriptor: Optional[int]) -> Optional[Tuple[int, int]]:

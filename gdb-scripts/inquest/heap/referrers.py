@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import bisect
 import time
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple
 
 from ..frames.code import read_code
 from ..frames.image import Image
@@ -169,7 +169,7 @@ def owner_chain(referrers: Referrers, interpreters: Any, chains: Mapping[int, An
     """From the object outwards: ``{address, type, where, name}``; ends at a module or a variable, which ``name`` tells."""
     image = referrers.image
     told: List[Dict[str, Any]] = []
-    seen = {value}
+    seen = {value, *_being_shown(image, chains)}
     for _ in range(_MOST_STEPS):
         variable = _variable(image, chains, value)
         if variable is not None:
@@ -188,6 +188,15 @@ def owner_chain(referrers: Referrers, interpreters: Any, chains: Mapping[int, An
             return told
         value = holder.address
     return told
+
+
+def _being_shown(image: Image, states: Iterable[int]) -> Iterator[int]:
+    """The list of each ``PyThreadState *`` that guards ``repr`` against cycles: it holds what is being shown, an assertion's object too, and owns nothing."""
+    for state in states:
+        of_thread = image.optional_pointer(state, "PyThreadState", "dict")
+        shown = lookup(image, of_thread, "Py_Repr") if of_thread else None
+        if shown:
+            yield shown
 
 
 def _module_of(image: Image, interpreters: Any, holder: Holder) -> Optional[str]:

@@ -6,7 +6,8 @@ variables before, which only an unstripped interpreter names. ``tracemalloc_trac
 - up to 3.8 key and data follow the entry, ``key_size`` and ``data_size`` bytes; a key of more than a pointer holds the domain as well;
 - from 3.9 an entry has a pointer as its key and one as its value.
 
-A ``traceback_t`` holds its frames most recent first, each a ``str`` and a line, 12 bytes apart.
+A ``traceback_t`` holds its frames most recent first, each a file's name and a line, 12 bytes apart. The name is a ``str``, from 3.15 a
+``char *``.
 """
 
 from __future__ import annotations
@@ -145,9 +146,19 @@ class Traces:
             start, step = traceback + image.layouts.offset("traceback_t", "frames"), image.layouts.size("frame_t")
             for index in range(min(count, _MOST_FRAMES)):
                 frame = start + index * step
-                yield {"file": image.trusted_text(image.pointer(frame, "frame_t", "filename")), "line": image.integer(frame, "frame_t", "lineno", signed=False)}
+                yield {"file": self._file(image.pointer(frame, "frame_t", "filename")), "line": image.integer(frame, "frame_t", "lineno", signed=False)}
         except (MemoryFault, LayoutMissing):
             return
+
+    def _file(self, name: int) -> str:
+        """``PyObject *`` up to 3.14, then a ``char *``: UTF-8 in which lone surrogates are encoded too."""
+        if self.image.version < (3, 15):
+            return self.image.trusted_text(name)
+        raw = self.image.reader.cstring(name)
+        try:
+            return raw.decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError:
+            return raw.decode("utf-8", "replace")
 
     def all(self) -> Tuple[Dict[int, List[int]], int, bool]:
         """``traceback_t *`` to [bytes, blocks]; how many blocks in all; whether the whole table was read. Ends quietly at damage."""
