@@ -94,6 +94,12 @@ class MarkedHoles(unittest.TestCase):
         victim = self.builder.new(first, 32)
         self.assertEqual(self.siblings_of(victim), "[1, <unreadable 0x%x: its type 0x%x: not a type>, 'after']" % (victim, first))
 
+    def test_an_object_is_no_type_though_its_own_type_is_known(self) -> None:
+        number = self.builder.int(7)
+        self.assertEqual(self.values.repr(number).text, "7")
+        with self.assertRaises(MemoryFault):
+            self.values.types.flags(number)
+
     def test_a_deque_whose_blocks_form_a_cycle_ends(self) -> None:
         builder = self.builder
         kind = builder.type("collections.deque", basicsize=builder.struct_size("dequeobject"))

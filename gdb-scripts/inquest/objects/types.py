@@ -78,7 +78,7 @@ class Types:
             above = access.type_pointer(at)
             if at != pointer and not access.uint(at, "PyTypeObject", "tp_flags") & TYPE_SUBCLASS:
                 raise Damaged(pointer, "not a type")
-            if above == at or above in self._flags:
+            if above == at or self._flags.get(above, 0) & TYPE_SUBCLASS:
                 break
             at = above
         else:
