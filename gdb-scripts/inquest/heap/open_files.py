@@ -13,7 +13,7 @@ the type by the fields that do not fit.
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 
 from ..frames.image import Image
 from ..frames.namespace import attribute, module_global, text
@@ -73,7 +73,7 @@ def open_files(context: Any) -> Optional[Dict[str, Any]]:
             told = _file(image, address)
             if told is not None and len(files) < MOST_TOLD:
                 files[address] = {**told, "allocated_at": _allocated_at(context, address)}
-        for name in ("BufferedWriter", "BufferedRandom"):
+        for name in _buffers_of({told["mode"] for told in files.values()}):
             for address in _objects(image, search, module_global(image, interpreter.modules, "_io", name)):
                 _add_unflushed(image, address, files)
         for module, name in (("socket", "socket"), ("_socket", "socket"), ("ssl", "SSLSocket")):
@@ -91,6 +91,14 @@ def open_files(context: Any) -> Optional[Dict[str, Any]]:
     more = {name: _told_by(context, search, *rest) for name, rest in _HANDLES.items()}
     whole = search.whole and all(len(rows) < MOST_TOLD for rows in (files, sockets, *more.values()))
     return {"files": sorted(files.values(), key=_by_fd), "sockets": sorted(sockets, key=_by_fd), **more, "whole": whole}
+
+
+def _buffers_of(modes: Set[str]) -> Iterator[str]:
+    """The types of buffers that files of these modes can have with bytes to be written: each costs a search of the whole memory."""
+    if any(mode != "rb" for mode in modes):
+        yield "BufferedWriter"
+    if any("+" in mode for mode in modes):
+        yield "BufferedRandom"
 
 
 def _told_by(context: Any, search: _Search, module: str, name: str, read: Callable[[Any, int], Optional[Dict[str, Any]]]) -> List[Dict[str, Any]]:
