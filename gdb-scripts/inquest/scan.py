@@ -2,7 +2,8 @@
 
 Each word that could be a pointer is followed to where a ``PyInterpreterState`` keeps its newest thread state, and from there
 back: only a word whose thread state points back to it is looked at any further. Few pairs of offsets cover all versions, so one
-pass serves every layout. Small segments come first (``.data`` and ``.bss`` are small), bounded by ``_LARGEST`` bytes in all.
+pass serves every layout. Small segments come first (``.data`` and ``.bss`` are small), bounded by ``_LARGEST`` bytes and
+``_MOST_FOLLOWED`` pointers in all: a heap may consist of nothing but pointers.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from .memory import MemoryFault, Reader
 from .sysdict import fields_of
 
 _LARGEST = 256 << 20
+_MOST_FOLLOWED = 4 << 20
 _STEP = 1 << 20
 _MOST_SURVIVORS = 4096
 _MOST_REMEMBERED = 1 << 20
@@ -79,7 +81,7 @@ class Scan:
     def _run(self, wanted: Set[int], size: int) -> None:
         if not self._areas:
             return
-        low, high, align, left = self._areas[0].start, self._areas[-1].end, size - 1, _LARGEST
+        low, high, align, left, follows = self._areas[0].start, self._areas[-1].end, size - 1, _LARGEST, _MOST_FOLLOWED
         step = _STEP // size
         seen: Set[int] = set()
         for area in sorted((area for area in self._areas if area.start in wanted), key=lambda area: area.end - area.start):
@@ -88,7 +90,11 @@ class Scan:
                 if left < 0:
                     return
                 pointers = {word for word in area.words[at : at + step] if low <= word < high and not word & align}
-                for pointer in pointers - seen:
+                fresh = pointers - seen
+                follows -= len(fresh)
+                if follows < 0:
+                    return
+                for pointer in fresh:
                     self._follow(pointer)
                 seen |= pointers
                 if len(seen) > _MOST_REMEMBERED:

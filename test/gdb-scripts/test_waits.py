@@ -93,6 +93,21 @@ C_SOURCE = """
 static pthread_mutex_t table = PTHREAD_MUTEX_INITIALIZER, index_of = PTHREAD_MUTEX_INITIALIZER;
 void take_table(void) { pthread_mutex_lock(&table); }
 void take_index(void) { pthread_mutex_lock(&index_of); }
+/* Words of a frame that look like an object which holds the mutex's address. */
+void take_beside(void *type) { void *volatile like[8] = { (void *)1, type, &table }, *volatile at = (void *)like; pthread_mutex_lock(&table); at = like[0]; }
+"""
+BESIDE = """
+import ctypes, os, threading, time
+library = ctypes.CDLL(%r)
+library.take_beside.argtypes = [ctypes.py_object]
+def has(): library.take_table(); time.sleep(1000)
+def wants(): library.take_beside(type(os))
+for target in (has, wants):
+    thread = threading.Thread(target=target, name=target.__name__)
+    thread.daemon = True
+    thread.start()
+    time.sleep(.4)
+os.abort()
 """
 
 
@@ -179,7 +194,8 @@ class Waits(unittest.TestCase):
         waits = self.waits(pythons()[0], MUTEXES % library)
         self.assertEqual({name: (wait["kind"], wait["owner"]) for name, wait in waits.items()}, {"one": ("c_mutex", "other"), "other": ("c_mutex", "one")})
         self.assertRegex(waits["one"]["name"], r"^libtables\.so\+0x[0-9a-f]+$")
-
+        beside = self.waits(pythons()[0], BESIDE % library)
+        self.assertEqual({name: (wait["kind"], wait["owner"]) for name, wait in beside.items()}, {"wants": ("c_mutex", "has")})
 
     def test_a_read_write_lock_tells_its_writer_and_a_semaphore_or_condition_is_none(self) -> None:
         library = os.path.join(self.folder, "libshared.so")

@@ -60,9 +60,15 @@ class Locks:
         for word in words:
             if word is None:
                 continue
-            found = self._parked(word, blocked) or self._by_semaphore(word, blocked)
+            holder = None
+            found = self._parked(word, blocked)
+            if found is None:
+                holder = self._by_semaphore(word, blocked)
+                found = holder if holder is not None and holder.kind != "object" else None
+            # What proves itself goes before an object that merely holds the word's address.
             if found is None and blocked.word is not None:
                 found = self._joined(word) or self._mutex(word, blocked) or self._rwlock(word, blocked)
+            found = found or holder
             if found is not None:
                 return found
         return None
@@ -83,8 +89,10 @@ class Locks:
         reader = self.image.reader
         needle = word.to_bytes(reader.pointer_size, reader.byte_order)  # type: ignore[arg-type]
         other: Optional[Lock] = None
+        stack = self._stack(blocked)
         for address in blocked.hands:
-            if address in self._refuted or address == word:
+            # No object lives on a stack: words of frames may look like one.
+            if address in self._refuted or address == word or address in stack:
                 continue
             try:
                 at = reader.read(address, 64).find(needle)
@@ -101,6 +109,11 @@ class Locks:
                 return found
             other = other or found
         return other
+
+    def _stack(self, blocked: Blocked) -> range:
+        sp = self.core.sp(blocked.lwp)
+        segment = self.core.segment_at(sp) if sp else None
+        return range(sp, segment.end) if sp and segment is not None else range(0)
 
     def _object(self, address: int, info: TypeInfo, at: int) -> Lock:
         assert self.image is not None
