@@ -6,6 +6,7 @@ import type { Database } from "./database.ts";
 import { countByGroup } from "./group-filter.ts";
 import type { JobFilters } from "./job-store.ts";
 import type { GroupTable } from "./schema.ts";
+import { indexable } from "./search-text.ts";
 
 export const groupSorts = ["last_seen", "count", "first_seen"] as const;
 export type GroupSort = (typeof groupSorts)[number];
@@ -48,6 +49,10 @@ const compare = (one: Place, other: Place) =>
 
 const encode = (sort: GroupSort, { value, hash }: Place): string => Buffer.from(JSON.stringify([2, sort, value, hash])).toString("base64url");
 
+/** What a column of the database can hold, whatever it is. */
+const isCount = (value: unknown): value is number => typeof value === "number" && Number.isInteger(value) && value >= 0 && value < 2 ** 31;
+const isTime = (value: unknown): value is string => typeof value === "string" && /^[\dT:.Z-]{1,40}$/.test(value);
+
 function decode(sort: GroupSort, cursor: string): Place {
   let parts: unknown;
   try {
@@ -55,9 +60,9 @@ function decode(sort: GroupSort, cursor: string): Place {
   } catch {
     parts = null;
   }
-  const [form, of, value, hash]: unknown[] = Array.isArray(parts) ? parts : [];
-  const fits = sort === "count" ? typeof value === "number" : typeof value === "string";
-  if (form !== 2 || of !== sort || !fits || typeof hash !== "string" || (typeof value !== "number" && typeof value !== "string")) {
+  const [form, of, told, hash]: unknown[] = Array.isArray(parts) ? parts : [];
+  const value = (sort === "count" ? isCount : isTime)(told) ? told : null;
+  if (form !== 2 || of !== sort || value === null || typeof hash !== "string" || hash !== indexable(hash)) {
     throw new Failure("invalid_cursor", `cursor=${JSON.stringify(cursor.slice(0, 100))} was not given by this service for sort=${sort}.`, {
       hint: "Use the `next_cursor` of the page before as it is, with the same `sort`, or leave it out to begin anew.",
     });

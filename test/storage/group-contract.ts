@@ -157,10 +157,16 @@ export function groupContract(openEmpty: () => Promise<Database>): void {
       await using all = await open();
       for (const hash of ["a", "b"]) await all.crash(signature(hash));
       const { nextCursor } = await all.groups.list("default", {}, { ...page, limit: 1 });
+      const forged = (text: string) => Buffer.from(text).toString("base64url");
       for (const [cursor, sort] of [
         [nextCursor, "count"],
         ["nonsense", "last_seen"],
-        [Buffer.from('[2,"last_seen",{},1]').toString("base64url"), "last_seen"],
+        [forged('[2,"last_seen",{},1]'), "last_seen"],
+        [forged('[2,"last_seen","2026\\u0000","a"]'), "last_seen"],
+        [forged('[2,"count",1e999,"a"]'), "count"],
+        [forged('[2,"count",0.5,"a"]'), "count"],
+        [forged('[2,"count",5000000000,"a"]'), "count"],
+        [forged('[2,"count",1,"\\u0000"]'), "count"],
       ] as const)
         await expect(all.groups.list("default", {}, { ...page, sort, cursor })).rejects.toMatchObject({ code: "invalid_cursor" });
     });
