@@ -46,6 +46,14 @@ test("every operation has a name of its own, a tag, a summary and problem detail
   }
 });
 
+test("every operation with a parameter in its path says what becomes of one that does not fit", () => {
+  const withParameter = operations().filter(({ path }) => path.includes("{"));
+  expect(withParameter.length).toBeGreaterThan(20);
+  for (const { path, method, operation } of withParameter) {
+    expect(JSON.stringify(operation.responses["422"] ?? null), `${method} ${path}`).toContain("invalid_parameter");
+  }
+});
+
 test("every reference leads to a component, and the contract's documents are components", () => {
   const names = Object.keys(api.document.components.schemas);
   expect(names).toEqual(expect.arrayContaining(["Job", "Report", "Binary", "Limits", "Problem"]));

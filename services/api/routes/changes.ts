@@ -117,7 +117,7 @@ export function changeRoutes(app: App, parts: ChangeParts, closing: AbortSignal)
           description: "Once this has answered no further job is touched. What `changed` counts stays as it was changed.",
           tags,
           params: ChangeParameter,
-          response: answers({ 200: json("The change, cancelled.", reference(BulkChange)) }, "change_not_found", "change_ended"),
+          response: answers({ 200: json("The change, cancelled.", reference(BulkChange)) }, "change_not_found", "change_ended", "invalid_parameter"),
         },
       },
       async (request): Promise<BulkChange> => {

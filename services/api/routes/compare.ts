@@ -57,7 +57,7 @@ export function compareRoutes(app: App, { jobs, reports, groups }: Pick<Dependen
         description,
         tags: ["jobs"],
         params: Type.Object({ ...IdParameter.properties, other: IdParameter.properties.id }),
-        response: answers(success, "job_not_found", "not_acceptable", "job_not_finished", "job_failed", "job_cancelled", "report_expired"),
+        response: answers(success, "job_not_found", "not_acceptable", "job_not_finished", "job_failed", "job_cancelled", "report_expired", "invalid_parameter"),
       },
     },
     async (request, reply) => {
@@ -77,7 +77,17 @@ export function compareRoutes(app: App, { jobs, reports, groups }: Pick<Dependen
         description,
         tags: ["groups"],
         params: Type.Object({ ...HashParameter.properties, other: HashParameter.properties.hash }),
-        response: answers(success, "group_not_found", "job_not_found", "not_acceptable", "job_not_finished", "job_failed", "job_cancelled", "report_expired"),
+        response: answers(
+          success,
+          "group_not_found",
+          "job_not_found",
+          "not_acceptable",
+          "job_not_finished",
+          "job_failed",
+          "job_cancelled",
+          "report_expired",
+          "invalid_parameter",
+        ),
       },
     },
     async (request, reply) => {

@@ -119,7 +119,7 @@ export function debuginfodRoutes(app: App, { binaries, blobs }: Dependencies): v
       operationId: "debuginfod_source",
       summary: "Sources are not kept: always 404",
       tags: ["debuginfod"],
-      response: answers({}, "binary_not_found"),
+      response: answers({}, "binary_not_found", "invalid_parameter"),
     },
     handler: () => {
       throw new Failure("binary_not_found", "Sources are not kept.", { hint: "gdb goes on without them." });

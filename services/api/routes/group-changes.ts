@@ -33,7 +33,7 @@ export function groupChangeRoutes(app: App, { groups }: Pick<Dependencies, "grou
         params: HashParameter,
         headers: IfMatch,
         body: GroupChange,
-        response: answers(ok, "group_not_found", "precondition_failed", "invalid_body", "malformed_json"),
+        response: answers(ok, "group_not_found", "precondition_failed", "invalid_body", "malformed_json", "invalid_parameter"),
       },
     },
     async (request, reply): Promise<Group> => {
@@ -59,7 +59,7 @@ export function groupChangeRoutes(app: App, { groups }: Pick<Dependencies, "grou
         params: HashParameter,
         headers: IfMatch,
         body: Merge,
-        response: answers(ok, "group_not_found", "precondition_failed", "invalid_body", "malformed_json"),
+        response: answers(ok, "group_not_found", "precondition_failed", "invalid_body", "malformed_json", "invalid_parameter"),
       },
     },
     async (request, reply): Promise<Group> => {
@@ -84,7 +84,7 @@ export function groupChangeRoutes(app: App, { groups }: Pick<Dependencies, "grou
         params: HashParameter,
         headers: IfMatch,
         body: Split,
-        response: answers(ok, "group_not_found", "group_conflict", "precondition_failed", "invalid_body", "malformed_json"),
+        response: answers(ok, "group_not_found", "group_conflict", "precondition_failed", "invalid_body", "malformed_json", "invalid_parameter"),
       },
     },
     async (request, reply): Promise<Group> => {

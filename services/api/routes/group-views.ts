@@ -72,7 +72,12 @@ export function groupViewRoutes(app: App, { groups, reports, version, publicUrl 
           "For tools that show findings in code: the rule is the diagnosis, the location the innermost Python frame of the program's own code. Files below the program's folder are relative to `PROGRAM`.",
         tags: ["groups"],
         params: HashParameter,
-        response: answers({ 200: { description: "The log.", content: { [sarif]: { schema: reference(Sarif) } } } }, "group_not_found", "report_expired"),
+        response: answers(
+          { 200: { description: "The log.", content: { [sarif]: { schema: reference(Sarif) } } } },
+          "group_not_found",
+          "report_expired",
+          "invalid_parameter",
+        ),
       },
     },
     async (request, reply) => {

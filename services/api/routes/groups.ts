@@ -75,6 +75,7 @@ export function groupRoutes(app: App, { groups, limits }: Pick<Dependencies, "gr
         response: answers(
           { 200: json("The group.", reference(Group), { etag: Type.String({ description: "For `If-Match` of changes." }) }) },
           "group_not_found",
+          "invalid_parameter",
         ),
       },
     },

@@ -41,6 +41,7 @@ export function jobBundleRoute(app: App, { jobs, reports, binaries, blobs, limit
           },
           "job_not_found",
           "core_lost",
+          "invalid_parameter",
         ),
       },
     },

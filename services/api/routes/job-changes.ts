@@ -63,7 +63,7 @@ export function jobChangesRoutes(app: App, { jobs, queue, changes, sweepBlobs }:
         summary: "Cancel the job, delete its core and its report",
         tags: ["jobs"],
         params: IdParameter,
-        response: answers({ 204: empty("It is gone.") }, "job_not_found"),
+        response: answers({ 204: empty("It is gone.") }, "job_not_found", "invalid_parameter"),
       },
     },
     async (request, reply) => {

@@ -29,6 +29,7 @@ export function jobEditRoute(app: App, { jobs, queue, limits }: Pick<Dependencie
           "labels_invalid",
           "invalid_body",
           "malformed_json",
+          "invalid_parameter",
         ),
       },
     },

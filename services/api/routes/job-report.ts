@@ -44,6 +44,7 @@ export function jobReportRoute(app: App, { jobs, reports }: Dependencies): void 
           "job_failed",
           "job_cancelled",
           "report_expired",
+          "invalid_parameter",
         ),
       },
     },

@@ -47,7 +47,7 @@ export function problemsRoutes(app: App): void {
         summary: "What a problem code means",
         tags: ["operations"],
         params: Type.Object({ code: Type.String({ maxLength: 100 }) }),
-        response: openAnswers({ 200: json("Its row of the table of failures.", Explanation) }, "not_found"),
+        response: openAnswers({ 200: json("Its row of the table of failures.", Explanation) }, "not_found", "invalid_parameter"),
       },
     },
     async (request): Promise<Explanation> => {

@@ -129,7 +129,7 @@ export function resumableUploadRoutes(app: App, dependencies: Dependencies, metr
         summary: "Give an upload up",
         tags: ["uploads"],
         params: UploadParameter,
-        response: answers({ 204: empty("Its bytes are gone.") }, ...refusals),
+        response: answers({ 204: empty("Its bytes are gone.") }, ...refusals, "invalid_parameter"),
       },
     },
     answer,

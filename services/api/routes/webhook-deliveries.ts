@@ -76,7 +76,7 @@ export function webhookDeliveryRoutes(
         summary: "A delivery, with its attempts and what is sent",
         tags,
         params: DeliveryParameter,
-        response: answers({ 200: json("The delivery.", reference(DeliveryDetail)) }, "webhook_not_found", "delivery_not_found"),
+        response: answers({ 200: json("The delivery.", reference(DeliveryDetail)) }, "webhook_not_found", "delivery_not_found", "invalid_parameter"),
       },
     },
     async (request) => {
@@ -97,7 +97,7 @@ export function webhookDeliveryRoutes(
         description: "With the same `webhook-id`, at once, and with all its tries anew.",
         tags,
         params: DeliveryParameter,
-        response: answers({ 202: json("The delivery, pending.", reference(Delivery)) }, "webhook_not_found", "delivery_not_found"),
+        response: answers({ 202: json("The delivery, pending.", reference(Delivery)) }, "webhook_not_found", "delivery_not_found", "invalid_parameter"),
       },
     },
     async (request, reply) => {
@@ -120,7 +120,7 @@ export function webhookDeliveryRoutes(
         description: "An event `ping`, sent the same way as all others; the delivery tells what became of it.",
         tags,
         params: WebhookParameter,
-        response: answers({ 202: json("The delivery, pending.", reference(Delivery), { location: Type.String() }) }, "webhook_not_found"),
+        response: answers({ 202: json("The delivery, pending.", reference(Delivery), { location: Type.String() }) }, "webhook_not_found", "invalid_parameter"),
       },
     },
     async (request, reply) => {

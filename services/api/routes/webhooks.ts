@@ -64,7 +64,7 @@ export function webhookRoutes(app: App, { webhooks, addresses }: Pick<Dependenci
         summary: "A webhook",
         tags,
         params: WebhookParameter,
-        response: answers({ 200: json("The webhook.", reference(Webhook)) }, "webhook_not_found"),
+        response: answers({ 200: json("The webhook.", reference(Webhook)) }, "webhook_not_found", "invalid_parameter"),
       },
     },
     async (request) => {
@@ -90,6 +90,7 @@ export function webhookRoutes(app: App, { webhooks, addresses }: Pick<Dependenci
           "invalid_body",
           "malformed_json",
           "webhook_url_refused",
+          "invalid_parameter",
         ),
       },
     },
@@ -111,7 +112,7 @@ export function webhookRoutes(app: App, { webhooks, addresses }: Pick<Dependenci
         summary: "Delete a webhook and the log of its deliveries",
         tags,
         params: WebhookParameter,
-        response: answers({ 204: empty("It is gone.") }, "webhook_not_found"),
+        response: answers({ 204: empty("It is gone.") }, "webhook_not_found", "invalid_parameter"),
       },
     },
     async (request, reply) => {
@@ -130,7 +131,7 @@ export function webhookRoutes(app: App, { webhooks, addresses }: Pick<Dependenci
         description: "In force at once: what is sent from now on, repeats included, is signed with the new one.",
         tags,
         params: WebhookParameter,
-        response: answers({ 200: json("The secret; it is told this once.", WebhookSecret) }, "webhook_not_found"),
+        response: answers({ 200: json("The secret; it is told this once.", WebhookSecret) }, "webhook_not_found", "invalid_parameter"),
       },
     },
     async (request) => {
