@@ -94,6 +94,23 @@ describe("crash_during_finalization", () => {
     expect(findings(asked)[0]).toMatchObject({ code: "crash_during_finalization", evidence: { phase } });
   });
 
+  const ofC = (...outer: NativeFrame[]) => [nativeFrame("at_the_end", { module: "/app/table.so" }), nativeFrame(null), nativeFrame("exit"), ...outer];
+  test("is in the exit handlers of C, once main() has returned or Py_Exit is done", () => {
+    const start = nativeFrame("__libc_start_main@@GLIBC_2.34");
+    const returned = findings({ frames: ofC(nativeFrame(null), start) })[0];
+    expect(returned).toMatchObject({ code: "crash_during_finalization", evidence: { phase: "exit handlers of C" } });
+    expect(returned?.title).toContain("main() had returned");
+    expect(returned?.detail).toContain("not taken down");
+    const left = findings({
+      frames: ofC(nativeFrame("Py_Exit", { module: "/usr/bin/python3" }), nativeFrame("Py_RunMain", { module: "/usr/bin/python3" }), start),
+    })[0];
+    expect(left?.title).toContain("Py_Exit had ended the interpreter");
+    // A library that calls exit() in the middle of the program, and a function of that name which is none of the C library's.
+    expect(codes({ frames: ofC(nativeFrame("give_up", { module: "/app/table.so" }), nativeFrame("main", { module: "/usr/bin/python3" }), start) })).toEqual([]);
+    expect(codes({ frames: ofC() })).toEqual([]);
+    expect(codes({ frames: [nativeFrame("exit"), start] })).toEqual([]);
+  });
+
   test("is a thread that nobody waited for", () => {
     expect(findings({ lwp: 4720, finalizing: true })[0]?.title).toBe("A thread crashed while another one ended the interpreter");
   });

@@ -7,7 +7,8 @@ import type { CrashSite } from "../../../workers/pipeline/crash-site.ts";
 import { diagnose } from "../../../workers/pipeline/diagnose.ts";
 import { cycleOf } from "../../../workers/pipeline/diagnose/stack-overflow.ts";
 import { typeName } from "../../../workers/pipeline/diagnose/type-name.ts";
-import type { NativeAnswer, PythonAnswer } from "../../../workers/pipeline/helper-answer.ts";
+import type { HelperNativeFrame, NativeAnswer, PythonAnswer } from "../../../workers/pipeline/helper-answer.ts";
+import { nativeFrame as unwoundFrame } from "./frame-makers.ts";
 import { nativeFrame, thread } from "../../text/sample-report.ts";
 import { pythonAnswer } from "./python-answer.ts";
 import { coreFacts, segfault } from "./sample-facts.ts";
@@ -49,7 +50,15 @@ function site(some: Partial<CrashSite> = {}): CrashSite {
 
 const pythonWith = (malloc: string | null, facts: PythonAnswer["facts"] = {}) => pythonAnswer({ malloc, facts });
 
+/** What gdb unwound of the crashed thread. */
+const unwound = (...frames: readonly HelperNativeFrame[]): NativeAnswer => ({
+  ...saying(""),
+  threads: [{ lwp: 4711, frames: [...frames], truncated: false, stop_reason: null }],
+  facts: {},
+});
+
 interface Given {
+  readonly native?: NativeAnswer | null;
   readonly core?: Partial<CoreFacts>;
   readonly python?: PythonAnswer | null;
   readonly frames?: readonly string[];
@@ -57,7 +66,10 @@ interface Given {
   readonly fatal?: string;
 }
 
-function told(crash: Partial<CrashSite>, { core = {}, python = null, frames = [], fatal }: Given = {}): Diagnosis[] {
+function told(
+  crash: Partial<CrashSite>,
+  { core = {}, python = null, frames = [], fatal, native = fatal === undefined ? null : saying(fatal) }: Given = {},
+): Diagnosis[] {
   const threads = [thread(4711, { crashed: true, native_frames: frames.map((name) => nativeFrame(name)) })];
   return diagnose({
     core: coreFacts({ segments, ...core }),
@@ -65,7 +77,7 @@ function told(crash: Partial<CrashSite>, { core = {}, python = null, frames = []
     threads,
     modules: [],
     python,
-    native: fatal === undefined ? null : saying(fatal),
+    native,
   });
 }
 const saying = (message: string): NativeAnswer => ({
@@ -242,6 +254,35 @@ describe("stack_overflow", () => {
     expect(codes({ ...probe, instruction: "call 0x401200", operands: [] }, { core: { segments: merged } })).toEqual(["stack_overflow"]);
     const elsewhere = { ...probe, instruction: "mov (%rdi),%rax", operands: [{ operand: "(%rdi)", address: "0x4141414141414141" }] };
     expect(codes(elsewhere, { core: { segments: merged } })).not.toContain("stack_overflow");
+  });
+
+  describe("of one frame that is larger than what is left", () => {
+    const sp = "0x7effff000000";
+    const crash = { ...at("0x7effff000010"), registers: { rip: "0x401000", rsp: sp } };
+    const big = unwoundFrame("big", { sp });
+    const caller = unwoundFrame("caller", { pc: "0x402000", sp: "0x7f0000010000" });
+    test("is told by the caller, which still stands in the stack", () => {
+      const inlined = unwoundFrame("inlined", { sp, inlined: true });
+      expect(told(crash, { native: unwound(inlined, big, caller) })[0]).toMatchObject({
+        code: "stack_overflow",
+        evidence: { stack: { start: "0x7f0000001000" } },
+      });
+      const reserved = [...segments, segment("0x7efff0000000", "0x7f0000000000", "")];
+      expect(codes({ ...crash, ...at("0x7effff000010", forbidden) }, { native: unwound(big, caller), core: { segments: reserved } })).toEqual([
+        "stack_overflow",
+      ]);
+    });
+
+    test.each<[string, Partial<CrashSite>, HelperNativeFrame[]]>([
+      ["a caller that was guessed", crash, [big, { ...caller, trust: "scan" }]],
+      ["a caller whose stack pointer is in no stack", crash, [big, { ...caller, sp: "0x7effff001000" }]],
+      ["a stack pointer that was lost", crash, [big, { ...caller, sp: "0x7ffd00400000" }]],
+      ["an access above the frame", { ...crash, ...at("0x7f0000030000") }, [big, caller]],
+      ["an access below it", { ...crash, ...at("0x7efffe000000") }, [big, caller]],
+      ["a thread of which nothing was unwound", crash, []],
+    ])("is not %s", (_what, given, frames) => {
+      expect(codes(given, { native: unwound(...frames) })).not.toContain("stack_overflow");
+    });
   });
 
   test.each([

@@ -76,6 +76,16 @@ describe("abort", () => {
     expect(finding).toMatchObject({ code: "abort", evidence: { caller: "python3.14+0x42c3ff" } });
   });
 
+  test("is raised_by_itself where the program asked for the signal without abort()", () => {
+    const check = nativeFrame("my_check", { module: "/app/check.so" });
+    expect(codes({ signal: aborted() }, [nativeFrame(null), nativeFrame("raise"), check])).toEqual(["raised_by_itself"]);
+    expect(codes({ signal: aborted({ code: "SI_USER" }) }, [nativeFrame("kill"), nativeFrame(null)])).toEqual(["raised_by_itself"]);
+    const scanned = nativeFrame("my_check", { module: "/app/check.so", trust: "scan" });
+    const nameless = nativeFrame(null, { module: "/lib/ld-musl-x86_64.so.1" });
+    for (const caller of [scanned, nameless]) expect(codes({ signal: aborted() }, [nativeFrame("raise"), caller])).toEqual([]);
+    expect(codes({ signal: aborted() }, [])).toEqual([]);
+  });
+
   test("is not a SIGABRT without abort on the stack, nor one from outside", () => {
     expect(codes({ signal: aborted() }, [nativeFrame("raise"), nativeFrame("my_check")])).toEqual([]);
     expect(codes({ signal: aborted({ code: "SI_USER", sender_pid: 99 }) }, abortStack)).toEqual(["sent_by_process"]);

@@ -94,6 +94,27 @@ function phaseOf(frames: readonly NativeFrame[], end: number, told: Static<typeo
   return finalizing === false && outermost !== null ? "atexit callbacks" : null;
 }
 
+/** exit() runs what atexit() of C, __cxa_atexit and the destructors of libraries left for the end, once main() has returned or Python is done with Py_Exit. */
+function inExitHandlers({ core, python }: Evidence, frames: readonly NativeFrame[]): ReturnType<Finding> {
+  const exit = frames.findIndex(({ function: name, trust }) => name !== null && trust !== "scan" && plainName(name) === "exit");
+  if (exit < 1 || core.processAlive) return null;
+  const outer = frames.slice(exit + 1);
+  const start = outer.findIndex((frame) => /^__libc_start_(main|call_main)/.test(nameOf(frame)));
+  const returned = start >= 0 && outer.slice(0, start).every(({ module }) => module !== null && module === frames[exit]?.module);
+  const left = outer[0] !== undefined && nameOf(outer[0]) === "Py_Exit";
+  if (!returned && !left) return null;
+  const over = left || python?.python == null;
+  return {
+    code: "crash_during_finalization",
+    title: `The crash is inside exit(), after ${left ? "Py_Exit had ended the interpreter" : "main() had returned"}`,
+    detail: `The C library ran the exit handlers: atexit() of C, destructors of libraries and of static C++ objects.${over ? " Python had ended by then: such a handler may use no Python object and take no GIL." : " The interpreter was not taken down before."}`,
+    confidence: "certain",
+    lwp: core.crashedLwp,
+    evidence: { phase: "exit handlers of C", finalizing: null, destructor: null, daemon_threads: [], function: "exit" },
+    links: [],
+  };
+}
+
 export const crashDuringFinalization: Finding = (evidence) => {
   const crashed = crashedOf(evidence.threads);
   if (crashed === null) return null;
@@ -101,9 +122,9 @@ export const crashDuringFinalization: Finding = (evidence) => {
   const finalizing = evidence.python?.python?.finalizing ?? null;
   const end = frames.findIndex((frame) => ends.test(nameOf(frame)));
   const told = contextOf(evidence);
+  if (end < 0 && finalizing !== true) return inExitHandlers(evidence, frames);
   // From its main thread; a worker of a process whose main thread waits for it crashes as at any time, and the flag is not set then.
   const aside = end < 0 && crashed.lwp !== evidence.core.pid;
-  if (end < 0 && finalizing !== true) return null;
   const phase = end < 0 ? null : phaseOf(frames, end, told, finalizing);
   const destructor = told?.destructors[0] ?? null;
   const daemons = (told?.daemons ?? []).filter(({ lwp }) => lwp !== crashed.lwp);

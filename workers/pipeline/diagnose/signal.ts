@@ -1,6 +1,6 @@
 /** Who raised the signal: another process, this one, abort(). */
 import { basename } from "node:path";
-import type { NativeFrame } from "../../../services/contract/thread.ts";
+import type { NativeFrame, Thread } from "../../../services/contract/thread.ts";
 import { inSystemCall } from "../signal-frame.ts";
 import { systemName } from "../thread-state.ts";
 import type { Finding } from "./evidence.ts";
@@ -55,6 +55,8 @@ export const quitByTerminal: Finding = ({ core, site: { signal } }) => {
 const raising =
   /^(abort|raise|gsignal|pthread_kill\w*|p?thread_kill_(implementation|internal)|kill|tgkill|assert_fail(_base)?|libc_message\w*|fortify_fail\w*)$/;
 
+const raisers = /^(raise|gsignal|pthread_kill\w*|p?thread_kill_(implementation|internal)|kill|tgkill)$/;
+
 const ofCLibrary = /\/(libc(-2\.\d+)?\.so(\.6)?|ld-musl-[^/]*|libc\.musl-[^/]*)$/;
 
 /** Who called abort(): its name, or its place where it has none; functions of the C library that only end in it are passed over. */
@@ -84,11 +86,22 @@ export const abortedItself: Finding = ({ core, site, threads }) => {
 
 const faults: ReadonlySet<string> = new Set(["SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGTRAP"]);
 
+/** abort() sends SIGABRT by tgkill; kill() was asked for by the program, and so was raise(), where it is seen and its caller is no abort(). */
+function raisedWithoutAbort(code: string, threads: readonly Thread[]): boolean {
+  if (code === "SI_USER" || code === "SI_QUEUE") return true;
+  const frames = threads.find((thread) => thread.crashed)?.native_frames.filter((frame): frame is NativeFrame => frame.kind === "native") ?? [];
+  const raise = frames.slice(0, 6).findLastIndex(({ function: name }) => name !== null && raisers.test(systemName(name)));
+  const caller = frames[raise + 1];
+  const told = caller !== undefined && caller.function !== null && caller.trust !== "scan";
+  return raise >= 0 && told && (caller.module === null || !ofCLibrary.test(caller.module));
+}
+
 export const raisedByProcess: Finding = ({ core, site, threads }) => {
   const { signal } = site;
   if (signal === null || !site.sent || signal.code === null || !sentCodes.has(signal.code)) return null;
   // SIGXFSZ of the kernel has the process itself for its sender.
-  if (core.pid === null || signal.sender_pid !== core.pid || signal.name === "SIGABRT" || signal.name === "SIGXFSZ") return null;
+  if (core.pid === null || signal.sender_pid !== core.pid || signal.name === "SIGXFSZ") return null;
+  if (signal.name === "SIGABRT" && !raisedWithoutAbort(signal.code, threads)) return null;
   // Where the thread does not stand in the system call that sent the signal, a handler may have passed on a fault.
   const open = faults.has(signal.name ?? "") && core.machine === "x86_64" && site.pc !== null && !inSystemCall(site.registers);
   // Where nothing of the stack can be read, neither can the frame of such a handler.

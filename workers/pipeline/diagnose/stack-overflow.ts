@@ -120,20 +120,48 @@ interface UsedUp {
   readonly sp: bigint;
 }
 
+/** One array of a function may be as large; more is a stack pointer that was lost. */
+const largestFrame = 1n << 30n;
+/** Below the stack pointer a function that calls none may use so much (System V ABI, x86-64). */
+const redZone = 128n;
+
+/**
+ * The stack that a single frame is too large for: its caller still stands in it, its own stack pointer is below, and the access is between the
+ * two. What lies there (another thread's guard, reserved memory, nothing) does not matter.
+ */
+function overstepped({ core, site, native }: UsedUpEvidence, address: bigint, sp: bigint): CoreSegment | null {
+  const frames = native?.threads.find(({ lwp }) => lwp === core.crashedLwp)?.frames.filter((frame) => frame.kind === "native") ?? [];
+  const at = frames.findIndex(({ pc }) => pc === site.pc);
+  const caller = at < 0 ? undefined : frames.slice(at + 1).find((frame) => !frame.inlined && frame.sp !== null && BigInt(frame.sp) !== sp);
+  if (caller?.sp == null || caller.trust === "scan" || caller.signal_trampoline) return null;
+  const callers = BigInt(caller.sp);
+  if (callers <= sp || callers - sp > largestFrame || address + redZone < sp || address >= callers) return null;
+  const stack = segmentAt(core, callers);
+  return stack?.writable === true && sp < BigInt(stack.start) && address < BigInt(stack.start) ? stack : null;
+}
+
+type UsedUpEvidence = Pick<Evidence, "core" | "site" | "native">;
+
 /** The stack whose end was met; null for any other death. */
-export function usedUp({ core, site }: Pick<Evidence, "core" | "site">): UsedUp | null {
+export function usedUp(evidence: UsedUpEvidence): UsedUp | null {
+  const { core, site } = evidence;
   const { signal } = site;
   if (signal === null || site.sent || (signal.name !== "SIGSEGV" && signal.name !== "SIGBUS")) return null;
   const { address } = accessOf(site);
   const sp = stackPointer(site);
   if (sp === null) return null;
-  const stack = address !== null ? endedStack(core, address, sp, signal.code) : signal.code === "SI_KERNEL" ? usedUpStack(core, site, sp) : null;
+  const stack =
+    address !== null
+      ? (endedStack(core, address, sp, signal.code) ?? overstepped(evidence, address, sp))
+      : signal.code === "SI_KERNEL"
+        ? usedUpStack(core, site, sp)
+        : null;
   return stack === null ? null : { stack, address, sp };
 }
 
 export const stackOverflow: Finding = (evidence) => {
-  const { core, site, threads, python } = evidence;
-  const ended = usedUp({ core, site });
+  const { core, threads, python } = evidence;
+  const ended = usedUp(evidence);
   if (ended === null) return null;
   const { stack, address, sp } = ended;
   const where =
