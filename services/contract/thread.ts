@@ -18,6 +18,7 @@ export const NativeFrame = Type.Object({
   line: nullableInteger,
   /** Path of the module as the crashed process mapped it. */
   module: nullableString,
+  /** The module's; where the core does not tell it, that of the file that was taken for the module. */
   build_id: Nullable(BuildId),
   /** pc relative to the module's load bias. */
   offset: Nullable(Address),

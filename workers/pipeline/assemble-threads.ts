@@ -14,6 +14,8 @@ export interface ThreadInput {
   readonly python: PythonAnswer | null;
   readonly native: NativeAnswer | null;
   readonly mostThreads: number;
+  /** By path, of the files that were taken for modules. */
+  readonly fileBuildIds?: ReadonlyMap<string, string>;
 }
 
 interface Parts {
@@ -117,7 +119,7 @@ function toThread(
 }
 
 export function assembleThreads(input: ThreadInput, warnings: Warning[]): Thread[] {
-  const buildIds = new Map(input.core.modules.map((module) => [module.path, module.buildId]));
+  const buildIds = new Map(input.core.modules.map(({ path, buildId }) => [path, buildId ?? input.fileBuildIds?.get(path) ?? null]));
   const completeFrame = (frame: HelperNativeFrame): HelperNativeFrame =>
     frame.build_id !== null || frame.module === null ? frame : { ...frame, build_id: buildIds.get(frame.module) ?? null };
   const calls = new Map((input.python?.system_calls ?? []).map((call) => [call.lwp, call]));

@@ -84,7 +84,8 @@ export function assemble(input: AssembleInput): Report {
   const { core, gathered, debugged, mostThreads } = input;
   const { python, native } = debugged;
   const warnings: Warning[] = [...core.warnings, ...gathered.warnings, ...debugged.warnings, ...(python?.warnings ?? []), ...(native?.warnings ?? [])];
-  const threads = assembleThreads({ core, python, native, mostThreads }, warnings);
+  const fileBuildIds = new Map(gathered.choices.flatMap(({ module, file }) => (file?.build_id == null ? [] : [[module.path, file.build_id] as const])));
+  const threads = assembleThreads({ core, python, native, mostThreads, fileBuildIds }, warnings);
   const info = withCrashFrames(python?.python ?? null, threads);
   const modules = modulesOf(gathered, native);
   const decoded = native === null ? null : withKnownCode(native, (address) => bytesAreKnown(core, gathered.choices, address));

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Warning } from "../../../services/contract/report.ts";
+import type { CoreFacts } from "../../../services/intake/core/core-facts.ts";
 import { assemble } from "../../../workers/pipeline/assemble.ts";
 import { assembleThreads } from "../../../workers/pipeline/assemble-threads.ts";
 import type { Debugged } from "../../../workers/pipeline/debug.ts";
@@ -171,6 +172,14 @@ describe("a report", () => {
     expect(made().modules[0]).toMatchObject({ symbols: true, debug_info: false });
     const modules = [{ path: "/usr/bin/python3.11", symbols: true, debug_info: true }];
     expect(made({ native: nativeAnswer([], { modules }) }).modules[0]).toMatchObject({ symbols: true, debug_info: true });
+  });
+
+  test("tells a frame's build-id by the file that was taken for its module, where the core does not tell it", () => {
+    const path = "/usr/bin/python3.11";
+    const native = nativeAnswer([nativeThread(4711, { frames: [{ ...nativeFrame("strlen"), module: path, build_id: null }] })]);
+    const buildId = (core: CoreFacts) => made({ native }, core).threads[0]?.native_frames.map((frame) => (frame.kind === "native" ? frame.build_id : null));
+    expect(buildId(coreFacts({ modules: [coreModule(path, null, { kind: "executable" })] }))).toEqual(["aaaa"]);
+    expect(buildId(coreFacts({ modules: [coreModule(path, "bbbb", { kind: "executable" })] }))).toEqual(["bbbb"]);
   });
 
   test("shows no code whose bytes nobody has", () => {
