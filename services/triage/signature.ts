@@ -15,7 +15,7 @@ import { moduleName } from "./native-name.ts";
 import { pythonKeys } from "./python-keys.ts";
 
 /** Raised when the rules change: stored reports then get new signatures, and the old hashes lead to their groups. */
-export const signatureVersion = 3;
+export const signatureVersion = 4;
 
 const diagnosed = (report: Report, code: string): Diagnosis | null => report.diagnoses.find((diagnosis) => diagnosis.code === code) ?? null;
 
@@ -75,7 +75,7 @@ const unqualified = (thread: Thread): Thread => ({
   python_frames: thread.python_frames.map((frame) => (frame.kind === "python" ? { ...frame, qualname: null, defined_as: null } : frame)),
 });
 
-/** Null where nothing died, or where nothing at all is known of the thread that did. */
+/** Null where nothing died, or where nothing but the signal is known of the thread that did. */
 export function signatureOf(report: Report): Signature | null {
   const crashed: Thread | undefined = report.threads.find((thread) => thread.crashed);
   if (crashed === undefined || report.process.started_by_gcore) return null;
@@ -85,13 +85,14 @@ export function signatureOf(report: Report): Signature | null {
   const all = nativeKeys(crashed.native_frames, pythonPart.length === 0);
   const native = python.recursion ? all.map((frame) => (frame.kept ? { ...frame, kept: false, why: "a recursion is told by its cycle" } : frame)) : all;
   const nativePart = keysOf(native);
-  if (nativePart.length + pythonPart.length === 0 && crashed.native_frames.length === 0) return null;
+  if (nativePart.length + pythonPart.length === 0 && kind === signalName(report) && isPartial(crashed)) return null;
   return {
     hash: hashOf(kind, [...nativePart, "", ...pythonPart]),
     title: titleOf(kind, nativePart, { ...python, python: pythonPart }),
     version: signatureVersion,
     broad_hash: hashOf(signalName(report), ["", ...keysOf(pythonKeys(report, unqualified(crashed), kind === "stack overflow").frames)]),
-    partial: !python.recursion && (nativePart.length === 0 ? isPartial(crashed) : pythonPart.length > 0 && lacksFiles(report, crashed, nativePart)),
+    // Without a Python function nothing tells which whole one it could be of.
+    partial: pythonPart.length > 0 && !python.recursion && (nativePart.length === 0 ? isPartial(crashed) : lacksFiles(report, crashed, nativePart)),
     frames: [{ key: kind, kept: true, why: "the class of the crash" }, ...native, ...python.frames],
   };
 }

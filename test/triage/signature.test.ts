@@ -19,7 +19,7 @@ describe("a signature", () => {
 
   test("is the class, the exported functions of others' modules, and the user's innermost Python functions", () => {
     expect(kept(plain)).toEqual(["SIGSEGV", "libstock!stock_load", "stock.load", "run.main", "run.<module>"]);
-    expect(signatureOf(plain)).toMatchObject({ title: "SIGSEGV in libstock!stock_load, called by stock.load", version: 3, partial: false });
+    expect(signatureOf(plain)).toMatchObject({ title: "SIGSEGV in libstock!stock_load, called by stock.load", version: 4, partial: false });
   });
 
   test("tells in its title whose call of the standard library failed, so that two groups of one such function are told apart", () => {
@@ -129,6 +129,16 @@ describe("a signature", () => {
     });
     expect(signatureOf(inside)).toMatchObject({ partial: true });
     expect(signatureOf(crash([native(library, null)], [], { modules: modules("missing") }))).toMatchObject({ partial: false });
+  });
+
+  test("of a thread without Python joins no other by the signal alone, and is none where nothing but the signal is known", () => {
+    const guessed = native("/opt/libpost.so", null, { trust: "scan", offset: "0x9" });
+    const nowhere = { ...native("/opt/libpost.so", null), module: null };
+    expect(signatureOf(crash([native("/opt/libpost.so", null, { offset: "0x42" }), guessed], []))).toMatchObject({ partial: false });
+    expect(signatureOf(crash([nowhere], []))).toBeNull();
+    expect(signatureOf(crash([nowhere], app))).toMatchObject({ partial: true });
+    const message = { code: "abort_message", title: "", detail: "", confidence: "certain" as const, lwp: null, evidence: { message: "no tape" }, links: [] };
+    expect(kept(crash([nowhere], [], { diagnoses: [message] }))).toEqual(["SIGSEGV no tape"]);
   });
 
   test("counts no function that starts every program, where no Python frame is known", () => {
