@@ -9,11 +9,12 @@ import gdb
 
 from inquest import native_machine
 from inquest.folding import Fold
-from inquest.native_bridge import Bridges
+from inquest.native_bridge import Bridges, machine
 from inquest.native_frames import FrameTeller
 from inquest.native_load import load_missing
 from inquest.native_modules import ModuleMap
-from inquest.native_walk import Clock, Walk, walk_thread
+from inquest.native_records import Records
+from inquest.native_walk import Clock, Walk, Ways, walk_thread
 
 # For all threads together; the innermost frames of a thread always come.
 _WALK_SECONDS = 20.0
@@ -35,7 +36,7 @@ def native_answer(manifest: dict) -> dict:
     chosen = _choose_threads(manifest, warnings)
     clock = Clock(_WALK_SECONDS)
     teller = FrameTeller(modules)
-    with Bridges(modules) as bridges:
+    with Records(modules) if machine() == "aarch64" else Bridges(modules) as bridges:
         threads = [_thread(thread, manifest, teller, clock, bridges, warnings) for thread in chosen]
     timings["native_threads"] = _since(started)
 
@@ -78,7 +79,7 @@ def _choose_threads(manifest: dict, warnings: List[dict]) -> List["gdb.InferiorT
     return threads[:limit]
 
 
-def _thread(thread: "gdb.InferiorThread", manifest: dict, teller: FrameTeller, clock: Clock, bridges: Bridges, warnings: List[dict]) -> dict:
+def _thread(thread: "gdb.InferiorThread", manifest: dict, teller: FrameTeller, clock: Clock, bridges: Ways, warnings: List[dict]) -> dict:
     """One ``HelperNativeThread``. A thread that gdb cannot follow keeps the frames told so far."""
     lwp = _lwp(thread)
     walk = Walk()

@@ -21,7 +21,7 @@ from inquest.diagnose.signal_frame import interrupted_registers
 from inquest.elf import PT_LOAD
 from inquest.memory import MemoryFault, Reader
 from inquest.native_modules import ModuleMap
-from inquest.native_skip import FrameId, unsigned
+from inquest.native_skip import FrameId, stack_pointer_of, unsigned
 from inquest.return_addresses import follows_call
 from inquest.unwind_info import tells_frames
 
@@ -29,8 +29,16 @@ _PF_X = 1
 _FAR = 1 << 17
 _MOST_CANDIDATES = 24
 _KEPT = ("rbx", "r12", "r13", "r14", "r15")
+# Why a walk ends.
+NO_FILE = "no file of the module"
+REGULAR_END = ""
 
 Key = Tuple[int, int]
+
+
+def machine() -> str:
+    """gdb's name of the processor, such as ``i386:x86-64`` and ``aarch64``."""
+    return gdb.selected_inferior().architecture().name()
 
 
 class Bridges:
@@ -44,13 +52,13 @@ class Bridges:
         self._call_sites: Dict[int, bool] = {}
         self._tell_frames: Dict[str, bool] = {}
         self._interrupted: Dict[int, Optional[Dict[str, int]]] = {}
-        self._reader = Reader(_InferiorMemory())
+        self._reader = Reader(InferiorMemory())
         self._closed = False
         self._enabled = False
         self._unwinder = _BridgeUnwinder(self)
 
     def __enter__(self) -> "Bridges":
-        if gdb.selected_inferior().architecture().name() == "i386:x86-64":
+        if machine() == "i386:x86-64":
             register_unwinder(None, self._unwinder, replace=True)
             self._enabled = True
         return self
@@ -93,6 +101,16 @@ class Bridges:
         if key not in self._used:
             self._used.append(key)
         return candidates[index]
+
+    def returns_from_signal(self, frame: "gdb.Frame") -> bool:
+        """Whether the frame is the C library's restorer, in a module without a file."""
+        pc = frame.pc()
+        return self.needed(pc) and self.interrupted(pc, stack_pointer_of(frame)) is not None
+
+    def ends_at(self, frame: "gdb.Frame") -> Optional[str]:
+        """Why the walk ends at this frame; None when it goes on."""
+        pc = frame.pc()
+        return NO_FILE if self.needed(pc) and self.target(pc, stack_pointer_of(frame)) is None else None
 
     @property
     def used(self) -> bool:
@@ -165,7 +183,7 @@ class Bridges:
         return found
 
 
-class _InferiorMemory:
+class InferiorMemory:
     pointer_size = 8
     byte_order = "little"
 

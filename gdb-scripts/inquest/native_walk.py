@@ -8,14 +8,16 @@ from typing import List, Optional, Union
 import gdb
 
 from inquest.folding import Fold, keep_ends, keep_ends_around
-from inquest.native_bridge import Bridges
-from inquest.native_skip import Gap, Jump, arrived, find_jump, skipping, stack_pointer_of
+from inquest.native_bridge import NO_FILE, Bridges
+from inquest.native_records import Records
+from inquest.native_skip import Gap, Jump, arrived, find_jump, skipping
 
 _MOST_FRAMES = 4_000_000
 _CHECK_EVERY = 256
 _DEEP = 2_048
 _MOST_TRIES = 16
-NO_FILE = "no file of the module"
+
+Ways = Union[Bridges, Records]
 
 
 class Walk:
@@ -32,7 +34,7 @@ class Walk:
         self.truncated = False
         self.stop_reason: Optional[str] = None
 
-    def plausible(self, bridges: Bridges) -> bool:
+    def plausible(self, bridges: Ways) -> bool:
         """Whether every caller stands behind a call, and the stack ended where it should or where a file is missing."""
         if self.stop_reason not in (None, NO_FILE):
             return False
@@ -60,7 +62,7 @@ class Clock:
         return now + max(0.0, self._end - now) / 2
 
 
-def walk_thread(thread: "gdb.InferiorThread", limit: int, clock: Clock, bridges: Bridges) -> Walk:
+def walk_thread(thread: "gdb.InferiorThread", limit: int, clock: Clock, bridges: Ways) -> Walk:
     """The stack of a thread. Unwinding errors end the walk and become its ``stop_reason``; ``KeyboardInterrupt`` passes."""
     deadline = clock.deadline()
     bridges.begin()
@@ -78,7 +80,7 @@ def walk_thread(thread: "gdb.InferiorThread", limit: int, clock: Clock, bridges:
     return _walk(limit, deadline, bridges)
 
 
-def _walk(limit: int, deadline: float, bridges: Bridges) -> Walk:
+def _walk(limit: int, deadline: float, bridges: Ways) -> Walk:
     walk = Walk()
     deep = max(_DEEP, 2 * limit)
     frame: Optional[gdb.Frame] = gdb.newest_frame()
@@ -101,7 +103,7 @@ def _walk(limit: int, deadline: float, bridges: Bridges) -> Walk:
     return walk
 
 
-def _walk_over(jump: Jump, limit: int, deadline: float, bridges: Bridges) -> Optional[Walk]:
+def _walk_over(jump: Jump, limit: int, deadline: float, bridges: Ways) -> Optional[Walk]:
     """The walk from its begin with the jump in place; None when it did not get over the gap."""
     walk = Walk()
     frame: Optional[gdb.Frame] = gdb.newest_frame()
@@ -116,18 +118,19 @@ def _walk_over(jump: Jump, limit: int, deadline: float, bridges: Bridges) -> Opt
     return walk
 
 
-def _extend(walk: Walk, frame: "gdb.Frame", most: int, limit: int, deadline: float, bridges: Bridges) -> Optional["gdb.Frame"]:
+def _extend(walk: Walk, frame: "gdb.Frame", most: int, limit: int, deadline: float, bridges: Ways) -> Optional["gdb.Frame"]:
     """Adds frames from ``frame`` on until there are ``most`` or the time is up; returns the next one, None at the end of the stack."""
     while True:
         try:
             pc, kind = frame.pc(), frame.type()
-            if kind == gdb.NORMAL_FRAME and len(walk.frames) > 0 and bridges.needed(pc) and bridges.interrupted(pc, stack_pointer_of(frame)) is not None:
+            if kind == gdb.NORMAL_FRAME and len(walk.frames) > 0 and bridges.returns_from_signal(frame):
                 kind = gdb.SIGTRAMP_FRAME
             walk.frames.append(frame)
             walk.pcs.append(pc)
             walk.types.append(kind)
-            if bridges.needed(pc) and kind == gdb.NORMAL_FRAME and bridges.target(pc, stack_pointer_of(frame)) is None:
-                walk.stop_reason = NO_FILE
+            reason = bridges.ends_at(frame) if kind == gdb.NORMAL_FRAME else None
+            if reason is not None:
+                walk.stop_reason = reason or None
                 return None
             older = frame.older()
         except (gdb.error, RuntimeError) as error:

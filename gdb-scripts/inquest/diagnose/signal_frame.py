@@ -140,11 +140,7 @@ def _aarch64(reader: Reader, start: int) -> Iterator[Dict[str, Any]]:
     """``struct rt_sigframe { struct siginfo info; struct ucontext uc; }``; the floating-point record is always the first one."""
     for at in _places(reader, start):
         try:
-            flags, link = struct.unpack("<QQ", reader.read(at + _SIGINFO, 16))
-            if flags != 0 or link != 0:
-                continue
-            magic, size = struct.unpack("<II", reader.read(at + _ARM_RECORDS_AT, 8))
-            if magic != _ARM_FPSIMD or size != 0x210:
+            if not _is_arm_frame(reader, at):
                 continue
             context = struct.unpack("<35Q", reader.read(at + _ARM_CONTEXT_AT, 280))
             info = reader.read(at, _SIGINFO)
@@ -152,6 +148,20 @@ def _aarch64(reader: Reader, start: int) -> Iterator[Dict[str, Any]]:
             continue
         syndrome = _syndrome(reader, at + _ARM_RECORDS_AT)
         yield _told(at, info, dict(zip(_ARM_REGISTERS, context[1:])), _arm_fault(syndrome, context[0]))
+
+
+def _is_arm_frame(reader: Reader, at: int) -> bool:
+    if struct.unpack("<QQ", reader.read(at + _SIGINFO, 16)) != (0, 0):
+        return False
+    return struct.unpack("<II", reader.read(at + _ARM_RECORDS_AT, 8)) == (_ARM_FPSIMD, 0x210)
+
+
+def arm_signal_frame(reader: Reader, start: int, end: int) -> Optional[int]:
+    """The address of the first signal frame that lies between two addresses of a stack."""
+    try:
+        return next((at for at in range((start + 15) // 16 * 16, min(end, start + _SEARCHED), 16) if _is_arm_frame(reader, at)), None)
+    except MemoryFault:
+        return None
 
 
 def _arm_fault(syndrome: Optional[int], address: int) -> Optional[Dict[str, Any]]:
