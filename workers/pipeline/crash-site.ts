@@ -101,9 +101,11 @@ export function crashSite(core: CoreFacts, native: NativeAnswer | null, python: 
   if (core.processAlive) return direct(core, native, warnings);
   const frame = chooseFrame(core, native, python);
   if (frame === null) return direct(core, native, warnings);
+  const site = interrupted(frame, core, native);
+  const ended = site.signal?.number === core.signal?.number ? "raised the signal again" : `ended the process by ${core.signal?.name ?? "another signal"}`;
   warnings.push({
     code: "signal_raised_again",
-    detail: `a signal handler raised the signal again: signal, registers and code are those that it was run for, from the signal frame at ${frame.frame}`,
+    detail: `a signal handler ${ended}: signal, registers and code are those that it was run for, from the signal frame at ${frame.frame}`,
   });
-  return interrupted(frame, core, native);
+  return site;
 }

@@ -13,6 +13,7 @@ import type { CoreFacts, CoreSignal } from "../../services/intake/core/core-fact
 import { parseSignalInfo } from "../../services/intake/core/process-notes.ts";
 import { codeName, describeSignal, isSent } from "../../services/intake/core/signals.ts";
 import { isMapped } from "./executable-memory.ts";
+import { isCanonical, segmentAt } from "./diagnose/machine-access.ts";
 import type { NativeAnswer, PythonAnswer } from "./helper-answer.ts";
 import { systemName } from "./thread-state.ts";
 
@@ -153,6 +154,24 @@ function isStale({ registers }: SignalFrame, { address }: Fault, { operands }: I
   return !told.some((operand) => at >= operand && at < operand + widest);
 }
 
+/** The address that the instruction cannot touch, by what the processor reported and its operands alike; null where one does not bear out the other. */
+function borneOut({ fault, registers }: SignalFrame, core: CoreFacts, { operands, instruction }: InterruptedCode): CoreSignal | null {
+  if (fault === null || inSystemCall(registers)) return null;
+  if (fault.kind === "invalid_opcode" && instruction !== null && /^ud[012]/.test(instruction)) return plain(4, "SIGILL", 2, pcOf(registers));
+  const told = operands.flatMap((operand) => (operand.address === null ? [] : [BigInt(operand.address)]));
+  if (fault.kind === "protection" && told.some((address) => !isCanonical(address))) return plain(11, "SIGSEGV", 128, null);
+  if (fault.kind !== "page" || fault.address === null) return null;
+  const at = BigInt(fault.address);
+  const segment = segmentAt(core, at);
+  const jumped = fault.fetch === true && fault.address === pcOf(registers);
+  if (!jumped && !told.some((operand) => at >= operand && at < operand + widest)) return null;
+  if (core.segments.length === 0) return null;
+  if (segment === null) return plain(11, "SIGSEGV", 1, fault.address);
+  // SIGBUS comes of memory that may be touched: that case stays untold.
+  const allowed = jumped ? segment.executable : fault.write === true ? segment.writable : segment.readable;
+  return allowed ? null : plain(11, "SIGSEGV", 2, fault.address);
+}
+
 /** The signal that the handler was run for; null when the frame tells no more than the core's own siginfo. */
 export function signalBefore(frame: SignalFrame, core: CoreFacts, code: InterruptedCode = { instruction: null, operands: [] }): Before | null {
   const { siginfo, fault, registers } = frame;
@@ -161,6 +180,11 @@ export function signalBefore(frame: SignalFrame, core: CoreFacts, code: Interrup
   const told = siginfo === null ? null : parseSignalInfo(Buffer.from(siginfo, "hex"), core);
   if (told !== null && (told.number === signal.number || (faulting[told.number] !== undefined && (told.code_number ?? 0) > 0))) {
     return { signal: told, origin: (told.code_number ?? 0) > 0 ? "fault" : "sent" };
+  }
+  if (signal.number === 6 && told === null && core.machine === "x86_64" && core.madeBy !== "qemu") {
+    // A handler of a fault that calls abort(): which signal it was run for is in no register that is kept.
+    const struck = borneOut(frame, core, code);
+    return struck === null ? null : { signal: struck, origin: "fault" };
   }
   const kinds = faulting[signal.number];
   if (kinds === undefined || sentByThread(frame, core)) return null;

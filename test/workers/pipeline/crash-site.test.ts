@@ -99,6 +99,37 @@ describe("the crash site of a signal that a handler raised again", () => {
     expect(site({ segments }, python(saved())).signal).toMatchObject({ code: "SEGV_ACCERR", code_number: 2 });
   });
 
+  describe("that called abort() and did not ask for siginfo", () => {
+    const segments = [{ start: "0x400000", end: "0x500000", offset: 0, fileSize: 0, readable: true, writable: false, executable: true }];
+    const aborted = { signal: raisedAgain({ number: 6, name: "SIGABRT" }), segments };
+    const code = (instruction: string, address: string | null) => ({
+      interrupted: { pc: "0x401000", registers: {}, disassembly: [], instruction, memory_operands: address === null ? [] : [{ operand: "(%rax)", address }] },
+    });
+    const of = (frame: SignalFrame, instruction: string, address: string | null) =>
+      site(aborted, python(frame), native("0x7ffd00000400", code(instruction, address))).signal;
+
+    test("is what the instruction cannot but do, where the processor reported just that", () => {
+      expect(of(saved(), "mov %rbx,(%rax)", "0x10")).toMatchObject({ name: "SIGSEGV", code: "SEGV_MAPERR", address: "0x10" });
+      const readOnly = saved({ fault: { ...page, address: "0x400010", present: true } });
+      expect(of(readOnly, "mov %rbx,(%rax)", "0x400010")).toMatchObject({ name: "SIGSEGV", code: "SEGV_ACCERR" });
+      const general = saved({ fault: { ...page, kind: "protection", address: null } });
+      expect(of(general, "mov (%rax),%rbx", "0x4141414141414141")).toMatchObject({ name: "SIGSEGV", code: "SI_KERNEL" });
+      expect(of(saved({ fault: { ...page, kind: "invalid_opcode", address: null } }), "ud2", null)).toMatchObject({ name: "SIGILL" });
+      const jumped = saved({ fault: { ...page, address: "0x10", fetch: true, write: false }, registers: { ...registers, rip: "0x10" } });
+      expect(site(aborted, python(jumped)).signal).toMatchObject({ name: "SIGSEGV", address: "0x10" });
+    });
+
+    test.each<[string, SignalFrame, string, string | null]>([
+      ["a timer's handler that gave up, with an older fault", saved(), "mov (%rbx),%rdx", "0x7f0000000000"],
+      ["an instruction whose operands are not known", saved(), "mov (%rax),%rbx", null],
+      ["a read of memory that may be read", saved({ fault: { ...page, address: "0x400010", write: false } }), "mov (%rax),%rbx", "0x400010"],
+      ["a thread that stood in a system call", saved({ registers: { ...registers, rcx: "0x401000" } }), "mov (%rax),%rbx", "0x10"],
+      ["a thread that never had a fault", saved({ fault: null }), "mov (%rax),%rbx", "0x10"],
+    ])("is not %s", (_what, frame, instruction, address) => {
+      expect(of(frame, instruction, address)).toMatchObject({ name: "SIGABRT" });
+    });
+  });
+
   test("takes gdb's code only when it is of the same place", () => {
     const code = (pc: string) => ({ interrupted: { pc, registers: {}, disassembly: [], instruction: "idivl %ecx", memory_operands: [] } });
     const divided = saved({ fault: { ...page, kind: "divide", address: null } });
