@@ -2,7 +2,7 @@
 import type { Database } from "./database.ts";
 import type { JobFilters } from "./job-store.ts";
 import { countJobs, wholePlan } from "./search/counting.ts";
-import { knownTerms, termKey, valuesOfKind } from "./search/dictionary.ts";
+import { knownTerms, termKey, termsOfOneKind } from "./search/dictionary.ts";
 import type { Term } from "./search-terms.ts";
 
 export interface MovedSignatures {
@@ -43,8 +43,8 @@ export async function countByGroup(database: Database, projectId: string, filter
   const { tally } = await countJobs(database, projectId, plan, { fields: ["signature"], many: null, signatures: standIns, spanOf: null });
   const counts = tally.byValue();
   counts.delete(0);
-  const values = await valuesOfKind(database.query, projectId, "signature", [...counts.keys()]);
+  const terms = await termsOfOneKind(database.query, projectId, "signature", [...counts.keys()]);
   const byGroup = new Map<string, number>();
-  for (const [term, value] of values) byGroup.set(groups.get(value) ?? value, counts.get(term) ?? 0);
+  for (const [term, { value }] of terms) byGroup.set(groups.get(value) ?? value, counts.get(term) ?? 0);
   return byGroup;
 }

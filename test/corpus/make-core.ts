@@ -36,6 +36,8 @@ export interface CoreOptions {
   readonly filter?: number | null;
   readonly environment?: Readonly<Record<string, string>>;
   readonly arguments?: readonly string[];
+  /** Folders below the one that it runs in, where the program lies. */
+  readonly below?: string;
 }
 
 export const programsFolder = fileURLToPath(new URL("./programs", import.meta.url));
@@ -93,9 +95,10 @@ export async function makeCore(interpreter: Interpreter, program: string, option
   const folder = await scratch(interpreter.root);
   const inside = interpreter.root === null ? folder : folder.slice(interpreter.root.length);
   const name = basename(program);
-  await cp(program, join(folder, name));
+  const below = options.below ?? "";
+  await cp(program, join(folder, below, name));
   const into = interpreter.root === null ? [] : ["sh", enterRoot, interpreter.root, inside];
-  const words = [...into, interpreter.path, ...(options.arguments ?? []), join(inside, name)];
+  const words = [...into, interpreter.path, ...(options.arguments ?? []), join(inside, below, name)];
   const environment = { PYTHONFAULTHANDLER: "1", PYTHONDONTWRITEBYTECODE: "1", ...options.environment };
   const tail = options.gcore === true ? byGcore(quoted(into)) : (await kernelWritesHere()) ? '"$@"' : belowGdb;
   const ended = await run(limits + filtered(options.filter) + tail, words, folder, environment);
@@ -109,7 +112,7 @@ export async function makeCore(interpreter: Interpreter, program: string, option
   return {
     path,
     folder,
-    program: join(inside, name),
+    program: join(inside, below, name),
     ...ended,
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
   };

@@ -4,16 +4,22 @@ import { join } from "node:path";
 import { corpus, type CorpusEntry } from "../corpus/manifest.ts";
 import { programsFolder } from "../corpus/make-core.ts";
 
+export const parts = ["first", "second", "third"] as const;
+export type Part = (typeof parts)[number];
+export type Source = "inventory.c" | "parcel.c" | "harbour.cpp" | "crane.c";
+
 export interface Case {
   readonly label: string;
   /** The program's file. */
   readonly program: string;
   /** Handed to the program as `BUG`. */
   readonly bug: string | null;
-  /** Nothing of the second ones was looked at before version 3 of the rules, which mended what they showed. */
-  readonly part: "first" | "second";
-  /** The C file of the library that the program loads. */
-  readonly library: "inventory.c" | "parcel.c";
+  /** Nothing of the second ones was looked at before version 3 of the rules, which mended what they showed; nor of the third before version 4. */
+  readonly part: Part;
+  /** What the program loads: the library, an extension module. */
+  readonly built: readonly Source[];
+  /** The program runs in this one, which embeds the interpreter; null for the interpreter itself. */
+  readonly host: "pilot.c" | null;
   readonly from?: CorpusEntry["from"];
   readonly to?: CorpusEntry["to"];
 }
@@ -77,15 +83,67 @@ const post = [
   "send",
 ] as const;
 
+const harbour = [
+  "lift",
+  "load",
+  "scrap",
+  "swing",
+  "release",
+  "paint",
+  "weld",
+  "loosen",
+  "borrow",
+  "stored",
+  "copied",
+  "asked",
+  "declared",
+  "dispatched",
+  "billed",
+  "queried",
+  "read",
+  "followed",
+  "generated",
+  "ranked",
+  "last_words",
+  "dark",
+  "watched",
+  "wired",
+  "rings",
+  "unload",
+  "steered",
+  "timed",
+  "queued",
+  "parted",
+  "mapped",
+  "weighed",
+  "moor",
+  "berth",
+  "berth_again",
+  "refuse",
+  "pier",
+  "build",
+  "stow_number",
+  "stow_measure",
+  "watch",
+  "buoys",
+  "share",
+  "call",
+  "name",
+  "cut",
+] as const;
+
+const embedded = ["sounded", "night_watch", "ashore"] as const;
+
 /** Another way to the same defect: the function that fails, and who calls it, are the same. */
-const sameBug: Readonly<Record<string, string>> = { async: "users" };
+const sameBug: Readonly<Record<string, string>> = { async: "users", berth_again: "berth" };
 
 /** On 3.14 and later the interpreter guards its own C stack and raises instead of overflowing. */
 const overflows: ReadonlySet<string> = new Set(["descend", "ping"]);
 
-const first = { part: "first", library: "inventory.c" } as const;
+const first = { part: "first", built: ["inventory.c"], host: null } as const;
+const third = { part: "third", built: ["harbour.cpp", "crane.c"], host: null } as const;
 
-const inFile = (file: string, bugs: readonly string[], some: Pick<Case, "part" | "library"> = first): Case[] =>
+const inFile = (file: string, bugs: readonly string[], some: Pick<Case, "part" | "built" | "host"> = first): Case[] =>
   bugs.map((bug) => ({
     label: `${file}:${sameBug[bug] ?? bug}`,
     program: join(casesFolder, file),
@@ -98,7 +156,9 @@ const inFile = (file: string, bugs: readonly string[], some: Pick<Case, "part" |
 export const cases: readonly Case[] = [
   ...inFile("shop.py", shop),
   ...inFile("site.py", site),
-  ...inFile("post.py", post, { part: "second", library: "parcel.c" }),
+  ...inFile("post.py", post, { part: "second", built: ["parcel.c"], host: null }),
+  ...inFile("harbour.py", harbour, third),
+  ...inFile("harbour.py", embedded, { ...third, host: "pilot.c" }),
   ...corpus
     .filter((entry) => entry.gcore !== true && entry.heavy !== true)
     .map(({ program, from, to }) => ({

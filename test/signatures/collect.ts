@@ -2,17 +2,18 @@
 import { execFile } from "node:child_process";
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import type { Report } from "../../services/contract/report.ts";
 import { type CoreOptions, type Interpreter, makeCore } from "../corpus/make-core.ts";
 import { mappedFiles } from "../support/mapped-files.ts";
 import type { Analyst } from "./analyse.ts";
+import type { Builder } from "./build.ts";
 import type { Case } from "./cases.ts";
 
 const execute = promisify(execFile);
 
-export const variants = ["as-is", "stripped", "core-alone", "shifted", "filter", "no-faulthandler"] as const;
+export const variants = ["as-is", "stripped", "core-alone", "shifted", "elsewhere", "filter", "no-faulthandler"] as const;
 export type Variant = (typeof variants)[number];
 
 export interface Sample {
@@ -32,12 +33,11 @@ async function stripped(file: string, folder: string): Promise<string> {
   return copy;
 }
 
-/** The library with the native bugs, where the interpreter can load it; its path as the interpreter sees it. */
-async function placeLibrary(library: string, root: string | null): Promise<{ readonly inside: string; readonly folder: string }> {
+/** A folder with what the program loads, where the interpreter can reach it; `inside` is its path as the interpreter sees it. */
+async function place(files: readonly string[], root: string | null): Promise<{ readonly inside: string; readonly folder: string }> {
   const folder = await mkdtemp(join(root === null ? tmpdir() : join(root, "tmp"), "inquest-library-"));
-  const here = join(folder, basename(library));
-  await copyFile(library, here);
-  return { inside: root === null ? here : here.slice(root.length), folder };
+  for (const file of files) await copyFile(file, join(folder, basename(file)));
+  return { inside: root === null ? folder : folder.slice(root.length), folder };
 }
 
 /** The same program further down its file: comments before, and a function that nobody calls. */
@@ -50,17 +50,21 @@ async function shifted(program: string, folder: string): Promise<string> {
 
 export interface Collector {
   readonly analyst: Analyst;
-  /** By its C file. */
-  readonly libraries: ReadonlyMap<string, string>;
+  readonly builder: Builder;
   /** Stripped copies are kept here. */
   readonly scratch: string;
 }
 
-export async function collect({ analyst, libraries, scratch }: Collector, each: Case, interpreter: Interpreter, wanted: readonly Variant[]): Promise<Sample[]> {
+export async function collect({ analyst, builder, scratch }: Collector, each: Case, interpreter: Interpreter, wanted: readonly Variant[]): Promise<Sample[]> {
   const samples: Sample[] = [];
-  const placed = await placeLibrary(libraries.get(each.library) ?? "", interpreter.root);
+  const built = await builder.built(each.built);
+  const runner = each.host === null ? interpreter : { ...interpreter, path: await builder.host(each.host, interpreter) };
+  const placed = await place(built, interpreter.root);
+  const library = join(placed.inside, basename(built[0] ?? ""));
   const moved = await mkdtemp(join(tmpdir(), "inquest-shifted-"));
-  const environment = { ...(each.bug === null ? {} : { BUG: each.bug }), LIBRARY: placed.inside };
+  // A program that embeds an interpreter would look for the library of whichever is on the PATH.
+  const home = each.host === null ? {} : { PYTHONHOME: dirname(dirname(interpreter.path)) };
+  const environment = { ...home, ...(each.bug === null ? {} : { BUG: each.bug }), LIBRARY: library, PYTHONPATH: placed.inside };
   const version = interpreter.version.join(".");
   const name = `${version} ${basename(interpreter.path)}${interpreter.root === null ? "" : " (root)"}`;
   const keep = async (variant: Variant, core: string, binaries: readonly string[]) => {
@@ -69,16 +73,17 @@ export async function collect({ analyst, libraries, scratch }: Collector, each: 
   };
   const other = async (variant: Variant, program: string, options: CoreOptions) => {
     if (!wanted.includes(variant)) return;
-    await using core = await makeCore(interpreter, program, { ...options, environment: { ...environment, ...options.environment } });
+    await using core = await makeCore(runner, program, { ...options, environment: { ...environment, ...options.environment } });
     await keep(variant, core.path, await mappedFiles(core.path, interpreter.root));
   };
   try {
-    await using core = await makeCore(interpreter, each.program, { environment });
+    await using core = await makeCore(runner, each.program, { environment });
     const files = await mappedFiles(core.path, interpreter.root);
     if (wanted.includes("as-is")) await keep("as-is", core.path, files);
     if (wanted.includes("stripped")) await keep("stripped", core.path, await Promise.all(files.map((file) => stripped(file, scratch))));
     if (wanted.includes("core-alone")) await keep("core-alone", core.path, []);
     if (each.bug !== null) await other("shifted", await shifted(each.program, moved), {});
+    if (each.bug !== null) await other("elsewhere", each.program, { below: "srv/releases/2026.11/app" });
     await other("filter", each.program, { filter: 0x21 });
     await other("no-faulthandler", each.program, { environment: { PYTHONFAULTHANDLER: "" } });
   } finally {

@@ -3,21 +3,21 @@
  * those that the rules were made with and others apart.
  * Prints them, and every bug that was split or mixed. Ends with status 1 when two bugs share a signature where the binaries were there.
  *
- *   npm run measure:signatures -- [--python PATH]… [--root DEBIAN_ROOT]… [--version 3.11]… [--label PREFIX]… [--cache FOLDER] [--from-cache]
+ *   npm run measure:signatures -- [--python PATH]… [--root DEBIAN_ROOT]… [--version 3.11]… [--label PREFIX]… [--variant as-is]… [--cache FOLDER] [--from-cache]
  *
  * With `--cache` the reports are kept there, so that rules can be tried again (`--from-cache`) without making a core.
  */
-import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs, promisify } from "node:util";
+import { parseArgs } from "node:util";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { signatureOf } from "../../services/triage/signature.ts";
 import type { Interpreter } from "../corpus/make-core.ts";
 import { interpretersFrom } from "../matrix/interpreters.ts";
 import { openAnalyst } from "./analyse.ts";
-import { type Case, cases, casesFolder } from "./cases.ts";
+import { openBuilder } from "./build.ts";
+import { type Case, cases, type Part, parts } from "./cases.ts";
 import { collect, type Sample, variants } from "./collect.ts";
 import { confusions, score } from "./score.ts";
 
@@ -28,6 +28,7 @@ const { values } = parseArgs({
     version: { type: "string", multiple: true, default: [] },
     label: { type: "string", multiple: true, default: [] },
     cache: { type: "string" },
+    variant: { type: "string", multiple: true, default: [] },
     "from-cache": { type: "boolean", default: false },
   },
 });
@@ -36,6 +37,7 @@ const print = (line: string) => process.stdout.write(`${line}\n`);
 const wanted = (each: Case) => values.label.length === 0 || values.label.some((label) => each.label.startsWith(label));
 const minor = ([first, second]: Interpreter["version"]) => `${first}.${second}`;
 const order = (one: readonly [number, number], [first, second]: Interpreter["version"]) => one[0] - first || one[1] - second;
+const wantedVariants = variants.filter((variant) => values.variant.length === 0 || values.variant.includes(variant));
 const runsOn = (each: Case, { version }: Interpreter) => order(each.from ?? [2, 7], version) <= 0 && order(each.to ?? [99, 0], version) >= 0;
 
 async function keep(folder: string, samples: readonly Sample[]): Promise<void> {
@@ -66,12 +68,7 @@ async function made(): Promise<Sample[]> {
   const scratch = await mkdtemp(join(tmpdir(), "inquest-signatures-"));
   const all: Sample[] = [];
   try {
-    const libraries = new Map<string, string>();
-    for (const source of new Set(cases.map((each) => each.library))) {
-      const library = join(scratch, `lib${source.replace(/\.c$/, "")}.so`);
-      await promisify(execFile)("gcc", ["-g", "-O1", "-shared", "-fPIC", "-pthread", "-Wl,--build-id", "-o", library, join(casesFolder, source)]);
-      libraries.set(source, library);
-    }
+    const builder = openBuilder(scratch, interpreters);
     await using analyst = await openAnalyst();
     for (const each of cases.filter(wanted)) {
       for (const interpreter of interpreters.filter(
@@ -79,7 +76,7 @@ async function made(): Promise<Sample[]> {
       )) {
         const told = `${each.label} on ${interpreter.version.join(".")}`;
         try {
-          const samples = await collect({ analyst, libraries, scratch }, each, interpreter, variants);
+          const samples = await collect({ analyst, builder, scratch }, each, interpreter, wantedVariants);
           if (values.cache !== undefined) await keep(values.cache, samples);
           all.push(...samples);
           print(`${told}: ${samples.length} reports`);
@@ -106,13 +103,16 @@ const row = (chosen: typeof labelled) => {
   const { precision, recall } = score(chosen);
   return { crashes: chosen.length, bugs: new Set(chosen.map(({ label }) => label)).size, precision: precision.toFixed(4), recall: recall.toFixed(4) };
 };
-for (const part of ["first", "second"] as const) {
+const titles: Readonly<Record<Part, string>> = {
+  first: "Crashes that the rules were made with:",
+  second: "Crashes that were held out up to version 2 of the rules, and mended them for version 3:",
+  third: "Crashes that were held out up to version 3 of the rules:",
+};
+for (const part of parts) {
   const some = labelled.filter((each) => each.part === part);
   const whole = some.filter(({ variant }) => variant !== "core-alone");
   if (some.length === 0) continue;
-  print(
-    part === "first" ? "Crashes that the rules were made with:" : "Crashes that were held out up to version 2 of the rules, and mended them for version 3:",
-  );
+  print(titles[part]);
   console.table({
     "all variants": row(some),
     "all but the core alone": row(whole),

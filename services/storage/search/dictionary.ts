@@ -102,15 +102,17 @@ export async function termsOfIds(query: Reader, ids: readonly number[]): Promise
 /** Rows of one range that are read at once; four times as fast as the same by their ids. */
 const mostOfRange = 20_000;
 
-/** The values of many ids of one kind: where many are not remembered, the kind is read as a range first. */
-export async function valuesOfKind(query: Reader, projectId: string, kind: string, ids: readonly number[]): Promise<Map<number, string>> {
+/** The terms of many ids of one kind: where many are not remembered, the kind is read as a range first. */
+export async function termsOfOneKind(query: Reader, projectId: string, kind: string, ids: readonly number[]): Promise<Map<number, Term>> {
   const memory = memoryOf(query);
-  if (ids.filter((id) => !memory.has(id)).length > valuesAtOnce) {
+  let unknown = 0;
+  for (const id of ids) if (!memory.has(id)) unknown += 1;
+  if (unknown > valuesAtOnce) {
     const values = await termsOfKind(query, projectId, kind, mostOfRange);
     if (memory.size + values.size > mostRemembered) memory.clear();
     for (const [id, value] of values) memory.set(id, { kind, value });
   }
-  return new Map([...(await termsOfIds(query, ids))].map(([id, { value }]) => [id, value]));
+  return termsOfIds(query, ids);
 }
 
 /** The ids of a kind, at most `limit`. */
