@@ -5,7 +5,8 @@
     libstdc++ src/c++11/debug.cc, assert_fail.cc    std::__glibcxx_assert_fail(file, line, function, condition)
 
 Each prints to the standard error and aborts; only glibc's keeps its text in memory. The texts are constants of the caller, so its code loads
-their addresses right before the call (x86-64). The object of CPython's is in a register that the function keeps while it prints.
+their addresses right before the call (x86-64), or pushes them (32-bit x86: they lie where the caller's stack pointer stands). The object of
+CPython's is in a register that the function keeps while it prints.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ _FRAMES = 24
 _CALL_CODE = 64
 _LONGEST = 512
 _KEPT = ("rbx", "rbp", "r12", "r13", "r14", "r15", "x19", "x20", "x21", "x22", "x23", "x24")
+_PASSED = (RDI, RSI, RDX, RCX, R8, R9)
 _PY_OBJECT = "_PyObject_AssertFailed"
 
 
@@ -79,7 +81,7 @@ def _told(frame: "gdb.Frame", reporter: Reporter, name: str) -> Dict[str, Any]:
         told["line"] = None
     told["found"] = found
     if reporter.kind == "object":
-        told["object"] = _object(frame)
+        told["object"] = _object(frame, _pushed(frame, RDI))
     return told
 
 
@@ -87,7 +89,7 @@ def _passed(frame: "gdb.Frame", reporter: Reporter) -> Dict[str, Optional[int]]:
     """By the caller's code."""
     caller = frame.older()
     if caller is None or frame.architecture().name() != "i386:x86-64":
-        return {}
+        return {what: _pushed(frame, register) for what, (_, register) in reporter.arguments.items()}
     returns = caller.pc()
     try:
         code = bytes(gdb.selected_inferior().read_memory(returns - _CALL_CODE, _CALL_CODE))
@@ -98,6 +100,17 @@ def _passed(frame: "gdb.Frame", reporter: Reporter) -> Dict[str, Optional[int]]:
         return {}
     read = {"line": constant_number}
     return {what: read.get(what, constant_argument)(code, returns, register) for what, (_, register) in reporter.arguments.items()}
+
+
+def _pushed(frame: "gdb.Frame", register: int) -> Optional[int]:
+    """What 32-bit x86 passes on the stack in the place of ``register``; a clone of a function (``.constprop``) may have other arguments."""
+    caller = frame.older()
+    if caller is None or frame.architecture().name() != "i386" or "." in (frame.name() or "."):
+        return None
+    try:
+        return _word((int(caller.read_register("esp")) & 0xFFFFFFFF) + 4 * _PASSED.index(register))
+    except (gdb.error, RuntimeError, ValueError):
+        return None
 
 
 def _argument(frame: "gdb.Frame", names: Tuple[str, ...]) -> Optional[int]:
@@ -116,11 +129,11 @@ def _argument(frame: "gdb.Frame", names: Tuple[str, ...]) -> Optional[int]:
     return None
 
 
-def _object(frame: "gdb.Frame") -> Optional[Dict[str, Optional[str]]]:
+def _object(frame: "gdb.Frame", passed: Optional[int]) -> Optional[Dict[str, Optional[str]]]:
     """``address`` and ``type`` of the object that the assertion is about: its argument, else the only object that a kept register holds."""
-    told = _argument(frame, ("obj", "op"))
+    told = _argument(frame, ("obj", "op")) or passed
     if told:
-        return _described(told & ((1 << 64) - 1))
+        return _described(told & ((1 << 8 * _word_size()) - 1))
     found: List[int] = []
     for name in _KEPT:
         try:
@@ -134,24 +147,32 @@ def _object(frame: "gdb.Frame") -> Optional[Dict[str, Optional[str]]]:
 
 def _described(address: int) -> Dict[str, Optional[str]]:
     """``tp_name`` stands behind the header of a variable size; what is no object has no type."""
-    kind = _pointer(address + 8) if _is_object(address) else None
-    name = _pointer(kind + 24) if kind else None
+    word = _word_size()
+    kind = _pointer(address + word) if _is_object(address) else None
+    name = _pointer(kind + 3 * word) if kind else None
     return {"address": "0x%x" % address, "type": _text(name) if name else None}
 
 
 def _is_object(address: int) -> bool:
     """Its type's type is ``type``, or derives from it: a type whose own type is itself stands two steps on."""
-    kind = _pointer(address + 8)
-    meta = _pointer(kind + 8) if kind else None
-    above = _pointer(meta + 8) if meta else None
-    return bool(above) and _pointer((above or 0) + 8) == above
+    word = _word_size()
+    kind = _pointer(address + word)
+    meta = _pointer(kind + word) if kind else None
+    above = _pointer(meta + word) if meta else None
+    return bool(above) and _pointer((above or 0) + word) == above
+
+
+def _word_size() -> int:
+    return gdb.lookup_type("void").pointer().sizeof
 
 
 def _pointer(address: int) -> Optional[int]:
-    if address < 65_536 or address % 8:
-        return None
+    return None if address < 65_536 or address % _word_size() else _word(address)
+
+
+def _word(address: int) -> Optional[int]:
     try:
-        return int.from_bytes(bytes(gdb.selected_inferior().read_memory(address, 8)), "little")
+        return int.from_bytes(bytes(gdb.selected_inferior().read_memory(address, _word_size())), "little")
     except (gdb.error, RuntimeError, ValueError, OverflowError):
         return None
 

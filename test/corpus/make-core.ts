@@ -18,6 +18,8 @@ export interface Interpreter {
   readonly root: string | null;
   /** Built with `Py_DEBUG`. */
   readonly debug: boolean;
+  /** Built with `--disable-gil`. */
+  readonly freeThreaded: boolean;
 }
 
 export interface Core extends AsyncDisposable {
@@ -121,7 +123,9 @@ export async function makeCore(interpreter: Interpreter, program: string, option
 /** Asks an interpreter of ours for its version; null when it cannot run. */
 export async function interpreterAt(path: string, root: string | null = null): Promise<Interpreter | null> {
   const words = root === null ? [path] : ["chroot", root, path];
-  const { stdout } = await run('"$@" -c "import sys; print(list(sys.version_info[:3]), hasattr(sys, \'gettotalrefcount\'))"', words, "/", {});
-  const match = /\[(\d+), (\d+), (\d+)\],? (True|False)/.exec(stdout);
-  return match === null ? null : { path, root, version: [Number(match[1]), Number(match[2]), Number(match[3])], debug: match[4] === "True" };
+  const asked = "list(sys.version_info[:3]), hasattr(sys, 'gettotalrefcount'), bool(sysconfig.get_config_var('Py_GIL_DISABLED'))";
+  const { stdout } = await run(`"$@" -c "import sys, sysconfig; print(${asked})"`, words, "/", {});
+  const match = /\[(\d+), (\d+), (\d+)\],? (True|False),? (True|False)/.exec(stdout);
+  if (match === null) return null;
+  return { path, root, version: [Number(match[1]), Number(match[2]), Number(match[3])], debug: match[4] === "True", freeThreaded: match[5] === "True" };
 }
