@@ -5,7 +5,8 @@ import sys
 
 def load():
     try:
-        bytes(sys.maxsize // 2)
+        # The address space of 32 bits may have room for one.
+        [bytes(sys.maxsize - 64) for _ in range(2)]
     except MemoryError:
         ctypes.string_at(0)  # at: load
 
