@@ -1,6 +1,7 @@
 /** The debug hooks' checks: the one that failed, damage at hand, damage anywhere in the heap; and what is none of them. */
 import { expect, test } from "vitest";
 import type { NativeFrame } from "../../../services/contract/thread.ts";
+import type { CoreSignal } from "../../../services/intake/core/core-facts.ts";
 import { diagnose } from "../../../workers/pipeline/diagnose.ts";
 import type { NativeAnswer } from "../../../workers/pipeline/helper-answer.ts";
 import { nativeFrame, thread } from "../../text/sample-report.ts";
@@ -28,9 +29,12 @@ interface Given {
   readonly frames?: readonly NativeFrame[];
   readonly facts?: Record<string, unknown>;
   readonly message?: string;
+  readonly signal?: CoreSignal;
 }
 
-function told({ frames = [], facts = {}, message }: Given) {
+const aborted = segfault({ number: 6, name: "SIGABRT", code: "SI_TKILL", code_number: -6, address: null, sender_pid: 4711 });
+
+function told({ frames = [], facts = {}, message, signal = aborted }: Given) {
   const native: NativeAnswer | null =
     message === undefined
       ? null
@@ -45,9 +49,9 @@ function told({ frames = [], facts = {}, message }: Given) {
           timings_ms: {},
         };
   return diagnose({
-    core: coreFacts({ signal: segfault({ number: 6, name: "SIGABRT", code: "SI_TKILL", code_number: -6, address: null, sender_pid: 4711 }) }),
+    core: coreFacts({ signal }),
     site: {
-      signal: segfault({ number: 6, name: "SIGABRT", code: "SI_TKILL", code_number: -6, address: null, sender_pid: 4711 }),
+      signal,
       pc: null,
       registers: {},
       disassembly: [],
@@ -76,6 +80,22 @@ test("memory given to another API is told by the frames' arguments, with the dum
     "    The 7 pad bytes at p-7 are FORBIDDENBYTE, as expected.",
     "    The 8 pad bytes at tail=0x7f0000001028 are FORBIDDENBYTE, as expected.",
   ]);
+});
+
+test("what is no block is told where the check died describing it, or by a letter that is no API's", () => {
+  const dump = nativeFrame("_PyObject_DebugDumpAddress", { arguments: [argument("p", "0x7f0000001000")] });
+  const signal = segfault({ code: "SI_KERNEL", code_number: 128, address: null });
+  const found = told({ frames: [dump, checking("0x7f0000001000")], signal });
+  expect(found).toMatchObject({ confidence: "certain", evidence: { address: "0x7f0000001000", describing: true } });
+  expect(found?.title).toContain("no block");
+  expect(told({ message: "bad ID: Allocated using API '%c', verified using API '%c'" })).toMatchObject({
+    confidence: "likely",
+    evidence: { describing: false },
+  });
+  expect(told({ frames: [nativeFrame("memset"), checking("0x7f0000001000")], signal })).toBeUndefined();
+  expect(told({ frames: [dump, nativeFrame("main")], signal })).toBeUndefined();
+  expect(told({ frames: [nativeFrame("_PyMem_DebugRawFree"), dump], signal })).toBeUndefined();
+  expect(told({ message: "bad leading pad byte" })).toBeUndefined();
 });
 
 test("the message alone tells it too; the block only when no other can be meant", () => {

@@ -46,6 +46,31 @@ export function failedCheck({ site, threads, native }: Evidence, blocks: Static<
   return { function: name, block, allocated: differs ? block.api : null, verified: differs ? letter : null, certain: differs };
 }
 
+/** The check found no header of a block: its message has another letter than an API's, or describing the block led nowhere. */
+export interface NoBlock {
+  readonly address: string | null;
+  /** The process died while the failed check described the block, whose size is none. */
+  readonly describing: boolean;
+}
+
+const dumps = /^_PyObject_DebugDumpAddress$/;
+const unknownId = /^bad ID: Allocated using API '(?!(?:[rmo])')/;
+
+export function givenNoBlock({ site, threads, native }: Evidence): NoBlock | null {
+  const frames = threads.find((thread) => thread.crashed)?.native_frames.filter((frame): frame is NativeFrame => frame.kind === "native") ?? [];
+  const struck = Math.max(
+    frames.findIndex(({ pc }) => pc === site.pc),
+    0,
+  );
+  const near = frames.slice(struck, struck + 40).filter((frame) => frame.function !== null && checks.test(plainName(frame.function)));
+  const address = argument(near, "p", "ptr", "q");
+  const faulted = !site.sent && (site.signal?.name === "SIGSEGV" || site.signal?.name === "SIGBUS");
+  const innermost = frames[struck]?.function ?? null;
+  if (faulted) return innermost !== null && dumps.test(plainName(innermost)) && near.length > 1 ? { address, describing: true } : null;
+  const fatal = native?.facts["fatal_error"];
+  return site.signal?.name === "SIGABRT" && Value.Check(FatalError, fatal) && unknownId.test(fatal.message) ? { address, describing: false } : null;
+}
+
 /** As `_PyObject_DebugDumpAddress` prints it. */
 export function dumpOf(block: Block, word: number): string[] {
   const { address, api, size, leading, trailing, forbidden, serial, allocated_at: places } = block;
