@@ -2,7 +2,7 @@
 
 ``fatal_error`` of Python/pylifecycle.c (Python/pythonrun.c in 2.7) never returns, so that its message may stay in a register that its
 callees save. Registers count only when they hold exactly one text that can be the message. Else the call tells it, where it
-passes a literal (x86-64); and up to 3.7 the whole line went through ``fprintf``, whose buffer for an unbuffered stream lies on the
+passes a literal (x86-64) or pushes it (32-bit x86); and up to 3.7 the whole line went through ``fprintf``, whose buffer for an unbuffered stream lies on the
 stack and is seldom overwritten before the end.
 """
 
@@ -102,7 +102,9 @@ def _literals(frames: List["gdb.Frame"]) -> Optional[Dict[str, Optional[str]]]:
 
 
 def _constant(caller: "gdb.Frame", register: int) -> Optional[str]:
-    """The string constant that the call which ``caller`` is in passes in ``register`` (x86-64)."""
+    """The string that the call which ``caller`` is in passes in ``register`` (x86-64: a constant), or on the stack in its place (32-bit x86)."""
+    if caller.architecture().name() == "i386":
+        return _pushed(caller, (RDI, RSI).index(register))
     if caller.architecture().name() != "i386:x86-64":
         return None
     returns = caller.pc()
@@ -111,6 +113,15 @@ def _constant(caller: "gdb.Frame", register: int) -> Optional[str]:
     except (gdb.error, RuntimeError, OverflowError):
         return None
     return _text(constant_argument(code, returns, register) or 0)
+
+
+def _pushed(caller: "gdb.Frame", index: int) -> Optional[str]:
+    """cdecl: the arguments stand where the caller's stack pointer is after the call."""
+    try:
+        at = (int(caller.read_register("esp")) & 0xFFFFFFFF) + 4 * index
+        return _text(int.from_bytes(bytes(gdb.selected_inferior().read_memory(at, 4)), "little"))
+    except (gdb.error, RuntimeError, ValueError):
+        return None
 
 
 def _printed(frame: "gdb.Frame") -> Optional[str]:
