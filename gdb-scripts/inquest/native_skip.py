@@ -103,6 +103,13 @@ def _slots(frame: "gdb.Frame") -> Slots:
     return {name: int(address, 16) for name, address in _SLOT.findall(text.partition("Saved registers:")[2])}
 
 
+def _return(frames: Sequence["gdb.Frame"], index: int, saved: Slots) -> Tuple[int, int]:
+    """Where a frame's return address stands, and it. A function that was tail-called has a caller without a frame of its own, of which
+    gdb makes one up: it tells no place then, but the next frame's stack begins right behind it."""
+    place = saved["rip"] if "rip" in saved else stack_pointer_of(frames[index + 1]) - 8
+    return place, _word(place)
+
+
 def arrived(jump: Jump, frame: "gdb.Frame") -> bool:
     """Whether the frame behind the gap is the one that the jump leads to."""
     try:
@@ -133,7 +140,7 @@ def _find_jump(frames: Sequence["gdb.Frame"], pcs: Sequence[int], types: Sequenc
     if len(physical) == 0 or any(types[index] == gdb.SIGTRAMP_FRAME for index in range(start, start + cycle)):
         return None
     slots = [_slots(frames[index]) for index in physical]
-    returns = [(saved["rip"], _word(saved["rip"])) for saved in slots]
+    returns = [_return(frames, index, saved) for index, saved in zip(physical, slots)]
     count = _repetitions(returns, stride) - (keep // cycle + 4)
     if count < _FEWEST_CYCLES:
         return None
@@ -147,14 +154,14 @@ def _find_jump(frames: Sequence["gdb.Frame"], pcs: Sequence[int], types: Sequenc
 
 
 def _cycle_begin(pcs: Sequence[int], types: Sequence[int], keep: int) -> Optional[Tuple[int, int]]:
-    """From which frame on the pcs repeat, and after how many frames; the frame before it is a real one, that can return."""
+    """From which frame on the pcs repeat, and after how many frames; the frame before it is a real one, that can return to this one."""
     cycle = period(pcs[-_WINDOW:])
     if cycle is None:
         return None
     start = len(pcs) - cycle
     while start > keep and pcs[start - 1] == pcs[start - 1 + cycle]:
         start -= 1
-    while start < len(pcs) and types[start - 1] != gdb.NORMAL_FRAME:
+    while start < len(pcs) and (types[start - 1] != gdb.NORMAL_FRAME or types[start] == gdb.TAILCALL_FRAME):
         start += 1
     return (start, cycle) if start + 4 * cycle <= len(pcs) else None
 

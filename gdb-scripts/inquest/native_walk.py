@@ -86,7 +86,7 @@ def _walk(limit: int, deadline: float, bridges: Ways) -> Walk:
     frame: Optional[gdb.Frame] = gdb.newest_frame()
     while frame is not None:
         frame = _extend(walk, frame, deep, limit, deadline, bridges)
-        if frame is None:
+        if frame is None or len(walk.frames) < deep:
             break
         jump = find_jump(walk.frames, walk.pcs, walk.types, limit)
         if jump is not None:

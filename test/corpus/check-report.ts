@@ -175,6 +175,7 @@ export function checkReport(entry: CorpusEntry, report: Report, core: Core, sour
   }
   const main = entry.gcore === true ? (report.threads.find((each) => each.lwp === report.process.pid) ?? crashed) : crashed;
   problems.push(...checkStack(entry, main, markedLines(source), entry.program), ...checkLocals(entry, main));
+  if (entry.toTheEnd === true && sent === "nothing" && main.truncated) problems.push("the stack is cut");
   problems.push(...checkThreads(entry, report, lenient), ...checkAgainstDump(report, core.stderr));
   if (entry.crashedThread !== undefined && crashed.name !== entry.crashedThread) problems.push(`crashed thread is named ${crashed.name}`);
   if (entry.exception !== undefined && crashed.exception?.type !== entry.exception.type) problems.push(`exception is ${crashed.exception?.type ?? null}`);

@@ -58,6 +58,8 @@ export interface CorpusEntry {
   readonly withGil?: true;
   /** `stack` is only the innermost part. */
   readonly innermostOnly?: true;
+  /** The crashed thread is told to its outer end, however deep it is. */
+  readonly toTheEnd?: true;
   /** What is otherwise in a build with `Py_DEBUG`, which checks more; each of the version `from` and newer. */
   readonly debug?: readonly Partial<Omit<CorpusEntry, "program" | "to" | "debug">>[];
 }
@@ -156,6 +158,17 @@ export const corpus: readonly CorpusEntry[] = [
     heavy: true,
   },
   { program: "python_recursion.py", signal: "SIGSEGV", stack: ["descend"], innermostOnly: true, heavy: true, diagnosis: "null_dereference" },
+  // From 3.12 on C recursion has a bound of its own.
+  {
+    program: "encoder_recursion.py",
+    to: [3, 11],
+    signal: "SIGSEGV",
+    stack: ["default"],
+    innermostOnly: true,
+    toTheEnd: true,
+    heavy: true,
+    diagnosis: "null_dereference",
+  },
   { program: "in_destructor.py", signal: "SIGSEGV", stack: ["__del__", "release", "<module>"], never: inTheMiddle },
   {
     program: "at_exit.py",

@@ -1,0 +1,78 @@
+"""The walk along a C stack, over frames that stand in for gdb's."""
+
+import importlib
+import os
+import sys
+import time
+import types
+import unittest
+from unittest import mock
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "gdb-scripts"))
+
+
+class Frame:
+    """One of a stack of ``deepest`` frames, no two of which look alike."""
+
+    made = 0
+
+    def __init__(self, depth, deepest):
+        Frame.made += 1
+        self.depth, self.deepest = depth, deepest
+
+    def pc(self):
+        return 0x400000 + 16 * self.depth
+
+    def type(self):
+        return 0
+
+    def older(self):
+        return Frame(self.depth + 1, self.deepest) if self.depth < self.deepest else None
+
+    def unwind_stop_reason(self):
+        return 0
+
+    def architecture(self):
+        return mock.Mock(**{"name.return_value": "aarch64"})
+
+
+def fake_gdb(deepest):
+    gdb = types.ModuleType("gdb")
+    gdb.error, gdb.MemoryError, gdb.Frame, gdb.Value, gdb.PendingFrame = RuntimeError, MemoryError, Frame, object, object
+    gdb.NORMAL_FRAME, gdb.INLINE_FRAME, gdb.TAILCALL_FRAME, gdb.SIGTRAMP_FRAME = 0, 2, 3, 4
+    gdb.FRAME_UNWIND_NO_REASON, gdb.FRAME_UNWIND_OUTERMOST = 0, 1
+    gdb.newest_frame = lambda: Frame(0, deepest)
+    unwinder = types.ModuleType("gdb.unwinder")
+    unwinder.Unwinder, unwinder.register_unwinder = type("Unwinder", (), {}), lambda *arguments, **named: None
+    return {"gdb": gdb, "gdb.unwinder": unwinder}
+
+
+class Walking(unittest.TestCase):
+    def walk(self, deepest, limit, seconds):
+        """The walk of a thread that deep, when there are so many seconds left."""
+        bridges = mock.Mock(used=False, **{"needed.return_value": False})
+        with mock.patch.dict(sys.modules, fake_gdb(deepest)):
+            for name in ("native_skip", "native_bridge", "native_walk"):
+                sys.modules.pop("inquest." + name, None)
+            native_walk = importlib.import_module("inquest.native_walk")
+            clock = mock.Mock(**{"deadline.return_value": time.monotonic() + seconds})
+            Frame.made = 0
+            try:
+                return native_walk.walk_thread(mock.Mock(), limit, clock, bridges)
+            finally:
+                for name in ("native_skip", "native_bridge", "native_walk"):
+                    sys.modules.pop("inquest." + name, None)
+
+    def test_a_stack_is_walked_to_its_end(self):
+        walk = self.walk(10_000, 50, 3600)
+        self.assertEqual((len(walk.frames), walk.truncated), (10_001, False))
+
+    def test_a_walk_whose_time_is_up_ends_with_what_it_has(self):
+        walk = self.walk(100_000, 50, -1)
+        self.assertTrue(walk.truncated)
+        self.assertGreaterEqual(len(walk.frames), 50)
+        self.assertLess(Frame.made, 2_000)
+
+
+if __name__ == "__main__":
+    unittest.main()
