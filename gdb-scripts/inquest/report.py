@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 import time
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional
 
 from . import VERSION
@@ -21,6 +22,7 @@ from .exceptions import thread_exception
 from .flags import finalizing, flags
 from .frames.chain import Chain, thread_chain
 from .frames.describe import LocalsAllowance, describe_chain
+from .frames.frame_line import line_of_frame
 from .frames.image import Image
 from .gc_state import gc_state
 from .known_types import learn_type_names
@@ -137,6 +139,7 @@ class _Process:
         self.runtime = runtime
         self.manifest = manifest
         self.image = Image(reader, runtime.layouts, Values(reader, runtime.layouts))
+        self.image.values.line_of_frame = partial(line_of_frame, self.image)
         self.states: List[ThreadState] = []
         self.chains: Dict[int, Chain] = {}
         self.holders: Dict[int, Optional[bool]] = {}

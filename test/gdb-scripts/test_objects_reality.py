@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import unittest
 from contextlib import ExitStack
+from functools import partial
 from typing import List, Tuple
 
 from live_processes import Live, attributes_told, live_values
 
 from interpreters import pythons
 
+from inquest.frames.frame_line import line_of_frame
+from inquest.frames.image import Image
 from inquest.memory import Reader
 from inquest.objects.limits import ReprLimits
 from inquest.objects.values import Values
@@ -18,7 +21,10 @@ WIDE = ReprLimits(depth=8, items=40, string=500, length=4000)
 
 
 def values_of(live: Live) -> Values:
-    return Values(Reader(live.memory), live.layouts)
+    reader = Reader(live.memory)
+    values = Values(reader, live.layouts)
+    values.line_of_frame = partial(line_of_frame, Image(reader, live.layouts, values))
+    return values
 
 
 class ReprsMatchReality(unittest.TestCase):

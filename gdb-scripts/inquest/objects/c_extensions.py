@@ -1,6 +1,6 @@
-"""Objects of C modules of the standard library: array, locks, ZoneInfo.
+"""Objects of C modules of the standard library: array, locks, mmap, ZoneInfo.
 
-Modules/arraymodule.c, Modules/_threadmodule.c, Modules/_zoneinfo.c.
+Modules/arraymodule.c, Modules/_threadmodule.c, Modules/mmapmodule.c, Modules/_zoneinfo.c.
 """
 
 from __future__ import annotations
@@ -97,10 +97,33 @@ def _print_zone(printer: Printer, address: int, info: TypeInfo) -> None:
     printer.call(info.c_name, address, write_items)
 
 
+_ACCESS = ("ACCESS_DEFAULT", "ACCESS_READ", "ACCESS_WRITE", "ACCESS_COPY")
+
+
+def _print_mmap(printer: Printer, address: int, info: TypeInfo) -> None:
+    """``mmap_object *`` as from 3.10 on. What lies before the list of weak references and ``access`` behind it differs by version."""
+    access = printer.values.access
+    if not access.pointer(address, "mmap_object", "data"):
+        printer.write("<%s closed=True>" % info.full_name)
+        return
+    size, at = access.ssize(address, "mmap_object", "size"), access.ssize(address, "mmap_object", "pos")
+    if size < 0:
+        raise Damaged(address, "a mapping of %d bytes" % size)
+    after = access.offset("mmap_object", "pos") + access.pointer_size
+    kind, offset = "", ""
+    if info.weaklistoffset > after:
+        number = access.reader.uint(address + info.weaklistoffset + access.pointer_size, 4)
+        kind = ", access=" + _ACCESS[number] if number < len(_ACCESS) else ""
+    if access.pointer_size == 8:
+        offset = ", offset=%d" % access.reader.sint(address + after, 8)
+    printer.write("<%s closed=False%s, length=%d, pos=%d%s>" % (info.full_name, kind, size, at, offset))
+
+
 HANDLERS: Dict[str, Handler] = {
     "array.array": _print_array,
     "_thread.lock": _print_lock,
     "thread.lock": _print_lock,
     "_thread.RLock": _print_rlock,
+    "mmap.mmap": _print_mmap,
     "zoneinfo.ZoneInfo": _print_zone,
 }

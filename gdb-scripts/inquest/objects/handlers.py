@@ -9,9 +9,11 @@ from . import (
     aliases,
     c_extensions,
     callables,
+    cffi_data,
     classic,
     collections_types,
     containers,
+    ctypes_data,
     datetimes,
     decimals,
     enums,
@@ -41,7 +43,9 @@ _FAMILIES = (
     addresses,
     aliases,
     c_extensions,
+    cffi_data,
     collections_types,
+    ctypes_data,
     datetimes,
     decimals,
     pure_python,
@@ -56,6 +60,6 @@ _FAMILIES = (
 HANDLERS: Dict[str, Handler] = {name: handler for family in _FAMILIES for name, handler in family.HANDLERS.items()}
 
 # By the full name of the ``__repr__`` that a class uses.
-FUNCTIONS: Dict[str, Handler] = {**enums.FUNCTIONS, **typing_forms.FUNCTIONS}
+FUNCTIONS: Dict[str, Handler] = {**enums.FUNCTIONS, **typing_forms.FUNCTIONS, **ctypes_data.FUNCTIONS}
 
 FALLBACK: Handler = instances.print_instance

@@ -31,7 +31,7 @@ def _print_code(printer: Printer, address: int, info: TypeInfo) -> None:
 
 
 def _print_frame(printer: Printer, address: int, info: TypeInfo) -> None:
-    """``PyFrameObject *`` without the line, which the readers of frames know."""
+    """``PyFrameObject *``. Its line is told by the readers of frames, where there are any."""
     values, access = printer.values, printer.values.access
     if access.has("PyFrameObject", "f_code"):
         code = access.pointer(address, "PyFrameObject", "f_code")
@@ -40,7 +40,8 @@ def _print_frame(printer: Printer, address: int, info: TypeInfo) -> None:
         code = access.pointer(inner, "_PyInterpreterFrame", "f_executable", "f_code") & ~3
     name = values.str_value(access.pointer(code, "PyCodeObject", "co_name"), 500)
     file = values.str_value(access.pointer(code, "PyCodeObject", "co_filename"), 1000)
-    printer.write("<frame at 0x%x, file %r, code %s>" % (address, file, name))
+    line = values.line_of_frame(address)
+    printer.write("<frame at 0x%x, file %r%s, code %s>" % (address, file, ", line %d" % line if line is not None else "", name))
 
 
 def _print_memoryview(printer: Printer, address: int, info: TypeInfo) -> None:

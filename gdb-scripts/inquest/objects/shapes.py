@@ -42,6 +42,13 @@ _DECLARATIONS: Dict[str, str] = {
     "arrayobject": "@var ob_item:p allocated:p ob_descr:p",
     "arraydescr": "typecode:b itemsize:i",
     "PyZoneInfo_ZoneInfo": "@object key:p",
+    # Modules/_ctypes/ctypes.h, mmapmodule.c.
+    "CDataObject": "@object b_ptr:p b_needsfree:i b_base:p b_size:p",
+    "CFieldObject": "@object offset:p size:p index:p proto:p",
+    "mmap_object": "@object data:p size:p pos:p",
+    # cffi's _cffi_backend.c.
+    "CData": "@object c_type:p c_data:p c_weakreflist:p length:p origin:p",
+    "CTypeDescrObject": "@var ct_itemdescr:p ct_stuff:p ct_extra:p ct_weakreflist:p ct_unique_key:p ct_size:p ct_length:p ct_flags:i ct_next:i ct_rest:i",
     # Include/datetime.h, for the 2.7 whose table lacks the module.
     "PyDateTime_Date": "@object hashcode:p hastzinfo:b data:b*4",
     "PyDateTime_Time": "@object hashcode:p hastzinfo:b data:b*6 tzinfo:p",

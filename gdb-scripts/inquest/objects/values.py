@@ -6,7 +6,7 @@ cannot be the object asked for) or ``BudgetExceeded``, and nothing else; ``repr`
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from ..layout.model import Layouts
 from ..memory import MemoryFault, Reader
@@ -35,6 +35,8 @@ class Values:
         self.access = Access(self.reader, layouts)
         self.types = Types(self.access)
         self.attributes = Attributes(self.access, self.types)
+        # Set by what knows how frames are read, which stands above this package.
+        self.line_of_frame: Callable[[int], Optional[int]] = lambda address: None
         self._dispatch = Dispatch(self, HANDLERS, FUNCTIONS, FALLBACK)
 
     def type_of(self, address: int) -> TypeInfo:
