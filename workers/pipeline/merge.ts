@@ -32,6 +32,8 @@ export interface Merged {
 interface Tie {
   readonly block: number;
   readonly segment: number;
+  /** How many segments follow that belong to the same block: their evaluators are among the frames that the unwinder passed over. */
+  readonly more: number;
 }
 
 interface Region {
@@ -53,6 +55,9 @@ export function toPythonFrame(frame: HelperPythonFrame): PythonFrame {
   return { kind, function: name, qualname, defined_as, file, line, end_line, column, end_column, source_line, locals, entry, status };
 }
 
+const covers = (block: Block | undefined, anchor: bigint): boolean =>
+  block?.range?.open === false && block.range.from <= anchor && anchor < block.range.to;
+
 /** Ties by address. Both stacks grow the same way, so a tie that would cross an earlier one is damage and is passed over. */
 function tiesByAnchor(blocks: readonly Block[], segments: readonly Segment[]): readonly Tie[] {
   const ties: Tie[] = [];
@@ -60,12 +65,17 @@ function tiesByAnchor(blocks: readonly Block[], segments: readonly Segment[]): r
   let next = 0;
   segments.forEach(({ anchor }, segment) => {
     if (anchor === null || anchor >= end) return;
+    const last = ties.at(-1);
+    if (last !== undefined && covers(blocks[last.block], anchor)) {
+      ties[ties.length - 1] = { ...last, more: segment - last.segment };
+      return;
+    }
     for (let block = next; block < blocks.length; block += 1) {
       const range = blocks[block]?.range ?? null;
       if (range === null || anchor >= range.to) continue;
       // Further out the stack only goes up.
       if (anchor < range.from) return;
-      ties.push({ block, segment });
+      ties.push({ block, segment, more: 0 });
       next = block + 1;
       return;
     }
@@ -85,12 +95,12 @@ function tiesByOrder(blocks: readonly Block[], segments: readonly Segment[], reg
   const fromInner = () => {
     for (let step = 0; inner.length + outer.length < most; step += 1) {
       if (gapAt(blockFrom + step, segmentFrom + step)) return;
-      inner.push({ block: blockFrom + step, segment: segmentFrom + step });
+      inner.push({ block: blockFrom + step, segment: segmentFrom + step, more: 0 });
     }
   };
   const fromOuter = () => {
     for (let step = 1; inner.length + outer.length < most; step += 1) {
-      outer.unshift({ block: blockTo - step, segment: segmentTo - step });
+      outer.unshift({ block: blockTo - step, segment: segmentTo - step, more: 0 });
       if (gapAt(blockTo - step, segmentTo - step)) return;
     }
   };
@@ -108,11 +118,11 @@ function tiesByOrder(blocks: readonly Block[], segments: readonly Segment[], reg
 function tie(blocks: readonly Block[], segments: readonly Segment[], endsShared: boolean): readonly Tie[] {
   const anchored = tiesByAnchor(blocks, segments);
   const ties: Tie[] = [];
-  let inner: Tie = { block: -1, segment: -1 };
+  let inner: Tie = { block: -1, segment: -1, more: 0 };
   for (const outer of [...anchored, null]) {
     const region: Region = {
       blocks: [inner.block + 1, outer?.block ?? blocks.length],
-      segments: [inner.segment + 1, outer?.segment ?? segments.length],
+      segments: [inner.segment + inner.more + 1, outer?.segment ?? segments.length],
       outerEndShared: outer !== null || endsShared,
     };
     ties.push(...tiesByOrder(blocks, segments, region));
@@ -172,16 +182,16 @@ export function merge(input: MergeInput): Merged {
   );
   const ties = tie(blocks, segments, input.nativeComplete && input.pythonComplete);
   const list = new FrameList(segments.length > 0);
-  const counted = { evaluators: blocks.length, entries: segments.length, tied: ties.length };
+  const tied = ties.reduce((sum, { more }) => sum + 1 + more, 0);
+  const counted = { evaluators: blocks.length, entries: segments.length, tied };
   let block = 0;
   let segment = 0;
-  for (const { block: tiedBlock, segment: tiedSegment } of ties) {
+  for (const { block: tiedBlock, segment: tiedSegment, more } of ties) {
     for (; block < tiedBlock; block += 1) list.native(blocks[block]?.native ?? [], 0);
     for (; segment < tiedSegment; segment += 1) list.python(segments[segment]?.python ?? []);
     list.native(blocks[block]?.native ?? [], blocks[block]?.evaluator ?? 0);
-    list.python(segments[segment]?.python ?? []);
+    for (; segment <= tiedSegment + more; segment += 1) list.python(segments[segment]?.python ?? []);
     block += 1;
-    segment += 1;
   }
   // A native stack that was cut ends before the Python calls further out begin; one that was not goes on around them.
   const restOfNative = [...blocks.slice(block).flatMap((each) => each.native), ...outer];

@@ -91,6 +91,19 @@ describe("merge", () => {
     expect(names(merged({ native, python: [pythonFrame("f", { anchor: "0x1780" })] }).frames)).toEqual(["c:crash", "c:null", "py:f", "c:main"]);
   });
 
+  test("puts all Python frames there whose evaluators the unwinder searched its way over", () => {
+    const native = [
+      nativeFrame("crash", { sp: "0x1000" }),
+      nativeFrame("embedder", { sp: "0x1900", trust: "scan" }),
+      nativeFrame("runner", { sp: "0x1a00" }),
+      nativeFrame("main", { sp: "0x1b00" }),
+    ];
+    const python = [pythonFrame("f", { anchor: "0x1280" }), pythonFrame("g", { anchor: "0x1580" }), pythonFrame("h", { anchor: "0x1a80" })];
+    const result = merged({ native, python });
+    expect(names(result.frames)).toEqual(["c:crash", "py:f", "py:g", "c:embedder", "py:h", "c:runner", "c:main"]);
+    expect(result).toMatchObject({ evaluators: 2, entries: 3, tied: 3 });
+  });
+
   test("takes no frame for the evaluator whose caller is not known", () => {
     const native = [nativeFrame("crash", { sp: "0x1000" }), nativeFrame(null, { sp: "0x1100" })];
     const result = merged({ native, nativeComplete: false, python: [pythonFrame("f", { anchor: "0x1180" })] });
