@@ -79,6 +79,8 @@ class Ladder {
   readonly timings: Record<string, number> = {};
   readonly #input: DebugInput;
   readonly #beside: PythonBeside | null;
+  /** The Python helper took all the time of its gdb: once, then it comes after the other; beside the first gdb, then it is not asked again. */
+  #late: "no" | "once" | "beside" = "no";
 
   constructor(input: DebugInput, beside: PythonBeside | null) {
     this.#input = input;
@@ -88,7 +90,7 @@ class Ladder {
   /** What this rung is still wanted for. */
   #wanted(rung: Rung): HelperName[] {
     const wanted: HelperName[] = [];
-    if (this.python === null) wanted.push("python");
+    if (this.python === null && this.#late !== "beside") wanted.push("python");
     if (this.native === null && rung !== "python-only") wanted.push("native");
     return wanted;
   }
@@ -118,16 +120,21 @@ class Ladder {
     if (rung !== "python-only")
       opened = await this.#tolerate(rung, async () => void this.warnings.push(...(await session.loadCore({ core, executable, indexed })).warnings));
     // Beside, the Python half is on its way: this gdb begins with the other one.
-    const order = this.#beside === null ? wanted : wanted.toReversed();
+    const order = this.#beside === null && this.#late === "no" ? wanted : wanted.toReversed();
     for (const name of order) {
       if (name === "native" && !opened) continue;
-      if (name === "python" && (await this.#tolerate(rung, () => this.#takeBeside(session))) && this.python !== null) continue;
+      if (name === "python" && (await this.#tolerate(rung, () => this.#takeBeside(session))) && !this.#wanted(rung).includes(name)) continue;
       await this.#tolerate(rung, () => this.#ask(session, name));
     }
   }
 
   async #takeBeside(session: GdbSession | null): Promise<void> {
     const answer = (await this.#beside?.answer()) ?? null;
+    const late = this.#beside?.late ?? null;
+    if (late !== null && this.#late !== "beside") {
+      this.#late = "beside";
+      this.#giveUp("python-only", late);
+    }
     if (answer === null || this.#beside === null) return;
     this.python = session === null || session.rung === "python-only" ? answer : await borneOut(answer, session);
     if (this.python !== null && this.#beside.duration_ms !== null) this.timings["helper_python"] = Math.round(this.#beside.duration_ms);
@@ -139,7 +146,10 @@ class Ladder {
   }
 
   async #ask(session: GdbSession, name: HelperName): Promise<void> {
-    const { answer, duration_ms } = await session.runHelper(name);
+    const { answer, duration_ms } = await session.runHelper(name).catch((error: unknown) => {
+      if (name === "python" && error instanceof Failure && error.code === "debugger_timeout") this.#late = "once";
+      throw error;
+    });
     this.timings[`helper_${name}`] = Math.round(duration_ms);
     if (name === "python") this.python = validated(validators.python, name, answer, this.warnings);
     else this.native = validated(validators.native, name, answer, this.warnings);

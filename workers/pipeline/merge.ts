@@ -55,8 +55,7 @@ export function toPythonFrame(frame: HelperPythonFrame): PythonFrame {
   return { kind, function: name, qualname, defined_as, file, line, end_line, column, end_column, source_line, locals, entry, status };
 }
 
-const covers = (block: Block | undefined, anchor: bigint): boolean =>
-  block?.range?.open === false && block.range.from <= anchor && anchor < block.range.to;
+const covers = (block: Block | undefined, anchor: bigint): boolean => block?.range?.open === false && block.range.from <= anchor && anchor < block.range.to;
 
 /** Ties by address. Both stacks grow the same way, so a tie that would cross an earlier one is damage and is passed over. */
 function tiesByAnchor(blocks: readonly Block[], segments: readonly Segment[]): readonly Tie[] {

@@ -7,6 +7,7 @@
  */
 import { Type } from "typebox";
 import { Compile } from "typebox/compile";
+import { Failure } from "../../services/contract/failure.ts";
 import type { GdbSession, HelperRun } from "../gdb/debugger.ts";
 import { PythonAnswer } from "./helper-answer.ts";
 
@@ -16,12 +17,15 @@ const tableFact = Compile(Type.Object({ table: Type.String() }));
 export interface PythonBeside extends AsyncDisposable {
   /** Null when it failed, broke its schema, or found no Python: whoever has the files may do better. */
   answer(): Promise<PythonAnswer | null>;
+  /** Why it took all the time that a gdb has: it would elsewhere too. Null when it did not, or has not yet. */
+  readonly late: Failure | null;
   readonly duration_ms: number | null;
 }
 
 /** Never fails: the gdb beside is a short cut, and what ails the machine shows in the one that has the files. */
 export function startPythonBeside(open: () => Promise<GdbSession>): PythonBeside {
   let run: HelperRun | null = null;
+  let late: Failure | null = null;
   const opening = open().catch(() => null);
   const answering = opening
     .then(async (session) => {
@@ -29,9 +33,15 @@ export function startPythonBeside(open: () => Promise<GdbSession>): PythonBeside
       const answer = run?.answer;
       return validator.Check(answer) && answer.python !== null ? answer : null;
     })
-    .catch(() => null);
+    .catch((error: unknown) => {
+      if (error instanceof Failure && error.code === "debugger_timeout") late = error;
+      return null;
+    });
   return {
     answer: () => answering,
+    get late() {
+      return late;
+    },
     get duration_ms() {
       return run?.duration_ms ?? null;
     },

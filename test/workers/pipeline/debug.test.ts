@@ -102,6 +102,30 @@ describe("the ladder", () => {
     expect(value).toMatchObject({ python: null, native: nativeAnswer });
   });
 
+  test("asks a Python helper that has taken all the time of a gdb after the other one", async () => {
+    const { calls, value, codes } = await climb({ "dwarf python": "debugger_timeout", "readnever python": "debugger_timeout" });
+    expect(calls).toEqual([
+      "dwarf open",
+      "dwarf load",
+      "dwarf python",
+      "readnever open",
+      "readnever load",
+      "readnever native",
+      "readnever python",
+      "python-only open",
+      "python-only python",
+    ]);
+    expect(value).toMatchObject({ python: pythonAnswer, native: nativeAnswer });
+    expect(codes).toEqual(["debugger_timeout", "debugger_timeout"]);
+  });
+
+  test("asks a Python helper no more that has taken all the time of the gdb beside", async () => {
+    const { calls, value, codes } = await climb({ "python-only python": "debugger_timeout" }, {}, true);
+    expect(calls.toSorted()).toEqual(["dwarf load", "dwarf native", "dwarf open", "python-only open", "python-only python"]);
+    expect(value).toMatchObject({ python: null, native: nativeAnswer });
+    expect(codes).toEqual(["debugger_timeout"]);
+  });
+
   test("leaves out an answer that breaks the schema, names the field and shows no value", async () => {
     const secret = "hunter2";
     const { value } = await climb({}, { python: { ...pythonAnswer, threads: [{ lwp: secret }] } });
