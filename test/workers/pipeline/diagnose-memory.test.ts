@@ -357,6 +357,22 @@ describe("division_by_zero", () => {
     expect(told(inMemory(null))[0]).toMatchObject({ code: "division_by_zero", confidence: "likely", evidence: { value: null } });
   });
 
+  test("goes by the dividend where the code itself cannot be read", () => {
+    const codeless = (rax: string, rdx: string) => ({ ...divides("0x0"), instruction: null, registers: { rax, rdx, rsp: "0x7ffd00400000" } });
+    const smallest = [
+      ["0x80000000", "0xffffffff"],
+      ["0xffffffff80000000", "0xffffffff"],
+      ["0x8000000000000000", "0xffffffffffffffff"],
+    ] as const;
+    for (const [rax, rdx] of smallest) expect(told(codeless(rax, rdx))[0]).toMatchObject({ code: "division_overflow", confidence: "likely" });
+    const others = [
+      ["0x80000000", "0x0"],
+      ["0x7fffffff", "0xffffffff"],
+      ["0x8000000000000000", "0x0"],
+    ] as const;
+    for (const [rax, rdx] of others) expect(told(codeless(rax, rdx))[0]).toMatchObject({ code: "division_by_zero", confidence: "likely" });
+  });
+
   test("is not an overflow of the quotient, nor a floating-point exception", () => {
     expect(codes(divides("0xffffffff"))).toEqual(["division_overflow"]);
     expect(codes(divides("0x0", "FPE_FLTDIV"))).toEqual([]);

@@ -1,4 +1,5 @@
 /** SIGILL and SIGFPE: what the instruction itself tells. */
+import type { CrashSite } from "../crash-site.ts";
 import type { Finding } from "./evidence.ts";
 import { divisorOf, hex } from "./machine-access.ts";
 
@@ -56,18 +57,29 @@ export const illegalInstruction: Finding = ({ core, site }) => {
   };
 };
 
+/** The smallest integer with its sign extended, of 32 or 64 bits, where x86 takes a dividend from: only -1 has a quotient of it that does not fit. */
+function dividesSmallest({ registers }: CrashSite): boolean {
+  const [low, high] = [registers["rax"] ?? registers["eax"], registers["rdx"] ?? registers["edx"]].map((text) => (text === undefined ? null : BigInt(text)));
+  if (low == null || high == null) return false;
+  return [32, 64].some((bits) => BigInt.asUintN(bits, low) === 1n << BigInt(bits - 1) && BigInt.asIntN(bits, high) === -1n);
+}
+
 export const divisionByZero: Finding = ({ core, site }) => {
   const { signal, instruction } = site;
   if (signal?.name !== "SIGFPE" || signal.code !== "FPE_INTDIV") return null;
   const divisor = divisorOf(site);
   const evidence = { instruction, divisor: divisor?.place ?? null, value: divisor === null ? null : hex(divisor.value), pc: site.pc };
   // The processor reports a quotient that does not fit by the same exception.
-  if (divisor !== null && divisor.value !== 0n) {
+  const unread = divisor === null && dividesSmallest(site);
+  if (unread || (divisor !== null && divisor.value !== 0n)) {
     return {
       code: "division_overflow",
       title: "The quotient of a division does not fit",
-      detail: `The divisor in ${divisor.place} is ${hex(divisor.value)}, not zero: the smallest integer was divided by -1, or the dividend is too large.`,
-      confidence: "certain",
+      detail:
+        divisor === null
+          ? "The dividend is the smallest integer, which divided by -1 does not fit. The divisor itself could not be read: by zero gives the same signal."
+          : `The divisor in ${divisor.place} is ${hex(divisor.value)}, not zero: the smallest integer was divided by -1, or the dividend is too large.`,
+      confidence: divisor === null ? "likely" : "certain",
       lwp: core.crashedLwp,
       evidence,
       links: [],
