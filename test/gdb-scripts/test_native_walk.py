@@ -11,6 +11,9 @@ from unittest import mock
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "gdb-scripts"))
 
 
+UNDER_GDB = ("native_skip", "native_bridge", "native_records", "native_walk")
+
+
 class Frame:
     """One of a stack of ``deepest`` frames, no two of which look alike."""
 
@@ -50,9 +53,9 @@ def fake_gdb(deepest):
 class Walking(unittest.TestCase):
     def walk(self, deepest, limit, seconds):
         """The walk of a thread that deep, when there are so many seconds left."""
-        bridges = mock.Mock(used=False, **{"needed.return_value": False})
+        bridges = mock.Mock(used=False, **{"needed.return_value": False, "returns_from_signal.return_value": False, "ends_at.return_value": None})
         with mock.patch.dict(sys.modules, fake_gdb(deepest)):
-            for name in ("native_skip", "native_bridge", "native_walk"):
+            for name in UNDER_GDB:
                 sys.modules.pop("inquest." + name, None)
             native_walk = importlib.import_module("inquest.native_walk")
             clock = mock.Mock(**{"deadline.return_value": time.monotonic() + seconds})
@@ -60,7 +63,7 @@ class Walking(unittest.TestCase):
             try:
                 return native_walk.walk_thread(mock.Mock(), limit, clock, bridges)
             finally:
-                for name in ("native_skip", "native_bridge", "native_walk"):
+                for name in UNDER_GDB:
                     sys.modules.pop("inquest." + name, None)
 
     def test_a_stack_is_walked_to_its_end(self):

@@ -6,11 +6,14 @@ import os
 import shutil
 import tempfile
 import unittest
+from functools import partial
 from unittest import mock
 
 from live_processes import parse_expected, program
 
 from inquest.core_file import open_core
+from inquest.frames.frame_line import line_of_frame
+from inquest.frames.image import Image
 from inquest.memory import Reader
 from inquest.objects.limits import ReprLimits
 from inquest.objects.values import Values
@@ -35,6 +38,7 @@ class ReprsFromACore(unittest.TestCase):
                 reader = Reader(core)
                 runtime = find_runtime(reader, core, manifest)
                 values = Values(reader, runtime.layouts)
+                values.line_of_frame = partial(line_of_frame, Image(reader, runtime.layouts, values))
                 for value in expected:
                     with self.subTest(python=python.path, label=value.label):
                         text = values.repr(value.address, WIDE).text
