@@ -12,7 +12,7 @@ import { answers } from "../schema/answers.ts";
 import { IdParameter, noSuchJob } from "../schema/id-parameter.ts";
 import { reference } from "../schema/reference.ts";
 import { HashParameter, noSuchGroup } from "./groups.ts";
-import { requireReport } from "./job-report.ts";
+import { reportRefusals, requireReport } from "./job-report.ts";
 
 const success = {
   200: {
@@ -57,7 +57,7 @@ export function compareRoutes(app: App, { jobs, reports, groups }: Pick<Dependen
         description,
         tags: ["jobs"],
         params: Type.Object({ ...IdParameter.properties, other: IdParameter.properties.id }),
-        response: answers(success, "job_not_found", "not_acceptable", "job_not_finished", "job_failed", "job_cancelled", "report_expired", "invalid_parameter"),
+        response: answers(success, ...reportRefusals),
       },
     },
     async (request, reply) => {
@@ -77,17 +77,7 @@ export function compareRoutes(app: App, { jobs, reports, groups }: Pick<Dependen
         description,
         tags: ["groups"],
         params: Type.Object({ ...HashParameter.properties, other: HashParameter.properties.hash }),
-        response: answers(
-          success,
-          "group_not_found",
-          "job_not_found",
-          "not_acceptable",
-          "job_not_finished",
-          "job_failed",
-          "job_cancelled",
-          "report_expired",
-          "invalid_parameter",
-        ),
+        response: answers(success, "group_not_found", ...reportRefusals),
       },
     },
     async (request, reply) => {

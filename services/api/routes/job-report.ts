@@ -1,6 +1,6 @@
 /** `GET /v1/jobs/{id}/report`: for scripts as JSON, for people as text. */
 import { Type } from "typebox";
-import { Failure } from "../../contract/failure.ts";
+import { Failure, type FailureCode } from "../../contract/failure.ts";
 import type { Job } from "../../contract/job.ts";
 import { Report } from "../../contract/report.ts";
 import { renderText } from "../../text/render-report.ts";
@@ -10,6 +10,17 @@ import { negotiate } from "../http/accept.ts";
 import { answers } from "../schema/answers.ts";
 import { IdParameter, noSuchJob } from "../schema/id-parameter.ts";
 import { reference } from "../schema/reference.ts";
+
+/** What any call may answer with that tells of a report, under a job's id or another parameter of the path. */
+export const reportRefusals: readonly FailureCode[] = [
+  "job_not_found",
+  "not_acceptable",
+  "job_not_finished",
+  "job_failed",
+  "job_cancelled",
+  "report_expired",
+  "invalid_parameter",
+];
 
 /** Throws what keeps this job from having a report. */
 export function requireReport({ id, status, error }: Job): void {
@@ -38,13 +49,7 @@ export function jobReportRoute(app: App, { jobs, reports }: Dependencies): void 
               content: { "application/json": { schema: reference(Report) }, "text/plain": { schema: Type.String() } },
             },
           },
-          "job_not_found",
-          "not_acceptable",
-          "job_not_finished",
-          "job_failed",
-          "job_cancelled",
-          "report_expired",
-          "invalid_parameter",
+          ...reportRefusals,
         ),
       },
     },
