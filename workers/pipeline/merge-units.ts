@@ -53,6 +53,9 @@ function stackRange(items: readonly NativeItem[], index: number): StackRange | n
   return { from, to: from + largestEvaluatorFrame, open: true };
 }
 
+/** Whether an address certainly lies in this part of the stack. */
+export const covers = (range: StackRange | null, anchor: bigint): boolean => range !== null && !range.open && range.from <= anchor && anchor < range.to;
+
 /**
  * The frames that no name tells to be an evaluator's, but in which an entry's anchor lies: stripped files name nothing, and a compiler
  * may inline the evaluator into its caller. Inlined frames share their stack pointer: the outermost counts, and none where one has the name.
@@ -63,7 +66,7 @@ function anchoredFrames(items: readonly NativeItem[], anchors: readonly bigint[]
   const ranges = items.map((_, index) => stackRange(items, index));
   let next = 0;
   for (const anchor of anchors) {
-    const first = ranges.findIndex((range, index) => index >= next && range !== null && !range.open && range.from <= anchor && anchor < range.to);
+    const first = ranges.findIndex((range, index) => index >= next && covers(range, anchor));
     const from = ranges[first]?.from;
     if (from === undefined) continue;
     let last = first;

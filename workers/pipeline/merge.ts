@@ -10,7 +10,7 @@
  */
 import type { FoldedFrames, Frame, NativeFrame, PythonFrame } from "../../services/contract/thread.ts";
 import type { HelperNativeFrame, HelperPythonFrame } from "./helper-answer.ts";
-import { type Block, type NativeItem, type PythonItem, type Segment, toBlocks, toSegments } from "./merge-units.ts";
+import { type Block, covers, type NativeItem, type PythonItem, type Segment, toBlocks, toSegments } from "./merge-units.ts";
 import { plumbingRule } from "./plumbing.ts";
 
 export interface MergeInput {
@@ -55,8 +55,6 @@ export function toPythonFrame(frame: HelperPythonFrame): PythonFrame {
   return { kind, function: name, qualname, defined_as, file, line, end_line, column, end_column, source_line, locals, entry, status };
 }
 
-const covers = (block: Block | undefined, anchor: bigint): boolean => block?.range?.open === false && block.range.from <= anchor && anchor < block.range.to;
-
 /** Ties by address. Both stacks grow the same way, so a tie that would cross an earlier one is damage and is passed over. */
 function tiesByAnchor(blocks: readonly Block[], segments: readonly Segment[]): readonly Tie[] {
   const ties: Tie[] = [];
@@ -65,7 +63,7 @@ function tiesByAnchor(blocks: readonly Block[], segments: readonly Segment[]): r
   segments.forEach(({ anchor }, segment) => {
     if (anchor === null || anchor >= end) return;
     const last = ties.at(-1);
-    if (last !== undefined && covers(blocks[last.block], anchor)) {
+    if (last !== undefined && covers(blocks[last.block]?.range ?? null, anchor)) {
       ties[ties.length - 1] = { ...last, more: segment - last.segment };
       return;
     }
