@@ -94,6 +94,8 @@ class FileHashingSink implements HashingSink {
   /** Begins an unfinished block at `#position`. */
   #rest: readonly Buffer[] = [];
   #position = 0;
+  /** Where the file ends so far. */
+  #written = 0;
   #size = 0;
   #underWay: Promise<void> = Promise.resolve();
   #closed: Promise<void> | null = null;
@@ -139,12 +141,18 @@ class FileHashingSink implements HashingSink {
     // Many small ones are one, or each would keep what it was cut from.
     this.#rest = rest.length > MOST_PIECES ? [Buffer.concat(rest)] : rest;
     this.#position = this.#size - rest.reduce((sum, each) => sum + each.length, 0);
+    const last = runs.at(-1);
+    if (last !== undefined) this.#written = last.position + last.length;
     await settled(writes);
   }
 
   async #end(): Promise<void> {
-    if (this.#rest.length > 0) await writeAll(this.file, this.#rest, this.#position);
-    await this.file.truncate(this.#size);
+    if (this.#rest.length > 0) {
+      await writeAll(this.file, this.#rest, this.#position);
+      this.#written = this.#size;
+    }
+    // A hole at the end is not there yet.
+    if (this.#written < this.#size) await this.file.truncate(this.#size);
     this.#digest = this.#hash.digest("hex");
   }
 

@@ -5,7 +5,8 @@
  * first and writes later fails at once when another process wrote between. Migrations run in one such transaction, so that
  * several processes may start together. Errors come out as failures with a code.
  */
-import { closeSync, openSync } from "node:fs";
+import { closeSync, mkdirSync, openSync } from "node:fs";
+import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import {
@@ -142,7 +143,10 @@ async function useWriteAheadLog(database: DatabaseSync): Promise<void> {
 export async function openSqliteFile(path: string): Promise<DatabaseSync> {
   let database: DatabaseSync | null = null;
   try {
-    if (path !== ":memory:") closeSync(openSync(path, "a", 0o600));
+    if (path !== ":memory:") {
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      closeSync(openSync(path, "a", 0o600));
+    }
     database = new DatabaseSync(path, { timeout: busyMilliseconds, enableForeignKeyConstraints: true });
     await useWriteAheadLog(database);
     database.exec("pragma synchronous = full; pragma journal_size_limit = 67108864; pragma temp_store = memory");

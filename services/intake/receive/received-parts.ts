@@ -102,8 +102,8 @@ export class ReceivedParts implements AsyncDisposable {
   /** Thousands of files may come in one request: their descriptors are given back. */
   async #keepBinary(writer: BlobWriter, filename: string | null, path: string | null): Promise<void> {
     this.#writers.push(writer);
-    await writer.park();
-    this.binaries.push({ writer, filename, path, facts: await inspectBinaryFile(writer.path) });
+    const [facts] = await Promise.all([inspectBinaryFile(writer.path), writer.park()]);
+    this.binaries.push({ writer, filename, path, facts });
   }
 
   async addAttachment(body: ChunkSource, filename: string | null): Promise<void> {

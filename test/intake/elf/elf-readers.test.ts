@@ -1,6 +1,10 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { bufferSource } from "../../../services/intake/elf/byte-source.ts";
+import { bufferSource, openFileSource } from "../../../services/intake/elf/byte-source.ts";
 import { machineName, parseElfHeader } from "../../../services/intake/elf/elf-header.ts";
 import { textAt } from "../../../services/intake/elf/fields.ts";
 import { findBuildId, parseNotes } from "../../../services/intake/elf/notes.ts";
@@ -97,6 +101,26 @@ describe("a byte source", () => {
     expect((await source.read(Number.NaN, 1)).length).toBe(0);
     expect((await source.read(0, Number.POSITIVE_INFINITY)).toString()).toBe("0123");
     expect((await source.read(0, 1)).length).toBe(0);
+  });
+
+  test("of a file gives its bytes whatever was read before, and cuts small reads that lie together out of one", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "inquest-source-"));
+    try {
+      const path = join(folder, "file");
+      const bytes = randomBytes(300_000);
+      await writeFile(path, bytes);
+      await using source = await openFileSource(path);
+      const place = fc.tuple(fc.nat(bytes.length + 10_000), fc.oneof(fc.nat(200), fc.nat(40_000)));
+      await fc.assert(
+        fc.asyncProperty(place, async ([offset, length]) => {
+          expect((await source.read(offset, length)).equals(bytes.subarray(offset, offset + length))).toBe(true);
+        }),
+        { numRuns: 300 },
+      );
+      expect((await source.read(64, 56)).buffer).toBe((await source.read(0, 64)).buffer);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 });
 
