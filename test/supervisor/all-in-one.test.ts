@@ -46,6 +46,14 @@ test("SIGTERM ends everything in order and leaves no process", async () => {
   expect(await processesOf(dataDir)).toEqual([]);
 });
 
+test("says that it is ready with a line to try, and logs requests but not each look at its health", async () => {
+  await using stack = await startStack();
+  await fetch(`${stack.url}/v1/limits`);
+  await expect.poll(() => stack.log()).toContain('"route":"/v1/limits"');
+  expect(stack.log()).toMatch(/^Inquest is ready at http:\/\/.*\nTry: {2}curl -F core=@core /m);
+  expect(stack.log()).not.toMatch(/healthz|readyz/);
+});
+
 test("a part that is killed is started again", async () => {
   const dataDir = await dataFolder();
   await using stack = await startStack({ dataDir });

@@ -8,6 +8,7 @@ export function metricsRoute(app: App, metrics: Metrics): void {
   app.get(
     "/metrics",
     {
+      logLevel: "warn",
       config: { scope: "admin" },
       schema: {
         operationId: "metrics",

@@ -55,6 +55,7 @@ export function operationsRoutes(app: App, dependencies: Dependencies): void {
   app.get(
     "/healthz",
     {
+      logLevel: "warn", // asked every moment by whoever watches
       schema: {
         operationId: "health",
         summary: "The process lives",
@@ -68,6 +69,7 @@ export function operationsRoutes(app: App, dependencies: Dependencies): void {
   app.get(
     "/readyz",
     {
+      logLevel: "warn",
       schema: {
         operationId: "readiness",
         summary: "The database, the blob store, the queue and at least one worker answer",
