@@ -45,7 +45,7 @@ def native_answer(manifest: dict) -> dict:
     if chosen and manifest.get("crashed_lwp") in (None, _lwp(chosen[0])):
         try:
             chosen[0].switch()
-            site = native_machine.crash_site(gdb.newest_frame())
+            site = native_machine.crash_site(gdb.newest_frame(), manifest)
         except (gdb.error, RuntimeError) as error:
             warnings.append({"code": "registers_unreadable", "detail": type(error).__name__})
     timings["native_machine"] = _since(started)

@@ -133,7 +133,7 @@ def _object(frame: "gdb.Frame", passed: Optional[int]) -> Optional[Dict[str, Opt
     """``address`` and ``type`` of the object that the assertion is about: its argument, else the only object that a kept register holds."""
     told = _argument(frame, ("obj", "op")) or passed
     if told:
-        return _described(told & ((1 << 8 * _word_size()) - 1))
+        return described(told & ((1 << 8 * _word_size()) - 1))
     found: List[int] = []
     for name in _KEPT:
         try:
@@ -142,10 +142,10 @@ def _object(frame: "gdb.Frame", passed: Optional[int]) -> Optional[Dict[str, Opt
             continue
         if value not in found and _is_object(value):
             found.append(value)
-    return _described(found[0]) if len(found) == 1 else None
+    return described(found[0]) if len(found) == 1 else None
 
 
-def _described(address: int) -> Dict[str, Optional[str]]:
+def described(address: int) -> Dict[str, Optional[str]]:
     """``tp_name`` stands behind the header of a variable size; what is no object has no type."""
     word = _word_size()
     kind = _pointer(address + word) if _is_object(address) else None

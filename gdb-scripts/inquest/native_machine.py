@@ -9,6 +9,7 @@ import gdb
 from inquest.native_assert import failed_assertion
 from inquest.native_fatal import fatal_error
 from inquest.native_fields import null_field
+from inquest.native_free import freed_pointer
 from inquest.operands import branch_target, divisor_in_memory, memory_operands
 
 _AROUND = 8
@@ -29,7 +30,7 @@ class CrashSite(NamedTuple):
     facts: Dict[str, object]
 
 
-def crash_site(frame: "gdb.Frame") -> CrashSite:
+def crash_site(frame: "gdb.Frame", manifest: Mapping) -> CrashSite:
     """Of the innermost frame of the crashed thread. What cannot be had is left out.
 
     When a signal handler runs on the thread (faulthandler's, which raises the signal again), ``facts`` tells the frame that it
@@ -40,7 +41,7 @@ def crash_site(frame: "gdb.Frame") -> CrashSite:
     if interrupted is not None:
         inner = _site(interrupted)
         facts["interrupted"] = {"pc": "0x%x" % interrupted.pc(), "registers": inner[0], "disassembly": inner[1], **inner[2]}
-    _explain(interrupted if interrupted is not None else frame, facts)
+    _explain(interrupted if interrupted is not None else frame, facts, registers, manifest)
     siginfo = _siginfo()
     if siginfo:
         facts["siginfo"] = siginfo
@@ -51,8 +52,8 @@ def crash_site(frame: "gdb.Frame") -> CrashSite:
     return CrashSite(registers, disassembly, facts)
 
 
-def _explain(frame: "gdb.Frame", facts: Dict[str, object]) -> None:
-    """``fatal_error``, ``failed_assertion`` and ``pointer_field`` of the frame that the process died in."""
+def _explain(frame: "gdb.Frame", facts: Dict[str, object], registers: Dict[str, str], manifest: Mapping) -> None:
+    """``fatal_error``, ``failed_assertion``, ``freed_pointer`` and ``pointer_field`` of the frame that the process died in."""
     try:
         told = fatal_error(frame)
         if told is not None:
@@ -66,6 +67,9 @@ def _explain(frame: "gdb.Frame", facts: Dict[str, object]) -> None:
         field = null_field(frame, null[0]) if len(null) == 1 else None
         if field is not None:
             facts["pointer_field"] = field
+        freed = freed_pointer(frame, site, site.get("registers", registers), manifest) if isinstance(site, dict) else None
+        if freed is not None:
+            facts["freed_pointer"] = freed
     except (gdb.error, RuntimeError, ValueError, TypeError):
         return
 

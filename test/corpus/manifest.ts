@@ -389,6 +389,33 @@ export const corpus: readonly CorpusEntry[] = [
   },
   { program: "double_free.py", signal: "SIGABRT", stack: ["free_twice", "<module>"], diagnosis: "abort_message" },
   {
+    program: "frees_number.py",
+    signal: "SIGSEGV",
+    stack: ["gives_back", "<module>"],
+    diagnosis: "invalid_free",
+    needs: "binaries",
+    evidence: { pointer: /"0x1230"/, function: /"free"/ },
+  },
+  {
+    program: "frees_python_memory.py",
+    signal: "SIGSEGV|SIGABRT",
+    stack: ["gives_back", "<module>"],
+    // Of mimalloc's pages nothing is known.
+    withGil: true,
+    diagnosis: "invalid_free",
+    needs: "binaries",
+    evidence: { place: /"kind":"python"/ },
+  },
+  {
+    program: "malloc_damaged.py",
+    signal: "SIGSEGV|SIGABRT",
+    stack: ["damages", "<module>"],
+    diagnosis: "heap_corruption",
+    never: ["invalid_free"],
+    needs: "binaries",
+    heavy: true,
+  },
+  {
     program: "debug_overrun.py",
     from: [3, 6],
     signal: "SIGABRT",

@@ -5,6 +5,7 @@
  * functions of the assembled facts; this file only orders them.
  */
 import type { Diagnosis } from "../../services/contract/report.ts";
+import { allocatorDamage, invalidFree } from "./diagnose/allocator.ts";
 import { filledPointer, nullDereference, pastMapping, wildPointer } from "./diagnose/bad-pointer.ts";
 import { crashDuringFinalization, crashDuringImport, crashInSignalHandler } from "./diagnose/crash-context.ts";
 import { debugBlocks } from "./diagnose/debug-blocks.ts";
@@ -37,6 +38,8 @@ const findings: readonly Finding[] = [
   abortMessage,
   languageAbort,
   filledPointer,
+  invalidFree,
+  allocatorDamage,
   nullDereference,
   writeToReadOnly,
   dataExecuted,

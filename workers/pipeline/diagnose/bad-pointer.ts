@@ -1,5 +1,6 @@
 /** SIGSEGV by an address that cannot be right: null, filled memory, no address at all, nothing there. */
 import type { Diagnosis } from "../../../services/contract/report.ts";
+import { metByAllocator } from "./allocator.ts";
 import type { Evidence, Finding } from "./evidence.ts";
 import { accessOf, type Access, asText, hex, isCanonical, mappingAbove, mappingBelow, stackPointer } from "./machine-access.ts";
 import { type Pattern, patternOf } from "./patterns.ts";
@@ -60,7 +61,7 @@ function beforeNull(evidence: Evidence, access: Access, address: bigint): Diagno
 
 /** What is read or written through a null pointer, or called by it. */
 export const nullDereference: Finding = (evidence) => {
-  if (!faulted(evidence, "SEGV_MAPERR")) return null;
+  if (!faulted(evidence, "SEGV_MAPERR") || metByAllocator(evidence)) return null;
   const access = accessOf(evidence.site);
   const { address, registers } = access;
   if (address !== null && address >= behindNull) return beforeNull(evidence, access, address);
@@ -161,7 +162,7 @@ function smallNumber(evidence: Evidence, access: Access, address: bigint): Diagn
 /** An address that no processor takes (the kernel then tells none), or at which nothing is mapped, far from everything. */
 export const wildPointer: Finding = (evidence) => {
   const { site, core } = evidence;
-  if (!badAddress(site) || site.sent) return null;
+  if (!badAddress(site) || site.sent || metByAllocator(evidence)) return null;
   const access = accessOf(site);
   if (site.signal?.code === "SI_KERNEL") {
     const { address, operand } = access;
@@ -198,7 +199,7 @@ export const wildPointer: Finding = (evidence) => {
 /** The first bytes behind a mapping: a buffer was run past its end. */
 export const pastMapping: Finding = (evidence) => {
   const { site, core } = evidence;
-  if (!faulted(evidence, "SEGV_MAPERR")) return null;
+  if (!faulted(evidence, "SEGV_MAPERR") || metByAllocator(evidence)) return null;
   const access = accessOf(site);
   if (access.address === null || access.address < nearNull || access.how === "execute") return null;
   const below = mappingBelow(core, access.address);

@@ -3,6 +3,7 @@ import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
 import { Nullable } from "../../../services/contract/common.ts";
 import type { NativeFrame } from "../../../services/contract/thread.ts";
+import { invalidFreeOf } from "./allocator.ts";
 import type { Evidence, Finding } from "./evidence.ts";
 
 export const FatalError = Type.Object({
@@ -115,14 +116,20 @@ interface Meaning {
 /** glibc's messages (malloc/malloc.c, debug/*.c, assert/assert.c). Data; first match wins. */
 const meanings: readonly Meaning[] = [
   {
+    text: /^double free or corruption \((out|top)\)/,
+    code: "abort_message",
+    means: "what was given back is no block of malloc's, or was freed before, or the record in front of it was overwritten",
+  },
+  {
     text: /double free/,
     code: "abort_message",
     means: "a block was given to free() twice; the second time shows in this stack, the first one happened before",
   },
   {
-    text: /^free\(\): invalid (pointer|size)/,
+    text: /^(free|realloc|munmap_chunk)\(\): invalid (pointer|size)/,
     code: "abort_message",
-    means: "free() was given what malloc() never returned, such as memory of another allocator",
+    means:
+      "what was given back is no block of malloc's, such as memory of another allocator or an address inside a block, or the record in front of it was overwritten",
   },
   { text: /stack smashing/, code: "abort_message", means: "a function wrote beyond an array on its stack; it is the one that called __stack_chk_fail" },
   { text: /buffer overflow detected/, code: "abort_message", means: "a copy was larger than its destination (_FORTIFY_SOURCE)" },
@@ -133,6 +140,10 @@ const meanings: readonly Meaning[] = [
     means: "the allocator found its own records overwritten: something wrote beyond a block, or into a freed one, before; this stack only found it",
   },
 ];
+
+/** What glibc says of a block that is given back, and where it doubts that it is one. */
+const givenBack = /^(free|realloc|munmap_chunk|mremap_chunk)\(\): |^double free/;
+const saysInvalid = /invalid (pointer|size)|corruption \((out|top)\)/;
 
 /** An assertion of C or C++ that left no text in memory: libstdc++'s own, and musl's assert(). */
 function failedAssertion(evidence: Evidence): ReturnType<Finding> {
@@ -157,6 +168,8 @@ export const abortMessage: Finding = (evidence) => {
   if (site.signal?.name !== "SIGABRT") return null;
   const told = python?.facts["abort_message"];
   if (!Value.Check(AbortMessage, told)) return failedAssertion(evidence);
+  const freed = givenBack.test(told.text) ? invalidFreeOf(evidence, told) : null;
+  if (freed !== null && (freed.confidence === "certain" || saysInvalid.test(told.text))) return freed;
   const meaning = meanings.find((each) => each.text.test(told.text)) ?? null;
   return {
     code: meaning?.code ?? "abort_message",

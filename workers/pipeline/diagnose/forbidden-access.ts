@@ -1,5 +1,6 @@
 /** The address is mapped, but not for this: read-only memory, data run as code, a mapped file that has become shorter. */
 import type { CoreFacts, CoreSegment } from "../../../services/intake/core/core-facts.ts";
+import { metByAllocator } from "./allocator.ts";
 import type { Finding } from "./evidence.ts";
 import { usedUp } from "./stack-overflow.ts";
 import { accessOf, fileAt, hex, segmentAt } from "./machine-access.ts";
@@ -12,8 +13,9 @@ interface Guarded {
   readonly where: string;
 }
 
-export const writeToReadOnly: Finding = ({ core, site }) => {
-  if (site.signal?.name !== "SIGSEGV" || site.signal.code !== "SEGV_ACCERR") return null;
+export const writeToReadOnly: Finding = (evidence) => {
+  const { core, site } = evidence;
+  if (site.signal?.name !== "SIGSEGV" || site.signal.code !== "SEGV_ACCERR" || metByAllocator(evidence)) return null;
   const access = accessOf(site);
   if (access.address === null || access.how !== "write") return null;
   const segment = segmentAt(core, access.address);
@@ -66,7 +68,7 @@ function guarded(core: CoreFacts, guard: CoreSegment, address: bigint): Guarded 
 /** Neither to be read nor written: a page that somebody put there to be run into. The guards of stacks are stack-overflow.ts's. */
 export const guardPage: Finding = (evidence) => {
   const { core, site } = evidence;
-  if (site.signal?.name !== "SIGSEGV" || site.signal.code !== "SEGV_ACCERR" || usedUp(evidence) !== null) return null;
+  if (site.signal?.name !== "SIGSEGV" || site.signal.code !== "SEGV_ACCERR" || usedUp(evidence) !== null || metByAllocator(evidence)) return null;
   const access = accessOf(site);
   if (access.address === null || access.how === "execute") return null;
   const segment = segmentAt(core, access.address);
