@@ -104,7 +104,7 @@ export async function buildApp(dependencies: Dependencies): Promise<App> {
   await app.register(scoped((scope) => resumableUploadRoutes(scope, dependencies, metrics)));
   await app.register(scoped((scope) => bulkRoutes(scope, dependencies, metrics, closing)));
   jobRoute(app, dependencies, closing);
-  jobReportRoute(app, dependencies);
+  jobReportRoute(app, dependencies, closing);
   jobBundleRoute(app, dependencies);
   jobCoreRoute(app, dependencies);
   jobEventsRoute(app, dependencies, closing);

@@ -7,8 +7,7 @@ function lines(base: string): readonly (readonly [what: string, command: string]
   return [
     ["Send a core from the machine that crashed, with all that it needs, and read the report:", `curl -s ${base}/submit.py | python3 - core`],
     ["Or send a core, with the interpreter that crashed:", `curl -F core=@core -F binary=@/usr/bin/python3 ${base}/v1/jobs`],
-    ["Wait until it is analysed:", `curl '${base}/v1/jobs/ID?wait=30'`],
-    ["Read the report:", `curl -H 'Accept: text/plain' ${base}/v1/jobs/ID/report`],
+    ["Read the report, as soon as it is there:", `curl -H 'Accept: text/plain' '${base}/v1/jobs/ID/report?wait=30'`],
   ];
 }
 

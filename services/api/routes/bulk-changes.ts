@@ -10,7 +10,8 @@ import type { Dependencies } from "../dependencies.ts";
 import { answers, json } from "../schema/answers.ts";
 import { jobFiltersOf, JobQuery, moreJobParameters } from "../schema/job-query.ts";
 import { reference } from "../schema/reference.ts";
-import { changeWait, type ChangeParts, waitForChange } from "./changes.ts";
+import { waitParameter } from "../schema/wait-parameter.ts";
+import { type ChangeParts, waitForChange } from "./changes.ts";
 import { ignoreBodies } from "./job-changes.ts";
 
 type Parts = ChangeParts & Pick<Dependencies, "workOnChanges">;
@@ -59,7 +60,7 @@ export function bulkChangeRoutes(app: App, parts: Parts, closing: AbortSignal): 
     return waitForChange(parts, project, id, query.wait ?? usualWait, reply, closing);
   }
 
-  const parameters = { ...JobQuery.properties, dry_run: dryRun, wait: changeWait(limits, usualWait) };
+  const parameters = { ...JobQuery.properties, dry_run: dryRun, wait: waitParameter(limits, "it has ended", usualWait) };
   const filtered = { patternProperties: JobQuery.patternProperties, additionalProperties: false } as const;
   const config = { scope: "submit", moreParameters: moreJobParameters } as const;
 

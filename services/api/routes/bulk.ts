@@ -19,6 +19,7 @@ import { IdempotencyKey } from "../schema/idempotency-key.ts";
 import { IdParameter } from "../schema/id-parameter.ts";
 import { nextLink } from "../schema/next-link.ts";
 import { reference } from "../schema/reference.ts";
+import { waitParameter } from "../schema/wait-parameter.ts";
 import { becomeJobs } from "../submit/become-job.ts";
 import { requireRoom } from "../submit/require-room.ts";
 import { untilGone } from "../waiting.ts";
@@ -158,14 +159,7 @@ export function bulkRoutes(app: App, dependencies: Dependencies, metrics: Metric
         params: IdParameter,
         querystring: Type.Object(
           {
-            wait: Type.Optional(
-              Type.Integer({
-                minimum: 0,
-                maximum: limits.wait_seconds,
-                default: 0,
-                description: "Holds the answer until all jobs have ended, for at most so many seconds.",
-              }),
-            ),
+            wait: waitParameter(limits, "all jobs have ended"),
             only: Type.Optional(Type.Enum(["refused"], { description: "Only the files that became no job." })),
             limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.page_items, default: 50 })),
             cursor: Type.Optional(Type.String({ maxLength: 100, description: "`next_cursor` of the page before." })),

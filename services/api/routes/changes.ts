@@ -10,6 +10,7 @@ import type { Dependencies } from "../dependencies.ts";
 import { answers, json } from "../schema/answers.ts";
 import { nextLink } from "../schema/next-link.ts";
 import { reference } from "../schema/reference.ts";
+import { waitParameter } from "../schema/wait-parameter.ts";
 import { untilGone } from "../waiting.ts";
 import { ignoreBodies } from "./job-changes.ts";
 
@@ -19,16 +20,6 @@ const lookAgainMilliseconds = 100;
 const ChangeParameter = Type.Object({ id: Type.String({ maxLength: 200, description: "The change's id." }) });
 const ChangePage = Type.Object({ items: Type.Array(reference(BulkChange)), next_cursor: Nullable(Type.String()) });
 const tags = ["bulk"];
-
-export const changeWait = (limits: ChangeParts["limits"], usual: number) =>
-  Type.Optional(
-    Type.Integer({
-      minimum: 0,
-      maximum: limits.wait_seconds,
-      default: usual,
-      description: "Holds the answer until it has ended, for at most so many seconds.",
-    }),
-  );
 
 const noSuchChange = (id: string) => new Failure("change_not_found", `There is no change ${JSON.stringify(id.slice(0, 100))}.`);
 
@@ -98,7 +89,7 @@ export function changeRoutes(app: App, parts: ChangeParts, closing: AbortSignal)
         summary: "What became of a change of many jobs",
         tags,
         params: ChangeParameter,
-        querystring: Type.Object({ wait: changeWait(limits, 0) }, { additionalProperties: false }),
+        querystring: Type.Object({ wait: waitParameter(limits, "it has ended") }, { additionalProperties: false }),
         response: answers({ 200: json("As it is now.", reference(BulkChange), { "retry-after": Type.Integer() }) }, "change_not_found", "invalid_parameter"),
       },
     },

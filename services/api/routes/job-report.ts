@@ -10,6 +10,8 @@ import { negotiate } from "../http/accept.ts";
 import { answers } from "../schema/answers.ts";
 import { IdParameter, noSuchJob } from "../schema/id-parameter.ts";
 import { reference } from "../schema/reference.ts";
+import { waitParameter } from "../schema/wait-parameter.ts";
+import { untilGone, waitForEnd } from "../waiting.ts";
 
 /** What any call may answer with that tells of a report, under a job's id or another parameter of the path. */
 export const reportRefusals: readonly FailureCode[] = [
@@ -30,7 +32,7 @@ export function requireReport({ id, status, error }: Job): void {
   throw new Failure("job_not_finished", `The job ${id} is ${status}.`, { retryAfter: 1 });
 }
 
-export function jobReportRoute(app: App, { jobs, reports }: Dependencies): void {
+export function jobReportRoute(app: App, { jobs, reports, changes, limits }: Dependencies, closing: AbortSignal): void {
   app.get(
     "/v1/jobs/:id/report",
     {
@@ -38,9 +40,11 @@ export function jobReportRoute(app: App, { jobs, reports }: Dependencies): void 
       schema: {
         operationId: "getReport",
         summary: "The report",
-        description: "`Accept: text/plain` for the one that people read, `application/json` (the default) for the one scripts read.",
+        description:
+          "`Accept: text/plain` for the one that people read, `application/json` (the default) for the one scripts read. With `wait`, as soon as it is there; 409 `job_not_finished` when the time is up before.",
         tags: ["jobs"],
         params: IdParameter,
+        querystring: Type.Object({ wait: waitParameter(limits, "the job has ended") }, { additionalProperties: false }),
         response: answers(
           {
             200: {
@@ -59,7 +63,9 @@ export function jobReportRoute(app: App, { jobs, reports }: Dependencies): void 
       const { accept } = request.headers;
       const type = negotiate(accept, ["application/json", "text/plain"]);
       if (type === null) throw new Failure("not_acceptable", `Accept: ${accept?.slice(0, 200) ?? ""} asks for neither application/json nor text/plain.`);
-      const stored = await jobs.get(request.caller.project, id);
+      using present = untilGone(reply, closing);
+      const milliseconds = (request.query.wait ?? 0) * 1_000;
+      const stored = await waitForEnd({ jobs, changes, project: request.caller.project, id, milliseconds, signal: present.signal });
       if (stored === null) throw noSuchJob(id);
       requireReport(stored.job);
       reply.type(`${type}; charset=utf-8`);

@@ -7,18 +7,13 @@ import { etagOf } from "../http/guarded-edit.ts";
 import { answers, json } from "../schema/answers.ts";
 import { IdParameter, noSuchJob } from "../schema/id-parameter.ts";
 import { reference } from "../schema/reference.ts";
+import { waitParameter } from "../schema/wait-parameter.ts";
 import { hasEnded, untilGone, waitForEnd } from "../waiting.ts";
 
 /** Seconds after which asking again is worth it. */
 export const pollAgainSeconds = 1;
 
 export function jobRoute(app: App, { jobs, changes, limits }: Dependencies, closing: AbortSignal): void {
-  const wait = Type.Integer({
-    minimum: 0,
-    maximum: limits.wait_seconds,
-    default: 0,
-    description: "Holds the answer until the job has ended, for at most so many seconds.",
-  });
   app.get(
     "/v1/jobs/:id",
     {
@@ -28,7 +23,7 @@ export function jobRoute(app: App, { jobs, changes, limits }: Dependencies, clos
         summary: "The job",
         tags: ["jobs"],
         params: IdParameter,
-        querystring: Type.Object({ wait: Type.Optional(wait) }, { additionalProperties: false }),
+        querystring: Type.Object({ wait: waitParameter(limits, "the job has ended") }, { additionalProperties: false }),
         response: answers(
           {
             200: json("The job.", reference(Job), {

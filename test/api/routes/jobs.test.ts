@@ -99,6 +99,16 @@ test("the report comes as JSON by default and as text for people", async () => {
   expect(text.body).toContain("SIGSEGV");
 });
 
+test("?wait= holds the report until it is there, and tells when the time was up before", async () => {
+  const id = await queued();
+  expect(problemOf(await api.ask({ url: `/v1/jobs/${id}/report?wait=1` })).code).toBe("job_not_finished");
+  const answer = api.ask({ url: `/v1/jobs/${id}/report?wait=60`, headers: { accept: "text/plain" } });
+  const run = await started(id);
+  await api.parts.jobs.finish(id, run, { report: report(id), missingBinaries: [] });
+  await api.parts.changes.announce(id);
+  expect((await answer).body).toContain("SIGSEGV");
+});
+
 test("a report in no form that we have is 406", async () => {
   const answer = await api.ask({ url: `/v1/jobs/${await finished()}/report`, headers: { accept: "application/pdf" } });
   expect(answer.statusCode).toBe(406);
