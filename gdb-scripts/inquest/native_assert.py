@@ -17,6 +17,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 import gdb
 
 from inquest.call_arguments import R8, R9, RCX, RDI, RDX, RSI, constant_argument, constant_number
+from inquest.native_names import function_name
 
 _FRAMES = 24
 _CALL_CODE = 64
@@ -59,7 +60,7 @@ def failed_assertion(frame: "gdb.Frame") -> Optional[Dict[str, Any]]:
     for _ in range(_FRAMES):
         if current is None:
             return None
-        name = current.name() or ""
+        name = function_name(current) or ""
         reporter = next((each for each in _REPORTERS if each.name.fullmatch(name)), None)
         if reporter is not None:
             return _told(current, reporter, name)

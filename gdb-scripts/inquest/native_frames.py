@@ -13,6 +13,7 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 import gdb
 
 from inquest.native_modules import ModuleMap, Place
+from inquest.native_names import function_name, with_demangled
 from inquest.native_walk import Walk
 
 _SUFFIX = r"(\.(cold|constprop|isra|part|lto_priv|llvm)(\.\d+)*)*"
@@ -22,6 +23,8 @@ _OLD_EVALUATOR = re.compile(r"PyEval_EvalFrameEx" + _SUFFIX)
 _MAX_ARGUMENTS = 16
 _MAX_VALUE = 200
 _AGGREGATES = (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION, gdb.TYPE_CODE_ARRAY)
+# Where a struct is only declared, gdb reads the source file that defines it before it prints a pointer to it. Every script's stack has this one.
+_DECLARED_ONLY = ("PyArena *",)
 
 
 def hexadecimal(value: Optional[int]) -> Optional[str]:
@@ -49,7 +52,10 @@ def stack_pointer(frame: "gdb.Frame") -> Optional[int]:
 def _value_text(value: "gdb.Value") -> str:
     if value.type.strip_typedefs().code in _AGGREGATES:
         return "..."
+    if str(value.type) in _DECLARED_ONLY:
+        value = gdb.Value(int(value)).cast(gdb.lookup_type("void").pointer())
     text = value.format_string(max_elements=40, repeat_threshold=10, symbols=True, raw=True, deref_refs=False)
+    text = with_demangled(text)
     return text if len(text) <= _MAX_VALUE else text[: _MAX_VALUE - 3] + "..."
 
 
@@ -110,7 +116,7 @@ class FrameTeller:
             place = frame.find_sal()
             if place.symtab is not None and place.line > 0:
                 file, line = place.symtab.filename, place.line
-        return Code(frame.name(), described, file, line, self._modules.at(pc))
+        return Code(function_name(frame), described, file, line, self._modules.at(pc))
 
     def tell(self, walk: Walk, index: int, with_arguments: bool) -> dict:
         frame, pc, kind = walk.frames[index], walk.pcs[index], walk.types[index]

@@ -42,6 +42,14 @@ export async function useIndexes(session: MiSession): Promise<void> {
   await session.request("-gdb-set index-cache enabled on", quickMs);
 }
 
+/**
+ * Has gdb take symbols as they stand in the files that come now, or again ask each whether it is a mangled name. To ask tens of thousands is
+ * a third of what loading costs, and a stack has a few dozen: the helpers ask for those (native_frames.py).
+ */
+export async function demangleSymbols(session: MiSession, style: "none" | "auto"): Promise<void> {
+  await session.request(`-gdb-set demangle-style ${style}`, quickMs);
+}
+
 export async function loadExecutable(session: MiSession, path: string, limitMs: number): Promise<readonly Warning[]> {
   return loadFile(session, `-file-exec-and-symbols ${quoteCString(path)}`, limitMs);
 }

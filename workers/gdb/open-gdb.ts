@@ -8,7 +8,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Failure } from "../../services/contract/failure.ts";
 import type { CoreFiles, GdbSession, HelperName, HelperRun, LoadedCore, OpenGdbOptions, Rung } from "./debugger.ts";
-import { confirmLayout, gdbVersion, importHelpers, loadCore, loadExecutable, runInquest, sourceHelpers, useIndexes } from "./commands.ts";
+import { confirmLayout, demangleSymbols, gdbVersion, importHelpers, loadCore, loadExecutable, runInquest, sourceHelpers, useIndexes } from "./commands.ts";
 import { gdbArguments } from "./gdb-arguments.ts";
 import { readAnswer } from "./read-answer.ts";
 import { helperScripts } from "./helper-scripts.ts";
@@ -112,9 +112,14 @@ class SandboxedGdb implements GdbSession {
   async loadCore(files: CoreFiles): Promise<LoadedCore> {
     if (this.rung === "python-only") return { warnings: [] };
     if (files.indexed === true && this.rung === "dwarf") await useIndexes(this.#session);
-    const ofExecutable = files.executable === null ? [] : await loadExecutable(this.#session, files.executable, this.#left());
-    const ofCore = await loadCore(this.#session, files.core, this.#left());
-    return { warnings: [...ofExecutable, ...ofCore] };
+    await demangleSymbols(this.#session, "none");
+    try {
+      const ofExecutable = files.executable === null ? [] : await loadExecutable(this.#session, files.executable, this.#left());
+      const ofCore = await loadCore(this.#session, files.core, this.#left());
+      return { warnings: [...ofExecutable, ...ofCore] };
+    } finally {
+      if (this.#session.ended === null) await demangleSymbols(this.#session, "auto");
+    }
   }
 
   async runHelper(name: HelperName, manifest = "/job/manifest.json", out = `/job/out/${name}.json`): Promise<HelperRun> {

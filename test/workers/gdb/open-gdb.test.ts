@@ -107,6 +107,18 @@ test("names functions of the libraries at hand when the executable is missing", 
   expect(answer.threads[0]?.frames.filter(isFrame).map((frame) => frame.function)).toContain("ffi_call");
 });
 
+test("names the functions of libraries without debug information as C++ has them", async () => {
+  await using ended = await makeCore(await anyPython(), join(programsFolder, "cpp_terminates.py"));
+  const jobDir = join(scratch, "cpp");
+  const made = await makeJobFolder(jobDir, ended.path);
+  for (const rung of ["dwarf", "readnever"] as const) {
+    const answer = await nativeAnswer({ jobDir, rung }, { core: made.manifest.core, executable: made.executable });
+    const functions = answer.threads[0]?.frames.filter(isFrame).map((frame) => frame.function) ?? [];
+    expect(functions).toContain("std::terminate()");
+    expect(functions.filter((name) => name?.startsWith("_Z"))).toEqual([]);
+  }
+});
+
 test("tells the registers, the instructions round the crash and the address that it read", async () => {
   const answer = await nativeAnswer();
   const current = answer.disassembly.filter((instruction) => instruction.current);
