@@ -17,6 +17,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 import gdb
 
 from inquest.call_arguments import R8, R9, RCX, RDI, RDX, RSI, constant_argument, constant_number
+from inquest.native_arguments import frame_argument
 from inquest.native_names import function_name
 
 _FRAMES = 24
@@ -70,7 +71,7 @@ def failed_assertion(frame: "gdb.Frame") -> Optional[Dict[str, Any]]:
 
 def _told(frame: "gdb.Frame", reporter: Reporter, name: str) -> Dict[str, Any]:
     told: Dict[str, Any] = {"kind": reporter.kind, "reporter": name, "message": None, "object": None}
-    named = {what: _argument(frame, names) for what, (names, _) in reporter.arguments.items()}
+    named = {what: frame_argument(frame, names) for what, (names, _) in reporter.arguments.items()}
     found = "arguments" if any(named.get(what) for what in ("expression", "message")) else None
     if found is None:
         named = _passed(frame, reporter)
@@ -114,25 +115,9 @@ def _pushed(frame: "gdb.Frame", register: int) -> Optional[int]:
         return None
 
 
-def _argument(frame: "gdb.Frame", names: Tuple[str, ...]) -> Optional[int]:
-    try:
-        block = frame.block()
-    except (RuntimeError, gdb.error):
-        return None
-    while block is not None and block.function is None:
-        block = block.superblock
-    for symbol in block or ():
-        if symbol.is_argument and symbol.name in names:
-            try:
-                return int(symbol.value(frame))
-            except (gdb.error, RuntimeError, ValueError):
-                continue
-    return None
-
-
 def _object(frame: "gdb.Frame", passed: Optional[int]) -> Optional[Dict[str, Optional[str]]]:
     """``address`` and ``type`` of the object that the assertion is about: its argument, else the only object that a kept register holds."""
-    told = _argument(frame, ("obj", "op")) or passed
+    told = frame_argument(frame, ("obj", "op")) or passed
     if told:
         return described(told & ((1 << 8 * _word_size()) - 1))
     found: List[int] = []

@@ -14,6 +14,7 @@ from typing import Dict, List, Optional, Tuple
 import gdb
 
 from inquest.call_arguments import RDI, RSI, constant_argument
+from inquest.native_arguments import frame_argument
 
 _FRAMES = 24
 _FATAL = re.compile(r"_?Py_FatalError(Func|Format)?(\..*)?|_Py_FatalError_TstateNULL|fatal_error(_exit)?(\..*)?")
@@ -143,20 +144,9 @@ def _printed(frame: "gdb.Frame") -> Optional[str]:
     return texts.pop() if len(texts) == 1 else None
 
 
-def _argument(frame: "gdb.Frame", names: "tuple[str, ...]") -> Optional[str]:
-    try:
-        block = frame.block()
-    except (RuntimeError, gdb.error):
-        return None
-    while block is not None and block.function is None:
-        block = block.superblock
-    for symbol in block or ():
-        if symbol.is_argument and symbol.name in names:
-            try:
-                return _text(int(symbol.value(frame)))
-            except (gdb.error, RuntimeError, ValueError):
-                continue
-    return None
+def _argument(frame: "gdb.Frame", names: Tuple[str, ...]) -> Optional[str]:
+    value = frame_argument(frame, names)
+    return None if value is None else _text(value)
 
 
 def _texts(frame: "gdb.Frame") -> List[str]:

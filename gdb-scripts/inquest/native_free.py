@@ -12,6 +12,7 @@ from inquest.diagnose.freed_pointer import pointer_of_fault, pointer_of_message
 from inquest.elf import ElfError
 from inquest.heap.malloc_places import malloc_place
 from inquest.memory import Reader
+from inquest.native_arguments import frame_argument
 from inquest.native_assert import described
 
 _FREES = re.compile(r"(__libc_|__GI___libc_)?(free|cfree|realloc|reallocarray)")
@@ -93,15 +94,4 @@ def _register(frame: "gdb.Frame", name: str) -> Optional[int]:
 
 def _argument(frame: "gdb.Frame") -> Optional[int]:
     """Where DWARF tells it, of free() and realloc() themselves."""
-    if not _FREES.fullmatch(frame.name() or ""):
-        return None
-    try:
-        block = frame.block()
-        while block is not None and block.function is None:
-            block = block.superblock
-        for symbol in block or ():
-            if symbol.is_argument and symbol.name in _ARGUMENTS:
-                return int(symbol.value(frame)) or None
-    except (gdb.error, RuntimeError, ValueError):
-        pass
-    return None
+    return frame_argument(frame, _ARGUMENTS) or None if _FREES.fullmatch(frame.name() or "") else None

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { homeHtml, homePolicy, homeText } from "../../services/web/home-page.ts";
 
-test("the text tells the three lines that do it, with the address that was called", () => {
+test("the text tells the lines that do it, with the address that was called", () => {
   const text = homeText("http://crash.example:8080");
   expect(text).toContain("curl -F core=@core -F binary=@/usr/bin/python3 http://crash.example:8080/v1/jobs");
   expect(text).toContain("curl -H 'Accept: text/plain' 'http://crash.example:8080/v1/jobs/ID/report?wait=30'");

@@ -89,14 +89,15 @@ def _print_ordered_dict(printer: Printer, address: int, info: TypeInfo) -> None:
     if access.version >= (3, 12):
         printer.container(address, info.name + "({", "})", lambda: _ignore(printer.pairs(found, size)), "...")
     else:
-        printer.container(address, info.name + "([", "])", lambda: _tuples(printer, found), "...")
+        printer.container(address, info.name + "([", "])", lambda: write_tuples(printer, found), "...")
 
 
 def _ignore(count: int) -> None:
     return None
 
 
-def _tuples(printer: Printer, found: Iterator[mappings.Pair]) -> None:
+def write_tuples(printer: Printer, found: Iterator[mappings.Pair]) -> None:
+    """Pairs as tuples of two: the items of a view, the argument of an OrderedDict."""
     for count, (key, value) in enumerate(found):
         if count:
             printer.write(", ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Dict
 
 from . import mappings, sequences
-from .collections_types import iterate_ordered
+from .collections_types import iterate_ordered, write_tuples
 from .printer import Handler, Printer
 from .type_info import TypeInfo
 
@@ -91,25 +91,10 @@ def _print_view(kind: str) -> Handler:
         ordered = "collections.OrderedDict" in printer.values.type_of(owner).mro_names
         pairs = iterate_ordered(printer, owner) if ordered else mappings.iterate_dict(access, owner)
 
-        def write_pairs() -> None:
-            count = 0
-            for key, value in pairs:
-                if count:
-                    printer.write(", ")
-                if count >= printer.limits.items or printer.full:
-                    printer.cut()
-                    return
-                printer.write("(")
-                printer.value(key)
-                printer.write(", ")
-                printer.value(value)
-                printer.write(")")
-                count += 1
-
         def write_items() -> None:
             printer.items((pair[kind == "values"] for pair in pairs), size)
 
-        printer.container(address, info.c_name + "([", "])", write_pairs if kind == "items" else write_items, "...")
+        printer.container(address, info.c_name + "([", "])", (lambda: write_tuples(printer, pairs)) if kind == "items" else write_items, "...")
 
     return handler
 

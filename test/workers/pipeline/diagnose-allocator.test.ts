@@ -5,7 +5,7 @@ import type { CoreSignal } from "../../../services/intake/core/core-facts.ts";
 import { diagnose } from "../../../workers/pipeline/diagnose.ts";
 import { nativeFrame, thread } from "../../text/sample-report.ts";
 import { pythonAnswer } from "./python-answer.ts";
-import { coreFacts, segfault } from "./sample-facts.ts";
+import { coreFacts, segfault, siteOf } from "./sample-facts.ts";
 
 const libc = "/usr/lib/x86_64-linux-gnu/libc.so.6";
 const inC = (name: string | null): NativeFrame => ({ ...nativeFrame("?"), function: name, module: libc });
@@ -27,19 +27,12 @@ function told({ place = null, pointer = place === null ? null : "0x7f0012345670"
   const core = coreFacts({ signal: signal ?? segfault({ address: "0x7f0012345668" }) });
   return diagnose({
     core,
-    site: {
+    site: siteOf({
       signal: core.signal,
       pc: "0x401000",
       registers: { rip: "0x401000", rsp: "0x7ffd00400000" },
-      disassembly: [],
-      instruction: null,
-      operands: [],
-      branchTarget: null,
-      divisor: null,
-      fault: null,
-      signalFrame: null,
       sent: core.signal?.code === "SI_TKILL" || core.signal?.code === "SI_USER",
-    },
+    }),
     threads: [thread(4711, { crashed: true, native_frames: [...frames, caller] })],
     modules: [],
     python:

@@ -6,7 +6,7 @@ import { diagnose } from "../../../workers/pipeline/diagnose.ts";
 import type { NativeAnswer } from "../../../workers/pipeline/helper-answer.ts";
 import { nativeFrame, thread } from "../../text/sample-report.ts";
 import { pythonAnswer } from "./python-answer.ts";
-import { coreFacts, segfault } from "./sample-facts.ts";
+import { coreFacts, segfault, siteOf } from "./sample-facts.ts";
 
 const block = (some: Record<string, unknown> = {}) => ({
   address: "0x7f0000001000",
@@ -50,19 +50,7 @@ function told({ frames = [], facts = {}, message, signal = aborted }: Given) {
         };
   return diagnose({
     core: coreFacts({ signal }),
-    site: {
-      signal,
-      pc: null,
-      registers: {},
-      disassembly: [],
-      instruction: null,
-      operands: [],
-      fault: null,
-      branchTarget: null,
-      divisor: null,
-      signalFrame: null,
-      sent: false,
-    },
+    site: siteOf({ signal }),
     threads: [thread(4711, { crashed: true, native_frames: [...frames] })],
     modules: [],
     python: pythonAnswer({ malloc: "pymalloc_debug", facts }),

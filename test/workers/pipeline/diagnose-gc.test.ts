@@ -6,7 +6,7 @@ import { diagnose } from "../../../workers/pipeline/diagnose.ts";
 import type { GcCrash } from "../../../workers/pipeline/diagnose/gc-crash.ts";
 import { nativeFrame, thread } from "../../text/sample-report.ts";
 import { pythonAnswer } from "./python-answer.ts";
-import { coreFacts, segfault } from "./sample-facts.ts";
+import { coreFacts, segfault, siteOf } from "./sample-facts.ts";
 
 const seen = (some: Partial<NonNullable<GcCrash["container"]>> = {}) => ({
   address: "0x7f0000001000",
@@ -35,20 +35,7 @@ const fact = (some: Partial<GcCrash> = {}): GcCrash => ({
   ...some,
 });
 
-const site = (some: Partial<CrashSite> = {}): CrashSite => ({
-  signal: segfault({ code: "SI_KERNEL", code_number: 128, address: null }),
-  pc: "0x401000",
-  registers: {},
-  disassembly: [],
-  instruction: null,
-  operands: [],
-  fault: null,
-  branchTarget: null,
-  divisor: null,
-  signalFrame: null,
-  sent: false,
-  ...some,
-});
+const site = (some: Partial<CrashSite> = {}) => siteOf({ signal: segfault({ code: "SI_KERNEL", code_number: 128, address: null }), pc: "0x401000", ...some });
 
 const loop = ["_PyEval_EvalFrameDefault", "Py_BytesMain"];
 

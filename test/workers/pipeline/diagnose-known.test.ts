@@ -8,21 +8,9 @@ import { matchingIssues } from "../../../workers/pipeline/diagnose/known-issue.t
 import { knownIssues } from "../../../workers/pipeline/diagnose/known-issues.ts";
 import { nativeFrame, thread } from "../../text/sample-report.ts";
 import { pythonAnswer } from "./python-answer.ts";
-import { coreFacts, segfault } from "./sample-facts.ts";
+import { coreFacts, segfault, siteOf } from "./sample-facts.ts";
 
-const site: CrashSite = {
-  signal: segfault(),
-  pc: null,
-  registers: {},
-  disassembly: [],
-  instruction: null,
-  operands: [],
-  fault: null,
-  branchTarget: null,
-  divisor: null,
-  signalFrame: null,
-  sent: false,
-};
+const site = siteOf();
 
 const finding = (code: string, evidence: Record<string, unknown> = {}): Diagnosis => ({
   code,

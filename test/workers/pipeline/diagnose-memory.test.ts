@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { Diagnosis } from "../../../services/contract/report.ts";
 import type { Frame } from "../../../services/contract/thread.ts";
-import type { CoreFacts, CoreSegment } from "../../../services/intake/core/core-facts.ts";
+import type { CoreFacts } from "../../../services/intake/core/core-facts.ts";
 import type { CrashSite } from "../../../workers/pipeline/crash-site.ts";
 import { diagnose } from "../../../workers/pipeline/diagnose.ts";
 import { cycleOf } from "../../../workers/pipeline/diagnose/stack-overflow.ts";
@@ -11,17 +11,7 @@ import type { HelperNativeFrame, NativeAnswer, PythonAnswer } from "../../../wor
 import { nativeFrame as unwoundFrame } from "./frame-makers.ts";
 import { nativeFrame, thread } from "../../text/sample-report.ts";
 import { pythonAnswer } from "./python-answer.ts";
-import { coreFacts, segfault } from "./sample-facts.ts";
-
-const segment = (start: string, end: string, rights: string): CoreSegment => ({
-  start,
-  end,
-  offset: 0,
-  fileSize: 0,
-  readable: rights.includes("r"),
-  writable: rights.includes("w"),
-  executable: rights.includes("x"),
-});
+import { coreFacts, segfault, segment, siteOf } from "./sample-facts.ts";
 
 const segments = [
   segment("0x400000", "0x500000", "rx"),
@@ -31,22 +21,7 @@ const segments = [
   segment("0x7ffd00000000", "0x7ffd00800000", "rw"),
 ];
 
-function site(some: Partial<CrashSite> = {}): CrashSite {
-  return {
-    signal: segfault(),
-    pc: "0x401000",
-    registers: { rip: "0x401000", rsp: "0x7ffd00400000" },
-    disassembly: [],
-    instruction: null,
-    operands: [],
-    fault: null,
-    branchTarget: null,
-    divisor: null,
-    signalFrame: null,
-    sent: false,
-    ...some,
-  };
-}
+const site = (some: Partial<CrashSite> = {}) => siteOf({ pc: "0x401000", registers: { rip: "0x401000", rsp: "0x7ffd00400000" }, ...some });
 
 const pythonWith = (malloc: string | null, facts: PythonAnswer["facts"] = {}) => pythonAnswer({ malloc, facts });
 

@@ -1,22 +1,12 @@
 /** What the processor refuses, control that was lost, guards, and the kernel's own words; each with look-alikes that must not get it. */
 import { describe, expect, test } from "vitest";
 import type { Diagnosis } from "../../../services/contract/report.ts";
-import type { CoreFacts, CoreSegment } from "../../../services/intake/core/core-facts.ts";
+import type { CoreFacts } from "../../../services/intake/core/core-facts.ts";
 import { type CrashSite, crashSite } from "../../../workers/pipeline/crash-site.ts";
 import { diagnose } from "../../../workers/pipeline/diagnose.ts";
 import { cycleOf } from "../../../workers/pipeline/diagnose/stack-overflow.ts";
 import { nativeFrame, thread } from "../../text/sample-report.ts";
-import { coreFacts, segfault } from "./sample-facts.ts";
-
-const segment = (start: string, end: string, rights: string): CoreSegment => ({
-  start,
-  end,
-  offset: 0,
-  fileSize: 0,
-  readable: rights.includes("r"),
-  writable: rights.includes("w"),
-  executable: rights.includes("x"),
-});
+import { coreFacts, segfault, segment, siteOf } from "./sample-facts.ts";
 
 const segments = [
   segment("0x400000", "0x500000", "rx"),
@@ -30,20 +20,7 @@ const segments = [
 const auxv = { AT_RANDOM: "0x7ffd007ff000" };
 const home = { rip: "0x401000", rsp: "0x7ffd00400000", rcx: "0x5" };
 
-const site = (some: Partial<CrashSite> = {}): CrashSite => ({
-  signal: segfault(),
-  pc: "0x401000",
-  registers: home,
-  disassembly: [],
-  instruction: null,
-  operands: [],
-  branchTarget: null,
-  divisor: null,
-  fault: null,
-  signalFrame: null,
-  sent: false,
-  ...some,
-});
+const site = (some: Partial<CrashSite> = {}) => siteOf({ pc: "0x401000", registers: home, ...some });
 
 function told(crash: Partial<CrashSite>, core: Partial<CoreFacts> = {}, module: string | null = null): Diagnosis[] {
   const threads = [thread(4711, { crashed: true, native_frames: [nativeFrame("work", { module })] })];

@@ -5,7 +5,7 @@ import type { CrashSite } from "../../../workers/pipeline/crash-site.ts";
 import { diagnose } from "../../../workers/pipeline/diagnose.ts";
 import { nativeFrame, thread } from "../../text/sample-report.ts";
 import { pythonAnswer } from "./python-answer.ts";
-import { coreFacts, segfault } from "./sample-facts.ts";
+import { coreFacts, segfault, siteOf } from "./sample-facts.ts";
 
 const object = (some: Record<string, unknown> = {}) => ({
   address: "0x7f0000002000",
@@ -34,20 +34,7 @@ interface Given {
 }
 
 function told({ objects, site = {}, functions = [], message }: Given): Diagnosis[] {
-  const crash: CrashSite = {
-    signal: segfault({ code: "SI_KERNEL", code_number: 128, address: null }),
-    pc: null,
-    registers: {},
-    disassembly: [],
-    instruction: null,
-    operands: [],
-    fault: null,
-    branchTarget: null,
-    divisor: null,
-    signalFrame: null,
-    sent: false,
-    ...site,
-  };
+  const crash = siteOf({ signal: segfault({ code: "SI_KERNEL", code_number: 128, address: null }), ...site });
   const threads = [thread(4711, { crashed: true, native_frames: functions.map((name) => nativeFrame(name)) })];
   const facts = message === undefined ? {} : { fatal_error: { message, function: null, found: "arguments" } };
   const native = { gdb: "13.1", threads: [], registers: {}, disassembly: [], modules: [], warnings: [], facts, timings_ms: {} };

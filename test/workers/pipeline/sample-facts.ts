@@ -1,6 +1,7 @@
 /** Core facts and stored binaries for tests, with only what a test names. */
-import type { CoreFacts, CoreModule, CoreSignal } from "../../../services/intake/core/core-facts.ts";
+import type { CoreFacts, CoreModule, CoreSegment, CoreSignal } from "../../../services/intake/core/core-facts.ts";
 import type { StoredBinary } from "../../../services/storage/binary-store.ts";
+import type { CrashSite } from "../../../workers/pipeline/crash-site.ts";
 
 export const segfault = (some: Partial<CoreSignal> = {}): CoreSignal => ({
   number: 11,
@@ -12,6 +13,32 @@ export const segfault = (some: Partial<CoreSignal> = {}): CoreSignal => ({
   sender_pid: null,
   sender_uid: null,
   ...some,
+});
+
+export const siteOf = (some: Partial<CrashSite> = {}): CrashSite => ({
+  signal: segfault(),
+  pc: null,
+  registers: {},
+  disassembly: [],
+  instruction: null,
+  operands: [],
+  fault: null,
+  branchTarget: null,
+  divisor: null,
+  signalFrame: null,
+  sent: false,
+  ...some,
+});
+
+/** `rights` of `r`, `w` and `x`; nothing of it is in the file. */
+export const segment = (start: string, end: string, rights: string): CoreSegment => ({
+  start,
+  end,
+  offset: 0,
+  fileSize: 0,
+  readable: rights.includes("r"),
+  writable: rights.includes("w"),
+  executable: rights.includes("x"),
 });
 
 export const coreModule = (path: string, buildId: string | null, some: Partial<CoreModule> = {}): CoreModule => ({
