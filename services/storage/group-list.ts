@@ -3,7 +3,7 @@ import { sql } from "kysely";
 import { Failure } from "../contract/failure.ts";
 import type { GroupStatus } from "../contract/group.ts";
 import type { Database } from "./database.ts";
-import { countByGroup } from "./group-filter.ts";
+import { countByGroup, type GroupCounts } from "./group-filter.ts";
 import type { JobFilters } from "./job-store.ts";
 import type { GroupTable } from "./schema.ts";
 import { indexable } from "./search-text.ts";
@@ -43,9 +43,6 @@ interface Place {
 /** Two weeks and today: what trends are told from. */
 const trendDays = 14;
 const dayMilliseconds = 86_400_000;
-
-const compare = (one: Place, other: Place) =>
-  one.value === other.value ? (one.hash < other.hash ? 1 : one.hash > other.hash ? -1 : 0) : one.value < other.value ? 1 : -1;
 
 const encode = (sort: GroupSort, { value, hash }: Place): string => Buffer.from(JSON.stringify([2, sort, value, hash])).toString("base64url");
 
@@ -111,21 +108,9 @@ const groupsAtOnce = 400;
 /** Read of the index at once. */
 const mostPlaces = 4_000;
 
-/** The largest counts first, of equal ones the largest hash; only as much is sorted as is asked for. */
-function* byCount(counts: ReadonlyMap<string, number>, after: Place | null): Generator<string> {
-  const hashes = new Map<number, string[]>();
-  for (const [hash, value] of counts) {
-    if (after !== null && compare({ hash, value }, after) <= 0) continue;
-    const equal = hashes.get(value);
-    if (equal === undefined) hashes.set(value, [hash]);
-    else equal.push(hash);
-  }
-  for (const value of [...hashes.keys()].toSorted((one, other) => other - one)) yield* (hashes.get(value) ?? []).toSorted().toReversed();
-}
-
-function* inSlices<T>(values: Iterable<T>, first: number): Generator<T[]> {
+async function* inSlices<T>(values: AsyncIterable<T>, first: number): AsyncGenerator<T[]> {
   let slice: T[] = [];
-  for (const value of values) if (slice.push(value) === first) yield slice.splice(0);
+  for await (const value of values) if (slice.push(value) === first) yield slice.splice(0);
   if (slice.length > 0) yield slice;
 }
 
@@ -138,19 +123,19 @@ async function rowsOf(database: Database, projectId: string, page: GroupListQuer
 }
 
 /** Rows are read for as many groups as the page needs. */
-async function filteredByCount(
-  database: Database,
-  projectId: string,
-  counts: ReadonlyMap<string, number>,
-  page: GroupListQuery,
-  after: Place | null,
-): Promise<Matching[]> {
+async function filteredByCount(database: Database, projectId: string, counts: GroupCounts, page: GroupListQuery, after: Place | null): Promise<Matching[]> {
   const found: Matching[] = [];
-  for (const hashes of inSlices(byCount(counts, after), Math.min(groupsAtOnce, page.limit + 1))) {
-    const rows = await rowsOf(database, projectId, page, hashes);
-    for (const hash of hashes) {
+  const largest = counts.largest(after === null ? null : { count: Number(after.value), hash: after.hash });
+  for await (const some of inSlices(largest, Math.min(groupsAtOnce, page.limit + 1))) {
+    const rows = await rowsOf(
+      database,
+      projectId,
+      page,
+      some.map(({ hash }) => hash),
+    );
+    for (const { hash, count } of some) {
       const group = rows.get(hash);
-      if (group !== undefined) found.push({ group, count: counts.get(hash) ?? 0 });
+      if (group !== undefined) found.push({ group, count });
     }
     if (found.length > page.limit) break;
   }
@@ -158,25 +143,24 @@ async function filteredByCount(
 }
 
 /** Walks the index of the order, which has all that is asked of it, and keeps those groups that have such jobs. */
-async function filteredByTime(
-  database: Database,
-  projectId: string,
-  counts: ReadonlyMap<string, number>,
-  page: GroupListQuery,
-  after: Place | null,
-): Promise<Matching[]> {
-  const hashes: string[] = [];
-  for (let from = after, size = page.limit + 1; hashes.length <= page.limit; size = Math.min(size * 4, mostPlaces)) {
+async function filteredByTime(database: Database, projectId: string, counts: GroupCounts, page: GroupListQuery, after: Place | null): Promise<Matching[]> {
+  const found = new Map<string, number>();
+  for (let from = after, size = page.limit + 1; found.size <= page.limit; size = Math.min(size * 4, mostPlaces)) {
     const places = await placesOf(database, projectId, page, from, size).execute();
-    for (const { hash } of places) if (counts.has(hash)) hashes.push(hash);
+    const own = await counts.of(places.map(({ hash }) => hash));
+    for (const { hash } of places) {
+      const count = own.get(hash);
+      if (count !== undefined) found.set(hash, count);
+    }
     const last = places.at(-1);
     if (places.length < size || last === undefined) break;
     from = last;
   }
-  const rows = hashes.length === 0 ? new Map<string, GroupTable>() : await rowsOf(database, projectId, page, hashes.slice(0, page.limit + 1));
+  const hashes = [...found.keys()].slice(0, page.limit + 1);
+  const rows = hashes.length === 0 ? new Map<string, GroupTable>() : await rowsOf(database, projectId, page, hashes);
   return hashes.flatMap((hash) => {
     const group = rows.get(hash);
-    return group === undefined ? [] : [{ group, count: counts.get(hash) ?? 0 }];
+    return group === undefined ? [] : [{ group, count: found.get(hash) ?? 0 }];
   });
 }
 

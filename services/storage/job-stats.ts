@@ -90,7 +90,7 @@ function requireFewSpans({ spanBounds: bounds }: Tally, interval: string): void 
     );
 }
 
-const unmoved: MovedSignatures = { groups: new Map(), standIns: new Map() };
+const unmoved: MovedSignatures = { groups: new Map(), standIns: new Map(), leading: new Map() };
 
 async function titlesOf(database: Database, projectId: string, groups: readonly string[]): Promise<Map<string, string>> {
   if (groups.length === 0) return new Map();

@@ -17,6 +17,7 @@ import { indexMovedSignatures } from "./migrations/0008-moved-signatures.ts";
 import { createBulkChanges } from "./migrations/0009-bulk-changes.ts";
 import { indexChanges } from "./migrations/0010-list-of-changes.ts";
 import { addBinaryHeads } from "./migrations/0011-binary-heads.ts";
+import { countBlockChanges } from "./migrations/0012-block-changes.ts";
 import type { Schema } from "./schema.ts";
 
 export type DatabaseKind = "sqlite" | "postgres";
@@ -33,6 +34,7 @@ const migrations: Readonly<Record<string, (query: Kysely<unknown>, kind: Databas
   "0009-bulk-changes": createBulkChanges,
   "0010-list-of-changes": indexChanges,
   "0011-binary-heads": addBinaryHeads,
+  "0012-block-changes": countBlockChanges,
 };
 
 export async function migrate(query: Kysely<Schema>, kind: DatabaseKind): Promise<void> {

@@ -75,6 +75,8 @@ export interface SearchBlockTable {
   base_ms: number;
   first_ms: number;
   last_ms: number;
+  /** How often what is told of its jobs was changed. */
+  changes: number;
 }
 
 /** What jobs can be found by: kind `status`, `function`, `label.NAME`, `word`, …; see search-terms.ts. */

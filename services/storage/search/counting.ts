@@ -3,13 +3,13 @@ import { setImmediate } from "node:timers/promises";
 import type { Database } from "../database.ts";
 import type { JobFilters } from "../job-store.ts";
 import { everyJob } from "../search-terms.ts";
-import { countBits } from "./bit-block.ts";
+import { type Bits, countBits } from "./bit-block.ts";
 import type { Column } from "./column-block.ts";
 import { termKey, knownTerms } from "./dictionary.ts";
 import type { ManyValues } from "./many-values.ts";
 import { blocksWithin, columnsOf, matching, timesIn } from "./matching.ts";
 import { planOf, type SearchPlan } from "./search-plan.ts";
-import { Tally } from "./tally.ts";
+import { type BlockToCount, Tally } from "./tally.ts";
 
 /** Of some thousand jobs each; the process answers others between two reads. */
 const blocksAtOnce = 64;
@@ -56,23 +56,25 @@ export async function countJobs(
     if (start > 0) await setImmediate();
     const some = blocks.slice(start, start + blocksAtOnce);
     const found = await matching(database, projectId, plan, some);
-    const numbers = [...found.keys()];
+    const left = some.filter(({ block }) => found.has(block));
     const columns: Map<number, Column>[] = [];
-    for (const field of fields) columns.push(await columnsOf(database, projectId, field, numbers));
-    const times = spanOf === null ? null : await timesIn(database, projectId, numbers);
+    for (const field of fields) columns.push(await columnsOf(database, projectId, field, left));
+    const times = spanOf === null ? null : await timesIn(database, projectId, left);
     const sets = many === null ? null : await many(found);
-    for (const { block, base_ms: base } of some) {
+    const toCount: BlockToCount[] = [];
+    for (const { block, base_ms: base } of left) {
       const bits = found.get(block);
       if (bits === undefined) continue;
       total += countBits(bits);
       const offsets = times?.get(block);
-      const rest = {
+      toCount.push({
+        bits,
+        sets: sets === null ? null : (sets.get(block) ?? new Map<number, Bits>()),
         columns: columns.map((column) => column.get(block) ?? null),
         times: offsets === undefined ? null : { base, offsets },
-      };
-      if (sets === null) tally.addBlock({ bits, ...rest });
-      else for (const [term, members] of sets.get(block) ?? []) tally.addBlock({ bits: members, ...rest }, term);
+      });
     }
+    tally.addBlocks(toCount);
   }
   return { total, tally };
 }

@@ -43,7 +43,7 @@ async function openBlock(transaction: Transaction<Schema>, projectId: string, la
   const row = await transaction.selectFrom("search_blocks").selectAll().where("project_id", "=", projectId).where("block", "=", last).executeTakeFirst();
   if (row !== undefined && row.jobs < blockJobs && time >= row.base_ms && time < row.base_ms + longestBlock) return row;
   const block = row === undefined ? last : last + 1;
-  const fresh = { project_id: projectId, block, jobs: 0, base_ms: time - dayMilliseconds, first_ms: time, last_ms: time };
+  const fresh = { project_id: projectId, block, jobs: 0, base_ms: time - dayMilliseconds, first_ms: time, last_ms: time, changes: 0 };
   await transaction.insertInto("search_blocks").values(fresh).execute();
   if (block !== last) await transaction.updateTable("search_heads").set({ last_block: block }).where("project_id", "=", projectId).execute();
   return fresh;
@@ -145,6 +145,16 @@ interface Change {
   readonly known: ReadonlyMap<number, Term>;
 }
 
+/** Whoever has read something of the block's columns knows by this that they are no longer the same. */
+async function countChange(transaction: Transaction<Schema>, projectId: string, block: number): Promise<void> {
+  await transaction
+    .updateTable("search_blocks")
+    .set((query) => ({ changes: query("changes", "+", 1) }))
+    .where("project_id", "=", projectId)
+    .where("block", "=", block)
+    .execute();
+}
+
 async function apply(transaction: Transaction<Schema>, job: IndexedJob, { number, before, after, known }: Change): Promise<void> {
   const place = placeOf(number);
   const [old, now] = [new Set(before), new Set(after)];
@@ -159,6 +169,7 @@ async function apply(transaction: Transaction<Schema>, job: IndexedJob, { number
   await changePostings(transaction, place, removed, false);
   await changePostings(transaction, place, added, true);
   await setColumns(transaction, job.project_id, place, fields);
+  await countChange(transaction, job.project_id, place.block);
   const terms = new Uint8Array(Uint32Array.from(now).buffer);
   await transaction
     .insertInto("search_jobs")

@@ -31,7 +31,11 @@ async function candidatesIn(
   { blocks, before }: { readonly blocks: readonly Block[]; readonly before: Candidates },
 ): Promise<Candidates> {
   const found = await matching(database, projectId, plan, blocks);
-  const known = await timesIn(database, projectId, [...found.keys()]);
+  const known = await timesIn(
+    database,
+    projectId,
+    blocks.filter(({ block }) => found.has(block)),
+  );
   let size = before.times.length;
   for (const bits of found.values()) size += countBits(bits);
   const [times, numbers, ordinals] = [new Float64Array(size), new Float64Array(size), new Uint16Array(blockJobs)];

@@ -3,16 +3,17 @@ import type { Database } from "../database.ts";
 import type { SearchBlockTable } from "../schema.ts";
 import { type Bits, blockJobs, countBits, decodeBits, intersect, membersOf, setBit, unite } from "./bit-block.ts";
 import { type Column, decodeColumn, decodeTimes, gone, type Times } from "./column-block.ts";
+import { type BlockVersion, columnBodies } from "./column-memory.ts";
 import { timeField } from "./index-writer.ts";
 import type { SearchPlan } from "./search-plan.ts";
 
-export type Block = Pick<SearchBlockTable, "block" | "base_ms" | "first_ms" | "last_ms">;
+export type Block = Pick<SearchBlockTable, "block" | "base_ms" | "first_ms" | "last_ms" | "changes">;
 
 /** Those that may have jobs within the bounds, the latest first. */
 export async function blocksWithin(database: Database, projectId: string, { from, below }: Pick<SearchPlan, "from" | "below">): Promise<Block[]> {
   const rows = await database.query
     .selectFrom("search_blocks")
-    .select(["block", "base_ms", "first_ms", "last_ms"])
+    .select(["block", "base_ms", "first_ms", "last_ms", "changes"])
     .where("project_id", "=", projectId)
     .execute();
   return rows
@@ -44,29 +45,14 @@ async function postings(database: Database, terms: readonly number[], wanted: Re
 }
 
 /** Columns of the blocks; a block in which no job has a value has none. */
-export async function columnsOf(database: Database, projectId: string, field: string, blocks: readonly number[]): Promise<Map<number, Column>> {
+export async function columnsOf(database: Database, projectId: string, field: string, blocks: readonly BlockVersion[]): Promise<Map<number, Column>> {
   const bodies = await columnBodies(database, projectId, field, blocks);
   return new Map([...bodies].map(([block, body]) => [block, decodeColumn(body)]));
 }
 
-export async function timesIn(database: Database, projectId: string, blocks: readonly number[]): Promise<Map<number, Times>> {
+export async function timesIn(database: Database, projectId: string, blocks: readonly BlockVersion[]): Promise<Map<number, Times>> {
   const bodies = await columnBodies(database, projectId, timeField, blocks);
   return new Map([...bodies].map(([block, body]) => [block, decodeTimes(body)]));
-}
-
-async function columnBodies(database: Database, projectId: string, field: string, blocks: readonly number[]): Promise<Map<number, Uint8Array>> {
-  if (blocks.length === 0) return new Map();
-  const wanted = new Set(blocks);
-  const { first, last } = spanOf(blocks);
-  const rows = await database.query
-    .selectFrom("search_columns")
-    .select(["block", "body"])
-    .where("project_id", "=", projectId)
-    .where("field", "=", field)
-    .where("block", ">=", first)
-    .where("block", "<=", last)
-    .execute();
-  return new Map(rows.filter(({ block }) => wanted.has(block)).map(({ block, body }) => [block, body]));
 }
 
 /** Takes out what is not within the bounds of time. */
@@ -105,11 +91,7 @@ export async function matching(database: Database, projectId: string, plan: Sear
   }
   const result = left ?? new Map<number, Bits>();
   const bounded = blocks.filter((block) => result.has(block.block) && reaches(block, plan));
-  const times = await timesIn(
-    database,
-    projectId,
-    bounded.map(({ block }) => block),
-  );
+  const times = await timesIn(database, projectId, bounded);
   for (const { block, base_ms } of bounded) {
     const bits = result.get(block);
     const known = times.get(block);

@@ -6,9 +6,10 @@
  */
 import { Failure } from "../../contract/failure.ts";
 import { type Bits, blockJobs, membersOf } from "./bit-block.ts";
-import { type Column, gone, type Times } from "./column-block.ts";
+import type { Column } from "./column-block.ts";
 import { Cells, Chain, type NumberedField } from "./combinations.ts";
-import { PairNumbers } from "./pair-numbers.ts";
+import { type BlockTimes, constant, numberedColumn, numberedTimes } from "./numbered-fields.ts";
+import { ValueNumbers } from "./value-numbers.ts";
 
 /** Combinations that are told apart. */
 export const mostCombinations = 250_000;
@@ -18,9 +19,11 @@ export type Key = readonly number[];
 
 export interface BlockToCount {
   readonly bits: Bits;
-  /** In the order of the fields; null where no job of the block has a value. */
+  /** Of a first field of many values, which have no column: jobs by value. Null without such a field. */
+  readonly sets: ReadonlyMap<number, Bits> | null;
+  /** In the order of the other fields; null where no job of the block has a value. */
   readonly columns: readonly (Column | null)[];
-  readonly times: { readonly base: number; readonly offsets: Times } | null;
+  readonly times: BlockTimes | null;
 }
 
 export interface CountedRow {
@@ -44,43 +47,6 @@ export interface Largest {
   readonly others: { readonly rows: number; readonly count: number; readonly spans: ReadonlyMap<number, number> };
 }
 
-/** Numbers of a field's values. */
-class Values {
-  readonly #values = new PairNumbers();
-  readonly #standIns: ReadonlyMap<number, number>;
-  /** By the number of a value, that of the one it counts as. */
-  readonly #countsAs: number[] = [];
-
-  constructor(standIns: ReadonlyMap<number, number>) {
-    this.#standIns = standIns;
-  }
-
-  get size(): number {
-    return this.#values.size;
-  }
-
-  numberOf(value: number): number {
-    const number = this.#values.numberOf(0, value);
-    return (this.#countsAs[number] ??= this.#values.numberOf(0, this.#standIns.get(value) ?? value));
-  }
-
-  /** Where time goes when a field has many values, so by hand. */
-  numbersOf(values: Uint32Array): Int32Array {
-    const numbers = new Int32Array(values.length);
-    const [known, countsAs] = [this.#values, this.#countsAs];
-    for (let at = 0; at < values.length; at += 1) {
-      const value = values[at] ?? 0;
-      numbers[at] = countsAs[known.numberOf(0, value)] ?? this.numberOf(value);
-    }
-    return numbers;
-  }
-
-  valueOf(number: number): number {
-    return this.#values.second(number);
-  }
-}
-
-const noPlaces = new Uint8Array(blockJobs);
 const noStandIns: ReadonlyMap<number, number> = new Map();
 
 function tooMany(): never {
@@ -107,59 +73,58 @@ function leastOf(counts: Uint32Array, limit: number): number {
 }
 
 export class Tally {
-  readonly #fields: readonly Values[];
+  readonly #fields: readonly ValueNumbers[];
   readonly #spanOf: TallyOptions["spanOf"];
-  readonly #spans = new Values(noStandIns);
+  readonly #spans = new ValueNumbers(noStandIns);
   #counted: Cells | Chain;
   readonly #ordinals = new Uint16Array(blockJobs);
-  readonly #spanPlaces = new Uint16Array(blockJobs);
 
   constructor({ fields, standIns, spanOf }: TallyOptions) {
-    this.#fields = Array.from({ length: fields }, (_, field) => new Values(standIns[field] ?? noStandIns));
+    this.#fields = Array.from({ length: fields }, (_, field) => new ValueNumbers(standIns[field] ?? noStandIns));
     this.#spanOf = spanOf;
     this.#counted = new Cells(this.#dimensions.length);
   }
 
   /** The span is the last of them. */
-  get #dimensions(): readonly Values[] {
+  get #dimensions(): readonly ValueNumbers[] {
     return this.#spanOf === null ? this.#fields : [...this.#fields, this.#spans];
   }
 
-  /** `before`: the value of the first field for all of these jobs, when no column has it. */
-  addBlock({ bits, columns, times }: BlockToCount, before: number | null = null): void {
-    const count = membersOf(bits, this.#ordinals);
-    if (this.#fields.length === 0 || count === 0) return;
-    const constant = (values: Values, value: number): NumberedField => ({ places: noPlaces, numbers: Int32Array.of(values.numberOf(value)) });
-    const fields = this.#fields.map((values, field): NumberedField => {
-      if (before !== null && field === 0) return constant(values, before);
-      const column = columns[before === null ? field : field - 1] ?? null;
-      return column === null ? constant(values, 0) : { places: column.places, numbers: values.numbersOf(column.values) };
+  /** Values are numbered before any job is counted, so that room is made once for all of these blocks. */
+  addBlocks(blocks: readonly BlockToCount[]): void {
+    const [many] = this.#fields;
+    if (many === undefined) return;
+    const room = new Int32Array(blocks.reduce((sum, { columns }) => sum + columns.reduce((own, column) => own + (column?.values.length ?? 0), 0), 0));
+    let used = 0;
+    const take = (size: number) => room.subarray(used, (used += size));
+    const numbered = blocks.map((block) => this.#numbered(block, take));
+    for (const [at, { bits, sets }] of blocks.entries()) {
+      const own = numbered[at] ?? [];
+      if (sets === null) this.#add(bits, own);
+      else for (const [value, members] of sets) this.#add(members, [constant(many, value), ...own]);
+    }
+  }
+
+  /** All fields but one that comes in sets. */
+  #numbered({ bits, sets, columns, times }: BlockToCount, take: (size: number) => Int32Array): NumberedField[] {
+    const jobs = { ordinals: this.#ordinals, count: membersOf(bits, this.#ordinals) };
+    if (jobs.count === 0) return [];
+    const fields = (sets === null ? this.#fields : this.#fields.slice(1)).map((values, field) => {
+      const column = columns[field] ?? null;
+      return column === null ? constant(values, 0) : numberedColumn(column, values, jobs, take(column.values.length));
     });
-    if (this.#spanOf !== null) fields.push(times === null ? constant(this.#spans, 0) : this.#spansOf(times, count, this.#spanOf));
+    if (this.#spanOf !== null) fields.push(times === null ? constant(this.#spans, 0) : numberedTimes(times, this.#spanOf, this.#spans, jobs));
+    return fields;
+  }
+
+  #add(bits: Bits, fields: readonly NumberedField[]): void {
+    const count = membersOf(bits, this.#ordinals);
+    if (count === 0) return;
     const sizes = this.#dimensions.map(({ size }) => size);
     if (this.#counted instanceof Cells && !this.#counted.reserve(sizes)) this.#counted = new Chain(sizes.length, this.#counted);
     this.#counted.add({ ordinals: this.#ordinals, count }, fields);
     const { size, beginnings } = this.#counted;
     if (this.#counted instanceof Chain && (this.#spanOf === null ? size : beginnings) > mostCombinations) tooMany();
-  }
-
-  /** Spans have places from the block's first one on. */
-  #spansOf({ base, offsets }: NonNullable<BlockToCount["times"]>, count: number, spanOf: (milliseconds: number) => number): NumberedField {
-    const [ordinals, places] = [this.#ordinals, this.#spanPlaces];
-    let [earliest, latest] = [gone, 0];
-    for (let at = 0; at < count; at += 1) {
-      const offset = offsets[ordinals[at] ?? 0] ?? gone;
-      if (offset < earliest) earliest = offset;
-      if (offset > latest) latest = offset;
-    }
-    const first = spanOf(base + earliest);
-    const numbers = Int32Array.from({ length: spanOf(base + latest) - first + 1 }, (_, place) => this.#spans.numberOf(first + place));
-    if (numbers.length === 1) return { places: noPlaces, numbers };
-    for (let at = 0; at < count; at += 1) {
-      const ordinal = ordinals[at] ?? 0;
-      places[ordinal] = spanOf(base + (offsets[ordinal] ?? gone)) - first;
-    }
-    return { places, numbers };
   }
 
   /** The combinations of the fields alone: how many jobs each has, none for some of them, and a combination that begins with it. */

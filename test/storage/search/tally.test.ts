@@ -67,7 +67,7 @@ test("a tally has the counts of looking at every job, by any number of fields an
           const span = spanOf(base + time);
           model.set(name, { count: row.count + 1, spans: row.spans.set(span, (row.spans.get(span) ?? 0) + 1) });
         }
-        tally.addBlock({ bits, columns: Array.from({ length: fields }, (_, field) => columnOf(jobs, field)), times: { base, offsets } });
+        tally.addBlocks([{ bits, sets: null, columns: Array.from({ length: fields }, (_, field) => columnOf(jobs, field)), times: { base, offsets } }]);
       }
       const { shown, others } = tally.largest(limit);
       const whole = tally.largest(1_000);
@@ -108,7 +108,7 @@ test("full blocks are counted as looking at every job counts them, however many 
           const span = spanOf(base + time);
           model.set(name, { count: row.count + 1, spans: timed ? row.spans.set(span, (row.spans.get(span) ?? 0) + 1) : row.spans });
         }
-        tally.addBlock({ bits, columns: [columnOf(jobs, 0), columnOf(jobs, 1)], times: { base, offsets } });
+        tally.addBlocks([{ bits, sets: null, columns: [columnOf(jobs, 0), columnOf(jobs, 1)], times: { base, offsets } }]);
       }
       const { shown, others } = tally.largest(20_000);
       expect(new Map(shown.map(({ key, count, spans }) => [key.join(), { count, spans }]))).toEqual(model);
@@ -124,14 +124,8 @@ test("more combinations than are told apart are refused, not kept", () => {
   const bits = emptyBits().fill(0xffff_ffff);
   const add = (first: number) => {
     const values = Uint32Array.from({ length: blockJobs }, (_, ordinal) => first * blockJobs + ordinal);
-    tally.addBlock({
-      bits,
-      columns: [
-        { values, places },
-        { values, places },
-      ],
-      times: null,
-    });
+    const column = { values, places };
+    tally.addBlocks([{ bits, sets: null, columns: [column, column], times: null }]);
   };
   for (let number = 0; number < 61; number += 1) add(number);
   expect(() => add(61)).toThrow("more than 250000 combinations");
