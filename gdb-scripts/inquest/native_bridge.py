@@ -4,7 +4,8 @@ Without libc's or libffi's file there is no call frame information for their fra
 nowhere. But every caller left its return address there, and in the modules that have a file a return address can be told: it lies in an
 executable segment, behind a call instruction. So from such a frame a bridge leads to the first such address further out, and
 gdb's own call frame information goes on from there. A stale address of an earlier call may look the same, so a walk that ends badly is
-tried again from the next address. The frames that a bridge passes over are not told; the first frame behind it has trust ``scan``.
+tried again from the next address. Where a symbol tells the function, its code tells how large its frame is, and so the one place of its
+return address: that is tried first. The frames that a bridge passes over are not told; the first frame behind it has trust ``scan``.
 Callee-saved registers are passed on unchanged, which may be wrong, but for rbp: a function with a frame pointer needs the right one to be
 unwound, and a frame pointer can be told, for behind the word that it points to stands a return address. Where a return address is that of the
 C library's restorer, the kernel's signal frame behind it gives every register back as it was. (x86-64 only.)
@@ -12,14 +13,16 @@ C library's restorer, the kernel's signal frame behind it gives every register b
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, Iterator, List, Optional, Tuple
 
 import gdb
 from gdb.unwinder import Unwinder, register_unwinder
 
 from inquest.diagnose.signal_frame import interrupted_registers
 from inquest.elf import PT_LOAD
+from inquest.frame_size import FrameSize, frame_size
 from inquest.memory import MemoryFault, Reader
+from inquest.native_code import code_before
 from inquest.native_modules import ModuleMap
 from inquest.native_skip import FrameId, stack_pointer_of, unsigned
 from inquest.return_addresses import follows_call
@@ -52,8 +55,10 @@ class Bridges:
         self._call_sites: Dict[int, bool] = {}
         self._tell_frames: Dict[str, bool] = {}
         self._interrupted: Dict[int, Optional[Dict[str, int]]] = {}
+        self._sizes: Dict[int, Optional[FrameSize]] = {}
         self._reader = Reader(InferiorMemory())
         self._closed = False
+        self._top: Optional[int] = None
         self._enabled = False
         self._unwinder = _BridgeUnwinder(self)
 
@@ -94,7 +99,7 @@ class Bridges:
         key = (pc, sp)
         candidates = self._known.get(key)
         if candidates is None:
-            candidates = self._known[key] = self._candidates(sp)
+            candidates = self._known[key] = self._candidates(pc, sp)
         index = self._chosen.get(key, 0)
         if index >= len(candidates):
             return None
@@ -118,7 +123,12 @@ class Bridges:
         return len(self._used) > 0
 
     def begin(self) -> None:
-        """A new thread: nothing of the former one is tried again."""
+        """Another thread is selected: nothing of the former one is tried again."""
+        if self._enabled:
+            # To tell a register gdb unwinds, and no bridge may be built before the register is told.
+            self._closed = True
+            self._top = _thread_pointer()
+            gdb.invalidate_cached_frames()
         self._used.clear()
         self._closed = False
 
@@ -161,21 +171,47 @@ class Bridges:
         """rbp of the frame at ``target_sp``: ``current`` where it points into that frame's callers, else what the frames passed over saved."""
         if self._points_to_frame(current, target_sp):
             return current
-        saved = [word for address, word in _stack_words(sp) if address < target_sp - 8 and self._points_to_frame(word, target_sp)]
+        saved = [word for address, word in self._words(sp) if address < target_sp - 8 and self._points_to_frame(word, target_sp)]
         return saved[-1] if saved else current
 
     def _points_to_frame(self, word: int, target_sp: int) -> bool:
         if word % 8 or not target_sp <= word < target_sp + _FAR:
             return False
-        beyond = next((value for _, value in _stack_words(word + 8)), 0)
+        beyond = next((value for _, value in self._words(word + 8)), 0)
         place = self._modules.at(beyond)
         return place is not None and (place.module.elf is None or self.call_site(beyond))
 
-    def _candidates(self, sp: int) -> List[Key]:
+    def _words(self, sp: int) -> Iterator[Tuple[int, int]]:
+        return _stack_words(sp, self._top)
+
+    def size_at(self, pc: int) -> Optional[FrameSize]:
+        """The frame that the function at ``pc`` has there, where its symbol and its code tell it."""
+        if pc not in self._sizes:
+            place = self._modules.at(pc - 1)
+            code = code_before(pc, place) if place is not None and place.module.elf is not None else None
+            self._sizes[pc] = frame_size(code, pc) if code else None
+        return self._sizes[pc]
+
+    def saved(self, pc: int, sp: int) -> Dict[str, int]:
+        """The callee-saved registers that the frame at (``pc``, ``sp``) pushed, when the bridge in use is the one by its code."""
+        size = self.size_at(pc)
+        target = self.target(pc, sp)
+        if size is None or target is None or target[1] != sp + size.size + 8:
+            return {}
+        values = {name: next(self._words(sp + at), (0, None))[1] for name, at in size.saved.items() if name in _KEPT or name == "rbp"}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def _candidates(self, pc: int, sp: int) -> List[Key]:
         found: List[Key] = []
-        for address, word in _stack_words(sp):
+        size = self.size_at(pc)
+        if size is not None:
+            for address, word in self._words(sp + size.size):
+                if address == sp + size.size and self.call_site(word):
+                    found.append((word, address + 8))
+                break
+        for address, word in self._words(sp):
             restores = self.interrupted(word, address + 8) is not None
-            if restores or self.call_site(word):
+            if (restores or self.call_site(word)) and (word, address + 8) not in found:
                 found.append((word, address + 8))
                 # What the handler interrupted may have run on another stack.
                 if restores or len(found) == _MOST_CANDIDATES:
@@ -194,11 +230,21 @@ class InferiorMemory:
             raise MemoryFault(address, size) from None
 
 
-def _stack_words(sp: int):
-    """``(address, word)`` of the stack from ``sp`` outwards, as far as it is there."""
+def _thread_pointer() -> Optional[int]:
+    """``fs_base`` of the selected thread. A C library puts what it points to at the upper end of the stack that it makes for a thread."""
+    try:
+        return unsigned(gdb.newest_frame().read_register("fs_base")) or None
+    except (gdb.error, RuntimeError, ValueError):
+        return None
+
+
+def _stack_words(sp: int, top: Optional[int]) -> Iterator[Tuple[int, int]]:
+    """``(address, word)`` of the stack from ``sp`` outwards, as far as it is there and below ``top``."""
     inferior = gdb.selected_inferior()
     address = sp & ~7
     end = address + _FAR
+    if top is not None and sp <= top < end:
+        end = top & ~7
     while address < end:
         size = 4096 - address % 4096
         try:
@@ -206,6 +252,8 @@ def _stack_words(sp: int):
         except (gdb.MemoryError, gdb.error):
             return
         for index, word in enumerate(words):
+            if address + 8 * index >= end:
+                return
             yield address + 8 * index, word
         address += size
 
@@ -229,10 +277,12 @@ class _BridgeUnwinder(Unwinder):
         target = self._bridges.target(unsigned(pc), unsigned(sp))
         if target is None:
             return None
-        rbp = self._bridges.frame_pointer(unsigned(sp), target[1], unsigned(pending_frame.read_register("rbp")))
-        for name, value in (("rip", target[0]), ("rsp", target[1]), ("rbp", rbp)):
+        saved = self._bridges.saved(unsigned(pc), unsigned(sp))
+        if "rbp" not in saved:
+            saved["rbp"] = self._bridges.frame_pointer(unsigned(sp), target[1], unsigned(pending_frame.read_register("rbp")))
+        for name, value in {"rip": target[0], "rsp": target[1], **saved}.items():
             info.add_saved_register(name, gdb.Value(value).cast(pending_frame.read_register(name).type))
-        for name in _KEPT:
+        for name in (each for each in _KEPT if each not in saved):
             try:
                 info.add_saved_register(name, pending_frame.read_register(name))
             except (gdb.error, ValueError):

@@ -12,6 +12,7 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import gdb
 
+from inquest.native_code import is_code_of
 from inquest.native_modules import ModuleMap, Place
 from inquest.native_names import function_name, with_demangled
 from inquest.native_walk import Walk
@@ -116,7 +117,9 @@ class FrameTeller:
             place = frame.find_sal()
             if place.symtab is not None and place.line > 0:
                 file, line = place.symtab.filename, place.line
-        return Code(function_name(frame), described, file, line, self._modules.at(pc))
+        name, where = frame.name(), self._modules.at(pc)
+        believed = name is None or described or is_code_of(name, pc, where)
+        return Code(function_name(frame) if believed else None, described, file, line, where)
 
     def tell(self, walk: Walk, index: int, with_arguments: bool) -> dict:
         frame, pc, kind = walk.frames[index], walk.pcs[index], walk.types[index]
@@ -126,7 +129,7 @@ class FrameTeller:
         return {
             "kind": "native",
             "pc": hexadecimal(pc),
-            "function": "<signal handler called>" if trampoline and code.name is None else code.name,
+            "function": "<signal handler called>" if trampoline else code.name,
             "file": code.file,
             "line": code.line,
             "module": code.place.module.path if code.place is not None else None,

@@ -65,6 +65,7 @@ class Clock:
 def walk_thread(thread: "gdb.InferiorThread", limit: int, clock: Clock, bridges: Ways) -> Walk:
     """The stack of a thread. Unwinding errors end the walk and become its ``stop_reason``; ``KeyboardInterrupt`` passes."""
     deadline = clock.deadline()
+    thread.switch()
     bridges.begin()
     for _ in range(_MOST_TRIES):
         thread.switch()

@@ -11,7 +11,7 @@ from unittest import mock
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "gdb-scripts"))
 
 
-UNDER_GDB = ("native_skip", "native_bridge", "native_records", "native_walk")
+UNDER_GDB = ("native_skip", "native_code", "native_bridge", "native_records", "native_walk")
 
 
 class Frame:
@@ -75,6 +75,29 @@ class Walking(unittest.TestCase):
         self.assertTrue(walk.truncated)
         self.assertGreaterEqual(len(walk.frames), 50)
         self.assertLess(Frame.made, 2_000)
+
+class SearchingTheStack(unittest.TestCase):
+    def words(self, sp, top):
+        """The addresses of the words that are searched, in 64 KiB of memory from 0x10000 on."""
+        with mock.patch.dict(sys.modules, fake_gdb(1)):
+            for name in UNDER_GDB:
+                sys.modules.pop("inquest." + name, None)
+            native_bridge = importlib.import_module("inquest.native_bridge")
+            inferior = mock.Mock(**{"read_memory.side_effect": lambda address, size: memoryview(bytes(size))})
+            with mock.patch.object(native_bridge.gdb, "selected_inferior", lambda: inferior, create=True):
+                try:
+                    return [address for address, _ in native_bridge._stack_words(sp, top)]
+                finally:
+                    for name in UNDER_GDB:
+                        sys.modules.pop("inquest." + name, None)
+
+    def test_no_return_address_is_taken_from_above_the_thread_s_own_end_of_the_stack(self):
+        self.assertEqual(self.words(0x10010, 0x11020)[-1], 0x11018)
+
+    def test_a_stack_that_the_thread_pointer_does_not_end_is_searched_as_far_as_it_may_reach(self):
+        everything = self.words(0x10010, None)
+        self.assertEqual(self.words(0x10010, 0x8000), everything)
+        self.assertEqual(self.words(0x10010, 0x7F0000000000), everything)
 
 
 if __name__ == "__main__":
