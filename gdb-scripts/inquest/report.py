@@ -28,6 +28,7 @@ from .gc_state import gc_state
 from .known_types import learn_type_names
 from .layout import tables
 from .layout.model import LayoutMissing
+from .lost_threads import lost_threads
 from .memory import BudgetExceeded, MemoryFault, Reader
 from .objects.values import Values
 from .python_modules import extension_modules, modules_being_imported
@@ -171,7 +172,7 @@ class _Process:
     def _threads(self) -> None:
         image, answer = self.image, self.answer
         with answer.section("threads"):
-            self.states, damage = thread_states(image, self.runtime, self.manifest["threads"])
+            self.states, damage = thread_states(image, self.runtime, self.manifest["threads"], self._lost_threads)
             for text in damage:
                 answer.warn("threads_incomplete", text)
             pointers = {lwp: found for lwp in self.core.lwps for found in [self.core.thread_pointer(lwp)] if found}
@@ -180,6 +181,9 @@ class _Process:
             self.holders = gil_holders(image, self.runtime, self.states, self._symbol)
         with answer.section("thread_names"):
             name_threads(image, self.runtime.interpreters, self.states)
+
+    def _lost_threads(self, interpreter: int) -> List[int]:
+        return [thread.address for thread in lost_threads(self.core, self.image, self.core.lwps, interpreter)]
 
     def _described_threads(self) -> List[Dict[str, Any]]:
         allowance = LocalsAllowance()
@@ -236,7 +240,7 @@ class _Process:
         """Whether the interpreter runs with its JIT (3.13+; the field is ``jit`` from 3.14)."""
         if self.image.version < (3, 13):
             return False
-        told = self.image.optional_integer(self.runtime.main.address, "PyInterpreterState", "jit", signed=False)
+        told = None if self.runtime.states else self.image.optional_integer(self.runtime.main.address, "PyInterpreterState", "jit", signed=False)
         return None if told is None else told != 0
 
     def _debug_info(self) -> str:
@@ -252,8 +256,23 @@ class _Process:
                 told = "symbols" if ".symtab" in sections else told
         return told
 
-    def _python(self) -> Dict[str, Any]:
+    def _of_the_interpreter(self, out: Dict[str, Any]) -> None:
         image, runtime, main, section = self.image, self.runtime, self.runtime.main, self.answer.section
+        with section("run"):
+            out["run"] = how_started(image, main, self._symbol)
+        with section("flags"):
+            own = next((module for module in self.core.modules if module.path == runtime.module), None)
+            out["flags"] = flags(image, runtime, main, self._symbol, writable_areas(self.core, own) if own is not None else ())
+            out["finalizing"] = finalizing(image, runtime, main, self._symbol)
+        with section("gc"):
+            out["gc"] = gc_state(image, runtime, self._current_interpreter(), self._symbol)
+        with section("imports"):
+            out["modules_imported"] = modules_being_imported(image, main.modules, self.chains.values())
+        with section("extension_modules"):
+            out["extension_modules"] = self._extension_modules()
+
+    def _python(self) -> Dict[str, Any]:
+        runtime = self.runtime
         out: Dict[str, Any] = {
             "version": runtime.version_text,
             "implementation": "CPython",
@@ -270,18 +289,8 @@ class _Process:
             "extension_modules": [],
             "run": None,
         }
-        with section("run"):
-            out["run"] = how_started(image, main, self._symbol)
-        with section("flags"):
-            own = next((module for module in self.core.modules if module.path == runtime.module), None)
-            out["flags"] = flags(image, runtime, main, self._symbol, writable_areas(self.core, own) if own is not None else ())
-            out["finalizing"] = finalizing(image, runtime, main, self._symbol)
-        with section("gc"):
-            out["gc"] = gc_state(image, runtime, self._current_interpreter(), self._symbol)
-        with section("imports"):
-            out["modules_imported"] = modules_being_imported(image, main.modules, self.chains.values())
-        with section("extension_modules"):
-            out["extension_modules"] = self._extension_modules()
+        if not runtime.states:
+            self._of_the_interpreter(out)
         return out
 
 

@@ -9,18 +9,22 @@ and its ``sys.hexversion``, where that can be read, agrees with the layout's ver
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Callable, Iterator, List, Mapping, Optional, Tuple
+from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from . import candidates, scan, version
 from .candidates import Place
 from .core_file import CoreMemory, Segment
+from .frames.image import Image
 from .interpreters import Interpreter, read_all, read_interpreter
 from .layout import tables
 from .layout.debug_offsets import read_debug_offsets, text_of_hex, version_of_hex
 from .layout.model import Layouts
 from .layout.trusted import plausible, reads_stacks
 from .layout.variants import for_aarch64, with_trace_refs
+from .lost_threads import lost_threads
 from .memory import MemoryFault, Reader
+from .modules import Module
+from .objects.values import Values
 from .sysdict import SysFacts
 
 
@@ -54,6 +58,8 @@ class Runtime:
     module: Optional[str] = None
     """The path of the module that holds the interpreter, where one does."""
     warnings: List[str] = field(default_factory=list)
+    states: Sequence[int] = ()
+    """``PyThreadState *`` that were found without the interpreter, which is overwritten or absent: nothing that it holds is to be believed."""
 
 
 LayoutsFromGdb = Callable[[Tuple[int, ...]], Optional[Layouts]]
@@ -65,7 +71,7 @@ def find_runtime(reader: Reader, core: CoreMemory, manifest: Mapping, layouts_fr
     best = search.by_places(candidates.by_symbol(core))
     best = best or search.by_places(candidates.by_section(core))
     best = best or search.by_places(candidates.by_cookie(core))
-    best = best or search.by_scans()
+    best = best or search.by_scans() or search.by_threads()
     if best is None:
         raise NoPython(search.reason())
     return best
@@ -189,7 +195,9 @@ class _Search:
         try:
             value = self.reader.pointer(place.address)
             if not value:
-                self._note_missing(place, place.address)
+                # No thread holds the GIL where the variable is its holder.
+                if place.kind != "thread":
+                    self._note_missing(place, place.address)
                 return None
             if place.kind == "thread":
                 value = self.reader.pointer(value + layouts.offset("PyThreadState", "interp"))
@@ -265,6 +273,28 @@ class _Search:
         return self._scan(Place("scan", 0, None, "a scan of the modules' writable memory"), owned, everything) or self._scan(
             Place("scan", 0, None, "a scan of all writable memory"), self.core.segments, everything
         )
+
+    def by_threads(self) -> Optional[Runtime]:
+        """The interpreter that the threads' own states name, though it is overwritten or not in the core: stacks and locals, and no modules."""
+        if self._uninitialized:
+            return None
+        named = [module for module in candidates.likely_modules(self.core) if candidates.named_python(module) or ".cpython-" in module.name]
+        hints: Dict[Tuple[int, int], Tuple[version.VersionHint, Module]] = {}
+        for module in named:
+            for hint in version.hints(module):
+                hints.setdefault(hint.version[:2], (hint, module))
+        for hint, module in hints.values():
+            for layouts in self.layouts_for(hint.version):
+                threads = lost_threads(self.core, Image(self.reader, layouts, Values(self.reader, layouts)), self.core.lwps)
+                if not threads:
+                    continue
+                place = Place("scan", 0, module, "the thread states that the threads' pointers lead to")
+                alone = Interpreter(threads[0].interpreter, 0, threads[0].address, 0, 0, 0)
+                how = "%s, version by %s, layout by %s" % (place.how, hint.told_by, layouts.source)
+                text = "The interpreter's own state is overwritten or not in the core: its threads were found by %s." % place.how
+                made = self._runtime(place, None, replace(layouts, version=hint.version), [alone], None, how, hint.text, [text])
+                return replace(made, states=[thread.address for thread in threads])
+        return None
 
     def _hinted(self, hints: List[version.VersionHint]) -> List[Tuple[Layouts, str]]:
         tried = {hint.version[:2] for hint in hints}

@@ -35,18 +35,20 @@ class ThreadState:
     name: Optional[str] = None
 
 
-def thread_states(image: Image, runtime: Any, most: int) -> Tuple[List[ThreadState], List[str]]:
-    """All thread states, and what was wrong with the lists. A state counts only when its ``interp`` points back."""
+def thread_states(image: Image, runtime: Any, most: int, search: Callable[[int], Iterable[int]] = lambda interpreter: ()) -> Tuple[List[ThreadState], List[str]]:
+    """All thread states, and what was wrong with the lists. A state counts only when its ``interp`` points back. ``search`` gives those of an
+    interpreter whose list is broken that can be found otherwise."""
     found: List[ThreadState] = []
     damage: List[str] = []
     visited: "set[int]" = set()
     for interpreter in runtime.interpreters:
         why = _follow(image, interpreter, interpreter.threads_head, "next", most, visited, found)
-        if why is None:
+        if why is not None:
+            damage.append(why)
+        elif not runtime.states:
             continue
-        damage.append(why)
         # The list is broken: whom else the runtime names, and their neighbours in both directions.
-        for address in _named_states(image, runtime, interpreter):
+        for address in (*_named_states(image, runtime, interpreter), *search(interpreter.address)):
             for direction in ("next", "prev"):
                 if image.layouts.has("PyThreadState", direction):
                     visited.discard(address)
@@ -77,7 +79,7 @@ def _follow(image: Image, interpreter: Any, address: int, direction: str, most: 
 
 def _named_states(image: Image, runtime: Any, interpreter: Any) -> Iterator[int]:
     """Thread states that other places point to: the main thread's (3.13+) and the holder of the GIL."""
-    places = [_first_pointer(image, interpreter.address, "PyInterpreterState", ("threads.main",))]
+    places = [*runtime.states, _first_pointer(image, interpreter.address, "PyInterpreterState", ("threads.main",))]
     gil = image.optional_pointer(interpreter.address, "PyInterpreterState", "ceval.gil")
     if gil:
         places.append(_first_pointer(image, gil, "_gil_runtime_state", _LAST_HOLDER))
@@ -182,6 +184,8 @@ def gil_holders(image: Image, runtime: Any, states: Sequence[ThreadState], symbo
     """
     layouts = image.layouts
     current: Optional[int] = None
+    if runtime.states:
+        return {state.address: None for state in states}
     if layouts.has("PyInterpreterState", "ceval.gil"):
         return _per_interpreter(image, states)
     if runtime.address and layouts.has("_PyRuntimeState", "gilstate.tstate_current"):

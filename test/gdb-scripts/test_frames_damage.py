@@ -132,6 +132,20 @@ class Damage(unittest.TestCase):
                     if frames[index].code != frames[3].code:
                         self.assertEqual(found[index], clean[index])
 
+    def test_names_and_tables_that_became_zeros_are_holes(self):
+        """Zeros look like empty strings and like a table without entries, which would give the function's first line."""
+        for death, manifest, core, runtime, image in self.cases():
+            with self.subTest(python=death.python.path):
+                state, states = self.crashed_state(image, runtime)
+                code = thread_chain(image, state).frames[3].code
+                table = "co_linetable" if image.layouts.has("PyCodeObject", "co_linetable") else "co_lnotab"
+                for field in ("co_name", "co_filename", table):
+                    at = image.pointer(code, "PyCodeObject", field)
+                    for word in range(at, at + 64, 8):
+                        core.write(word, 0)
+                found = answer_from(core, manifest)["threads"][states.index(state)]["frames"][3]
+                self.assertEqual((found["function"], found["file"], found["line"], found["status"]), ("?", None, None, "partial"))
+
     def test_a_freed_thread_state_is_told_and_the_crashed_thread_is_still_there(self):
         for death, manifest, core, runtime, image in self.cases():
             with self.subTest(python=death.python.path):

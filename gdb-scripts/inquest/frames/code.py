@@ -90,9 +90,11 @@ def _read_file(image: Image, code: Code) -> None:
 
 
 def _read_lines(image: Image, code: Code) -> None:
-    code.first_line = image.integer(code.address, "PyCodeObject", "co_firstlineno")
+    """Both or none: without the table the first line would be told for each."""
     field_name = "co_linetable" if image.layouts.has("PyCodeObject", "co_linetable") else "co_lnotab"
-    code.table = image.trusted_bytes(image.pointer(code.address, "PyCodeObject", field_name))
+    table = image.trusted_bytes(image.pointer(code.address, "PyCodeObject", field_name))
+    code.first_line = image.integer(code.address, "PyCodeObject", "co_firstlineno")
+    code.table = table
 
 
 def _read_instructions(image: Image, code: Code) -> None:

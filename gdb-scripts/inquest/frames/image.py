@@ -74,18 +74,26 @@ class Image:
         raise MemoryFault(address, 0, "not a str")
 
     def trusted_text(self, address: int) -> str:
-        """A field that CPython fills with a ``str`` only, such as ``co_name``: readable though its type is damaged or absent."""
+        """A field that CPython fills with a ``str`` only, such as ``co_name``: readable though its type is damaged or absent.
+
+        Without its type an empty one is no text: memory that holds zeros looks so.
+        """
         try:
             return self.text(address)
-        except MemoryFault:
+        except MemoryFault as fault:
             if self.version[0] == 2:
-                return read_bytes(self.values.access, address, _LONGEST_TEXT)[0].decode("utf-8", "surrogateescape")
-            return self._read_str(address, _LONGEST_TEXT)[0]
+                found = read_bytes(self.values.access, address, _LONGEST_TEXT)[0].decode("utf-8", "surrogateescape")
+            else:
+                found = self._read_str(address, _LONGEST_TEXT)[0]
+            if not found:
+                raise fault
+            return found
 
     def trusted_bytes(self, address: int) -> bytes:
         """As ``trusted_text``, for ``bytes`` (2.7: ``str``); raises ``MemoryFault`` above 4 MiB."""
-        raw, length = read_bytes(self.values.access, address, _LONGEST_TABLE)
-        if length > _LONGEST_TABLE:
+        access = self.values.access
+        raw, length = read_bytes(access, address, _LONGEST_TABLE)
+        if length > _LONGEST_TABLE or (not length and not self.values.types.flags(access.type_pointer(address)) & BYTES_SUBCLASS):
             raise MemoryFault(address, length, "implausible size of bytes")
         return raw
 
