@@ -58,7 +58,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   const binaries = createBinaryStore(database);
   const upstream = { urls: config.debuginfodUrls, requests: createUpstreamRequests(database), binaries, blobs, limits };
   const atOnce = availableParallelism() > 1;
-  await using standby = startStandby({ gdb: config.gdb, helpers, limits, workDir, gdbs: atOnce ? 2 : 1, log: logger });
+  await using standby = startStandby({ gdb: config.gdb, helpers, limits, workDir, atOnce, log: logger });
   const pipeline: PipelineParts = {
     blobs,
     attachments: (id) => jobs.attachments(id),

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { v7 as newId } from "uuid";
 import type { Limits } from "../services/contract/limits.ts";
 import type { Logger } from "../services/log/logger.ts";
-import type { GdbSession, OpenGdbOptions } from "./gdb/debugger.ts";
+import type { GdbSession, HelperName, OpenGdbOptions, Rung } from "./gdb/debugger.ts";
 import { coreSize, giveJob, isOwnMachine, openGdb, type StartedGdb, startGdbAhead } from "./gdb/open-gdb.ts";
 import { waitingFolder } from "./leftovers.ts";
 import { type JobFolder, makeJobFolder, renameJobFolder } from "./pipeline/job-folder.ts";
@@ -19,8 +19,8 @@ export interface StandbyParts {
   readonly limits: Pick<Limits, "debug_seconds" | "debug_memory_bytes">;
   /** Where job folders are made. */
   readonly workDir: string;
-  /** How many gdbs a job uses from its start. */
-  readonly gdbs: number;
+  /** Whether a job uses two gdbs from its start, one for each half of the answer (python-beside.ts). */
+  readonly atOnce: boolean;
   readonly log: Pick<Logger, "warn">;
 }
 
@@ -33,8 +33,15 @@ export interface Standby extends AsyncDisposable {
 
 interface Place {
   readonly folder: JobFolder;
-  readonly gdbs: StartedGdb[];
+  readonly gdbs: Map<Rung, StartedGdb>;
 }
+
+/** What the helpers of each gdb import: to import both halves takes two to three times as long as the C half alone. */
+const together: readonly (readonly [Rung, readonly HelperName[]])[] = [["dwarf", ["python", "native"]]];
+const beside: typeof together = [
+  ["dwarf", ["native"]],
+  ["python-only", ["python"]],
+];
 
 /** A larger core gets a gdb of its own: the address space is limited at the start, and to start it is then the least. */
 const roomForCore = 1 << 30;
@@ -42,7 +49,7 @@ const roomForCore = 1 << 30;
 const pauseMs = 20;
 
 async function leave({ folder, gdbs }: Place): Promise<void> {
-  await Promise.all(gdbs.map(({ session }) => session[Symbol.asyncDispose]()));
+  await Promise.all([...gdbs.values()].map(({ session }) => session[Symbol.asyncDispose]()));
   await folder[Symbol.asyncDispose]();
 }
 
@@ -53,10 +60,11 @@ export function startStandby(parts: StandbyParts): Standby {
   const stop = new AbortController();
 
   const prepare = async (): Promise<Place> => {
-    const place: Place = { folder: await makeJobFolder(workDir, waitingFolder(newId())), gdbs: [] };
-    const options = { jobDir: place.folder.path, rung: "dwarf", limits, gdb, helpers } as const;
+    const place: Place = { folder: await makeJobFolder(workDir, waitingFolder(newId())), gdbs: new Map() };
     try {
-      while (place.gdbs.length < parts.gdbs) place.gdbs.push(await startGdbAhead(options, roomForCore));
+      for (const [rung, halves] of parts.atOnce ? beside : together) {
+        place.gdbs.set(rung, await startGdbAhead({ jobDir: place.folder.path, rung, limits, gdb, helpers }, roomForCore, halves));
+      }
       return place;
     } catch (error) {
       await leave(place);
@@ -82,6 +90,12 @@ export function startStandby(parts: StandbyParts): Standby {
     if (folder === null) await leave(waiting);
     return folder === null ? null : { ...waiting, folder };
   };
+  const takeGdb = (folder: string, rung: Rung): StartedGdb | undefined => {
+    const gdbs = places.get(folder)?.gdbs;
+    const waiting = gdbs?.get(rung);
+    gdbs?.delete(rung);
+    return waiting;
+  };
   const clear = (place: Place) => {
     places.delete(place.folder.path);
     const done = leave(place)
@@ -93,13 +107,13 @@ export function startStandby(parts: StandbyParts): Standby {
 
   return {
     makeFolder: async (name) => {
-      const place = (await takeNext(name)) ?? { folder: await makeJobFolder(workDir, name), gdbs: [] };
+      const place = (await takeNext(name)) ?? { folder: await makeJobFolder(workDir, name), gdbs: new Map() };
       places.set(place.folder.path, place);
       return { path: place.folder.path, [Symbol.asyncDispose]: async () => clear(place) };
     },
     openGdb: async (options) => {
       const fits = options.rung !== "readnever" && isOwnMachine(options.machine) && (await coreSize(options.jobDir)) <= roomForCore;
-      const waiting = fits ? places.get(options.jobDir)?.gdbs.pop() : undefined;
+      const waiting = fits ? takeGdb(options.jobDir, options.rung) : undefined;
       if (waiting !== undefined && waiting.session.ended === null) {
         try {
           return await giveJob(waiting, options);

@@ -1,7 +1,7 @@
-"""The MI commands, ``-inquest-python MANIFEST OUT``, ``-inquest-native MANIFEST OUT``, ``-inquest-confirm VERSION TABLE`` and ``-inquest-import`` (gdb 12+).
+"""The MI commands, ``-inquest-python MANIFEST OUT``, ``-inquest-native MANIFEST OUT``, ``-inquest-confirm VERSION TABLE`` and ``-inquest-import HALF …`` (gdb 12+).
 
 The third says whether DWARF bears out the table that a ``-inquest-python`` without DWARF has used: ``{"confirmed": true, false or null}``,
-null where there is no DWARF to ask. The fourth imports what the first two need, for a gdb that waits for its job. Each of the first two
+null where there is no DWARF to ask. The fourth imports what ``python`` or ``native`` need, for a gdb that waits for its job. Each of the first two
 writes its answer as JSON to OUT and returns one field, ``json``: ASCII, short. Only one, because gdb flattens values to strings, cuts
 them at a NUL and dies of deep nesting. An expected failure is a ``gdb.GdbError`` with the text ``CODE: what``;
 any other exception is told by its type and place alone, for its message may hold the inferior's memory.
@@ -131,8 +131,11 @@ class _ImportCommand(gdb.MICommand):
         super().__init__("-inquest-import")
 
     def invoke(self, arguments: List[str]) -> None:
-        from inquest import native, report  # noqa: F401
-        from inquest.layout import from_gdb  # noqa: F401
+        if "python" in arguments:
+            from inquest import report  # noqa: F401
+        if "native" in arguments:
+            from inquest import native  # noqa: F401
+            from inquest.layout import from_gdb  # noqa: F401
 
 
 class _InquestCommand(gdb.MICommand):

@@ -19,7 +19,7 @@ beforeEach(async () => {
   workDir = await mkdtemp(join(tmpdir(), "inquest-standby-"));
   warnings.length = 0;
   const log = { warn: (_fields: unknown, event?: unknown) => void warnings.push(String(event)) };
-  standby = startStandby({ gdb: "gdb", helpers: helperScripts, limits, workDir, gdbs: 2, log });
+  standby = startStandby({ gdb: "gdb", helpers: helperScripts, limits, workDir, atOnce: true, log });
 });
 
 afterEach(async () => {
@@ -57,8 +57,9 @@ test("serves a job with gdbs that were there before it, each once, and sets up t
   await using core = await makeCore(python, join(programsFolder, "null_dereference.py"));
   {
     await using folder = await standby.makeFolder("job");
-    const before = sandboxes();
-    expect(before.length > 0 && before.every(({ waited }) => waited)).toBe(true);
+    // Until its gdb runs, bubblewrap's child looks like bubblewrap.
+    const before = await vi.waitUntil(() => (sandboxes().length === 2 ? sandboxes() : null), 10_000);
+    expect(before.every(({ waited }) => waited)).toBe(true);
     const { manifest, executable } = await makeJobFolder(folder.path, core.path);
     await using native = await standby.openGdb(options(folder.path));
     await using beside = await standby.openGdb({ ...options(folder.path), rung: "python-only" });
@@ -80,7 +81,7 @@ test("serves a job with gdbs that were there before it, each once, and sets up t
 test("starts a new gdb where the one that waited has died", async () => {
   await using folder = await standby.makeFolder("job");
   for (const { pid } of sandboxes()) killIfThere(pid);
-  await vi.waitUntil(() => sandboxes().length === 0);
+  await vi.waitUntil(() => sandboxes().length === 0, 10_000);
   await using gdb = await standby.openGdb(options(folder.path));
   expect(await gdb.version()).toMatch(/^\d/);
 });

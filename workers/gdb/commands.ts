@@ -31,9 +31,9 @@ export async function sourceHelpers(session: MiSession, path: string): Promise<v
   await session.request(`-interpreter-exec console ${quoteCString(`source ${plainPath(path)}`)}`, quickMs);
 }
 
-/** Has the helpers import both halves, which they otherwise do when they are asked. */
-export async function importHelpers(session: MiSession): Promise<void> {
-  await session.request("-inquest-import", quickMs);
+/** Has the helpers import these halves, which they otherwise do when they are asked. */
+export async function importHelpers(session: MiSession, halves: readonly HelperName[]): Promise<void> {
+  await session.request(`-inquest-import ${halves.join(" ")}`, quickMs);
 }
 
 /** Has gdb take indexes from `/job/index` by build-id; only for files that come after. It cannot write any: the folder is read-only. */

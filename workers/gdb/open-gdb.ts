@@ -82,10 +82,10 @@ export async function startGdb(options: StartOptions, coreBytes: number): Promis
   return { session, loaded };
 }
 
-/** Starts a gdb for a job that is yet to come, with all that its helpers import. */
-export async function startGdbAhead(options: StartOptions, coreBytes: number): Promise<StartedGdb> {
+/** Starts a gdb for a job that is yet to come, with all that these halves of its helpers import. */
+export async function startGdbAhead(options: StartOptions, coreBytes: number, halves: readonly HelperName[]): Promise<StartedGdb> {
   const { session, loaded } = await startGdb(options, coreBytes);
-  const imported = loaded.then(() => importHelpers(session));
+  const imported = loaded.then(() => importHelpers(session, halves));
   imported.catch(() => undefined);
   return { session, loaded: imported };
 }

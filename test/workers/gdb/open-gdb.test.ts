@@ -10,7 +10,7 @@ import { Compile } from "typebox/compile";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Failure } from "../../../services/contract/failure.ts";
 import type { OpenGdbOptions, Rung } from "../../../workers/gdb/debugger.ts";
-import { openGdb } from "../../../workers/gdb/open-gdb.ts";
+import { openGdb, startGdbAhead } from "../../../workers/gdb/open-gdb.ts";
 import { type HelperNativeFrame, type Manifest, NativeAnswer } from "../../../workers/pipeline/helper-answer.ts";
 import { type Core, type Interpreter, interpreterAt, makeCore, programsFolder } from "../../corpus/make-core.ts";
 import { makeJobFolder } from "./job-folder.ts";
@@ -72,6 +72,20 @@ function processesOf(jobDir: string): string[] {
     }
   });
 }
+
+test("a gdb that waits for its job has imported what its half of the answer needs, and no more", async () => {
+  for (const [half, other] of [
+    ["native", "report"],
+    ["python", "native"],
+  ] as const) {
+    const { session, loaded } = await startGdbAhead(options(), 0, [half]);
+    await using _session = session;
+    await loaded;
+    const { console } = await session.request('-interpreter-exec console "python import sys; print(sys.modules.keys())"', 10_000);
+    expect(console.join("")).toContain(half === "native" ? "'inquest.native'" : "'inquest.report'");
+    expect(console.join("")).not.toContain(`'inquest.${other}'`);
+  }
+});
 
 test("tells the C frames of every thread, the crashed one first", async () => {
   const answer = await nativeAnswer();
