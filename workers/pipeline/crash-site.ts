@@ -1,6 +1,6 @@
 /** Where and of what the process died: the signal, the registers and the instruction, of the fault itself where a handler raised it again. */
 import { type Static, Type } from "typebox";
-import { Value } from "typebox/value";
+import { Compile } from "typebox/compile";
 import { Address, Nullable } from "../../services/contract/common.ts";
 import { Instruction, type Warning } from "../../services/contract/report.ts";
 import type { CoreFacts, CoreSignal } from "../../services/intake/core/core-facts.ts";
@@ -25,6 +25,8 @@ const InterruptedFacts = Type.Object({
   registers: Type.Record(Type.String(), Type.String()),
   disassembly: Type.Array(Instruction),
 });
+const codeFacts = Compile(CodeFacts);
+const interruptedFacts = Compile(InterruptedFacts);
 
 export interface CrashSite {
   /** What it died of: the core's own siginfo, or what a handler that raised it again was run for. */
@@ -49,7 +51,7 @@ export interface CrashSite {
 const isSentCode = (signal: CoreSignal | null) => signal?.code_number != null && signal.code_number <= 0;
 
 function direct(core: CoreFacts, native: NativeAnswer | null, warnings: Warning[]): CrashSite {
-  const facts = Value.Check(CodeFacts, native?.facts) ? native?.facts : undefined;
+  const facts = codeFacts.Check(native?.facts) ? native?.facts : undefined;
   const registers = native?.registers ?? {};
   const code = { instruction: facts?.instruction ?? null, operands: facts?.memory_operands ?? [], divisor: facts?.divisor ?? null };
   const fault = core.processAlive ? null : faultAgain(core, registers, code);
@@ -77,7 +79,7 @@ function direct(core: CoreFacts, native: NativeAnswer | null, warnings: Warning[
 function interrupted(frame: SignalFrame, core: CoreFacts, native: NativeAnswer | null): CrashSite {
   const told = native?.facts["interrupted"];
   const pc = pcOf(frame.registers);
-  const gdbs = Value.Check(InterruptedFacts, told) && told.pc === pc ? told : null;
+  const gdbs = interruptedFacts.Check(told) && told.pc === pc ? told : null;
   const instruction = gdbs?.instruction ?? null;
   const operands = gdbs?.memory_operands ?? [];
   const before = signalBefore(frame, core, { instruction, operands });

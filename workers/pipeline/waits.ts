@@ -3,7 +3,7 @@
  * descriptors from the system call.
  */
 import { type Static, Type } from "typebox";
-import { Value } from "typebox/value";
+import { Compile } from "typebox/compile";
 import { type Thread, WaitsFor } from "../../services/contract/thread.ts";
 import type { HelperSystemCall, PythonAnswer } from "./helper-answer.ts";
 import { systemName } from "./thread-state.ts";
@@ -80,9 +80,11 @@ function byLock({ lwp: _lwp, taken, ...wait }: Static<typeof HelperWait>): Waits
   return { ...wait, ...unowned, owner_name: null };
 }
 
+const helperWaits = Compile(HelperWaits);
+
 export function withWaits(threads: readonly Thread[], python: PythonAnswer | null): Thread[] {
   const facts = python?.facts["waits"];
-  const locks = new Map(Value.Check(HelperWaits, facts) ? facts.map((wait): [number, WaitsFor] => [wait.lwp, byLock(wait)]) : []);
+  const locks = new Map(helperWaits.Check(facts) ? facts.map((wait): [number, WaitsFor] => [wait.lwp, byLock(wait)]) : []);
   const calls = new Map((python?.system_calls ?? []).map((call) => [call.lwp, call]));
   const names = new Map(threads.map((thread) => [thread.lwp, thread.name]));
   return threads.map((thread) => {

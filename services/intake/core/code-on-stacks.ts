@@ -67,6 +67,8 @@ export async function codeOnStacks(
   const ranges = codeRanges(modules, memory);
   if (layout === undefined || notes.length === 0 || ranges.length === 0) return null;
   const width = form.bits / 8;
+  const lowest = ranges[0]?.start ?? 0;
+  const highest = ranges.reduce((most, { end }) => Math.max(most, end), 0);
   const seen = new Set<CoreModule>();
   let left = MOST_BYTES;
   const look = (address: number) => {
@@ -77,15 +79,13 @@ export async function codeOnStacks(
     const bytes = await memory.readUpTo(address, Math.min(length, left));
     if (bytes === null) return;
     left -= bytes.length;
+    const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     const little = form.byteOrder === "little";
+    // Most words are no address of code, and an address beyond 2^53 need not be exact to be seen as none.
     for (let at = 0; at + width <= bytes.length; at += width) {
-      const first = little ? bytes.readUInt32LE(at) : bytes.readUInt32BE(at);
-      if (width === 4) look(first);
-      else {
-        const second = little ? bytes.readUInt32LE(at + 4) : bytes.readUInt32BE(at + 4);
-        const [high, low] = little ? [second, first] : [first, second];
-        if (high < 1 << 24) look(high * 2 ** 32 + low);
-      }
+      const [low, high] = [words.getUint32(at, little), width === 4 ? 0 : words.getUint32(at + 4, little)];
+      const word = little || width === 4 ? high * 2 ** 32 + low : low * 2 ** 32 + high;
+      if (word >= lowest && word < highest) look(word);
     }
   };
   let read = 0;

@@ -13,10 +13,11 @@ const STT_GNU_IFUNC = 10;
 const MOST_SYMBOL_BYTES = 8 << 20;
 const MOST_NAME_BYTES = 16 << 20;
 
-interface Exported {
-  readonly from: bigint;
-  readonly to: bigint;
-  readonly name: string;
+/** Of thousands a few are asked for, so a name stays where it is in `.dynstr` until then. */
+interface Span {
+  readonly from: number;
+  readonly to: number;
+  readonly name: number;
 }
 
 export interface ExportedNames {
@@ -25,9 +26,9 @@ export interface ExportedNames {
 }
 
 /** Several names of one function: the one without leading underscores, then the shortest, then the first by code units. */
-function preferred(one: Exported, other: Exported): number {
-  const underscores = Number(one.name.startsWith("_")) - Number(other.name.startsWith("_"));
-  return underscores || one.name.length - other.name.length || (one.name < other.name ? -1 : 1);
+function preferred(one: string, other: string): number {
+  const underscores = Number(one.startsWith("_")) - Number(other.startsWith("_"));
+  return underscores || one.length - other.length || (one < other ? -1 : 1);
 }
 
 export async function readExportedNames(source: ByteSource): Promise<ExportedNames> {
@@ -41,18 +42,22 @@ export async function readExportedNames(source: ByteSource): Promise<ExportedNam
   const names = await source.read(strings.offset, Math.min(strings.size, MOST_NAME_BYTES));
   const wide = header.bits === 64;
   const entry = wide ? 24 : 16;
-  const all: Exported[] = [];
+  const all: Span[] = [];
   for (let at = entry; at + entry <= fields.length; at += entry) {
     // Elf64_Sym: st_name, st_info, st_other, st_shndx, st_value, st_size; Elf32_Sym has value and size before st_info.
     const info = fields.u16(wide ? at + 4 : at + 12) & 0xff;
     const type = (header.byteOrder === "little" ? info : fields.u16(wide ? at + 4 : at + 12) >> 8) & 0xf;
     const shndx = fields.u16(wide ? at + 6 : at + 14);
-    const from = fields.word(wide ? at + 8 : at + 4);
-    const size = fields.word(wide ? at + 16 : at + 8);
-    if ((type !== STT_FUNC && type !== STT_GNU_IFUNC) || shndx === 0 || size === 0n) continue;
-    const name = textAt(names, fields.u32(at), 1024);
-    if (name !== "") all.push({ from, to: from + size, name });
+    if ((type !== STT_FUNC && type !== STT_GNU_IFUNC) || shndx === 0) continue;
+    const from = fields.size(wide ? at + 8 : at + 4);
+    all.push({ from, to: from + fields.size(wide ? at + 16 : at + 8), name: fields.u32(at) });
   }
-  all.sort((one, other) => (one.from < other.from ? -1 : one.from > other.from ? 1 : preferred(one, other)));
-  return { at: (offset) => all.find((each) => offset >= each.from && offset < each.to)?.name ?? null };
+  return {
+    at: (offset) => {
+      const address = Number(offset);
+      const covering = all.filter(({ from, to }) => address >= from && address < to);
+      const named = covering.map(({ from, name }) => ({ from, name: textAt(names, name, 1024) })).filter(({ name }) => name !== "");
+      return named.toSorted((one, other) => one.from - other.from || preferred(one.name, other.name))[0]?.name ?? null;
+    },
+  };
 }

@@ -3,7 +3,7 @@
  * why, so it comes after every cause.
  */
 import { type Static, Type } from "typebox";
-import { Value } from "typebox/value";
+import { Compile } from "typebox/compile";
 import { Nullable } from "../../../services/contract/common.ts";
 import type { NativeFrame, Thread } from "../../../services/contract/thread.ts";
 import { signalName } from "../../../services/intake/core/signals.ts";
@@ -23,9 +23,11 @@ const Context = Type.Object({
   daemons: Type.Array(Type.Object({ lwp: Nullable(Type.Integer()), name: nullableString })),
 });
 
+const context = Compile(Context);
+
 function contextOf({ python }: Evidence): Static<typeof Context> | null {
   const told = python?.facts["crash_context"];
-  return Value.Check(Context, told) ? told : null;
+  return context.Check(told) ? told : null;
 }
 
 const crashedOf = (threads: readonly Thread[]) => threads.find((thread) => thread.crashed) ?? null;
