@@ -20,5 +20,5 @@ USER inquest
 ENV INQUEST_DATA_DIR=/var/lib/inquest/data
 # See docker/run.sh. Made here, for the container is read-only.
 ENV NODE_COMPILE_CACHE=/var/lib/inquest/compiled
-RUN node_modules/.bin/node --max-semi-space-size=1 --initial-heap-size=64 workers/main.ts --version
-CMD ["node_modules/.bin/node", "--max-semi-space-size=1", "--initial-heap-size=64", "workers/main.ts"]
+RUN node_modules/.bin/node --max-semi-space-size=16 --initial-heap-size=64 workers/main.ts --version
+CMD ["node_modules/.bin/node", "--max-semi-space-size=16", "--initial-heap-size=64", "workers/main.ts"]

@@ -45,9 +45,12 @@ interface Family {
   readonly onHopeless: (name: string) => void;
 }
 
-function program(name: string, path: string, { environment, logger, onHopeless }: Family): Child {
+/** See docker/run.sh. Of the same option twice, the last counts. */
+const workerOptions = ["--max-semi-space-size=16"];
+
+function program(name: string, path: string, { environment, logger, onHopeless }: Family, options: readonly string[] = []): Child {
   const file = fileURLToPath(new URL(path, import.meta.url));
-  const words = [...process.execArgv, file];
+  const words = [...process.execArgv, ...options, file];
   return new Child({ name, command: process.execPath, arguments: words, environment, channel: true, graceMs: 20_000, logger, onHopeless });
 }
 
@@ -100,7 +103,7 @@ async function main(): Promise<void> {
   // Its own word first: another service on this port would answer too.
   await until("the API", stop.signal, async () => api.ready && (await answers(`${baseUrl(config)}/healthz`)));
 
-  const workers = Array.from({ length: config.workers }, (_, index) => program(`worker-${index + 1}`, "../workers/main.ts", family));
+  const workers = Array.from({ length: config.workers }, (_, index) => program(`worker-${index + 1}`, "../workers/main.ts", family, workerOptions));
   cleanup.defer(async () => void (await Promise.all(workers.map((worker) => worker.stop()))));
   for (const worker of workers) worker.start();
   await until("the workers", stop.signal, () => answers(`${baseUrl(config)}/readyz`));
