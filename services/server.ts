@@ -32,7 +32,7 @@ import { openDatabase } from "./storage/database.ts";
 import { openBlobStore } from "./storage/open-blob-store.ts";
 import { countJobsByStatus } from "./storage/job-counts.ts";
 import { createGroupStore } from "./storage/group-store.ts";
-import { createJobStore } from "./storage/job-store.ts";
+import { createJobStore } from "./storage/create-job-store.ts";
 import { createReportStore } from "./storage/report-store.ts";
 import { createWebhookStore } from "./storage/webhook-store.ts";
 import { stopAsked } from "./supervisor/stop-asked.ts";

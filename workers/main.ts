@@ -19,7 +19,7 @@ import { createBinaryStore } from "../services/storage/binary-store.ts";
 import { openDatabase } from "../services/storage/database.ts";
 import { createBinaryIndexes } from "../services/storage/binary-indexes.ts";
 import { openBlobStore } from "../services/storage/open-blob-store.ts";
-import { createJobStore } from "../services/storage/job-store.ts";
+import { createJobStore } from "../services/storage/create-job-store.ts";
 import { createUpstreamRequests } from "../services/storage/upstream-requests.ts";
 import { startAnalysisWorker } from "./analysis-worker.ts";
 import { probeSandbox } from "./gdb/probe-sandbox.ts";

@@ -6,13 +6,14 @@
  */
 import { type CompiledQuery, Kysely, sql } from "kysely";
 import { Failure } from "../contract/failure.ts";
+import type { DatabaseKind } from "./database-kind.ts";
 import { migrate } from "./migrate.ts";
 import { CodedPostgresDialect, openPostgresPool } from "./postgres-dialect.ts";
 import type { Schema } from "./schema.ts";
 import { NodeSqliteDialect, openSqliteFile } from "./sqlite-dialect.ts";
 
 export interface Database extends AsyncDisposable {
-  readonly kind: "sqlite" | "postgres";
+  readonly kind: DatabaseKind;
   readonly query: Kysely<Schema>;
   /** Rejects with `database_unavailable` when the database does not answer. */
   ping(): Promise<void>;

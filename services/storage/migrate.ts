@@ -6,6 +6,7 @@
  */
 import type { Kysely } from "kysely";
 import { type Migration, Migrator } from "kysely/migration";
+import type { DatabaseKind } from "./database-kind.ts";
 import { createFirstSchema } from "./migrations/0001-first-schema.ts";
 import { extendBinaryStore } from "./migrations/0002-binary-store.ts";
 import { createGroups } from "./migrations/0003-groups.ts";
@@ -19,8 +20,6 @@ import { indexChanges } from "./migrations/0010-list-of-changes.ts";
 import { addBinaryHeads } from "./migrations/0011-binary-heads.ts";
 import { countBlockChanges } from "./migrations/0012-block-changes.ts";
 import type { Schema } from "./schema.ts";
-
-export type DatabaseKind = "sqlite" | "postgres";
 
 const migrations: Readonly<Record<string, (query: Kysely<unknown>, kind: DatabaseKind) => Promise<void>>> = {
   "0001-first-schema": createFirstSchema,

@@ -3,7 +3,7 @@ import { startBulkChanges } from "../../services/api/bulk-change-rounds.ts";
 import { Failure } from "../../services/contract/failure.ts";
 import { type BulkChangeStore, createBulkChangeStore } from "../../services/storage/bulk-change-store.ts";
 import { openDatabase } from "../../services/storage/database.ts";
-import { createJobStore } from "../../services/storage/job-store.ts";
+import { createJobStore } from "../../services/storage/create-job-store.ts";
 import { newJob } from "../storage/sample.ts";
 
 async function open() {

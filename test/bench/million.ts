@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { openDatabase } from "../../services/storage/database.ts";
 import { createGroupStore } from "../../services/storage/group-store.ts";
 import { countJobsByStatus } from "../../services/storage/job-counts.ts";
-import { createJobStore } from "../../services/storage/job-store.ts";
+import { createJobStore } from "../../services/storage/create-job-store.ts";
 import { createReportStore } from "../../services/storage/report-store.ts";
 import { openApiUnderTest } from "../api/support/api-under-test.ts";
 import { days, diagnoses, executables, fillJobs, groupCount, hashOfGroup, hosts, pick, releases, versions } from "./fill-jobs.ts";

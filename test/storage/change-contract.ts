@@ -7,7 +7,8 @@ import { type BulkChangeStore, createBulkChangeStore, type NewBulkChange } from 
 import { sweepBlobs } from "../../services/storage/blob-trash.ts";
 import type { Database } from "../../services/storage/database.ts";
 import { createGroupStore } from "../../services/storage/group-store.ts";
-import { createJobStore, type JobFilters } from "../../services/storage/job-store.ts";
+import { createJobStore } from "../../services/storage/create-job-store.ts";
+import type { JobFilters } from "../../services/storage/job-store.ts";
 import { createReportStore } from "../../services/storage/report-store.ts";
 import { signature } from "./group-contract.ts";
 import { newBinary, newCore, newJob, newReport } from "./sample.ts";

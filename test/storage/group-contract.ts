@@ -5,7 +5,7 @@ import type { Signature } from "../../services/contract/report.ts";
 import type { Database } from "../../services/storage/database.ts";
 import { createGroupStore } from "../../services/storage/group-store.ts";
 import type { GroupListQuery } from "../../services/storage/group-list.ts";
-import { createJobStore } from "../../services/storage/job-store.ts";
+import { createJobStore } from "../../services/storage/create-job-store.ts";
 import { newJob, newReport } from "./sample.ts";
 
 const day = 86_400_000;

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import type { Signature } from "../../services/contract/report.ts";
 import { type Database, openDatabase } from "../../services/storage/database.ts";
 import { createGroupStore } from "../../services/storage/group-store.ts";
-import { createJobStore } from "../../services/storage/job-store.ts";
+import { createJobStore } from "../../services/storage/create-job-store.ts";
 import { regroupNext } from "../../services/storage/regrouping.ts";
 import { signature } from "./group-contract.ts";
 import { nameOf, recount, type Recount } from "./recount.ts";

@@ -2,7 +2,7 @@ import { v7 } from "uuid";
 import { expect, test } from "vitest";
 import { openDatabase } from "../../services/storage/database.ts";
 import { firstIdAt, timeOfId } from "../../services/storage/id-time.ts";
-import { createJobStore } from "../../services/storage/job-store.ts";
+import { createJobStore } from "../../services/storage/create-job-store.ts";
 import { newJob } from "./sample.ts";
 
 test("since is included and until is not, to the millisecond", async () => {

@@ -12,7 +12,7 @@ import { createBulkStore } from "../../services/storage/bulk-store.ts";
 import { openDatabase } from "../../services/storage/database.ts";
 import { createGroupStore } from "../../services/storage/group-store.ts";
 import { countJobsByStatus } from "../../services/storage/job-counts.ts";
-import { createJobStore } from "../../services/storage/job-store.ts";
+import { createJobStore } from "../../services/storage/create-job-store.ts";
 import { createReportStore } from "../../services/storage/report-store.ts";
 import { regroupNext } from "../../services/storage/regrouping.ts";
 import { indexEarlier } from "../../services/storage/search/index-earlier.ts";

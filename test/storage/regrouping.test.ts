@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { Report, Signature } from "../../services/contract/report.ts";
 import { openDatabase } from "../../services/storage/database.ts";
 import { createGroupStore } from "../../services/storage/group-store.ts";
-import { createJobStore } from "../../services/storage/job-store.ts";
+import { createJobStore } from "../../services/storage/create-job-store.ts";
 import { regroupNext } from "../../services/storage/regrouping.ts";
 import { createReportStore } from "../../services/storage/report-store.ts";
 import { signature } from "./group-contract.ts";

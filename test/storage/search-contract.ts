@@ -5,7 +5,8 @@ import type { Database } from "../../services/storage/database.ts";
 import { indexEarlier } from "../../services/storage/search/index-earlier.ts";
 import { countJobsByStatus } from "../../services/storage/job-counts.ts";
 import { createGroupStore } from "../../services/storage/group-store.ts";
-import { type JobFilters, type JobStore, createJobStore } from "../../services/storage/job-store.ts";
+import { createJobStore } from "../../services/storage/create-job-store.ts";
+import type { JobFilters, JobStore } from "../../services/storage/job-store.ts";
 import { newCore, newJob, newReport, pythonFrame, thread } from "./sample.ts";
 
 interface Model {

@@ -8,7 +8,7 @@ import type { Readable } from "node:stream";
 import { sql } from "kysely";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Database, openDatabase } from "../../services/storage/database.ts";
-import { createJobStore } from "../../services/storage/job-store.ts";
+import { createJobStore } from "../../services/storage/create-job-store.ts";
 import { createReportStore } from "../../services/storage/report-store.ts";
 import { newBinary, newJob } from "./sample.ts";
 

@@ -4,7 +4,7 @@ import type { Job } from "../../services/contract/job.ts";
 import type { Database } from "../../services/storage/database.ts";
 import { createDeliveryStore } from "../../services/storage/delivery-store.ts";
 import { createGroupStore } from "../../services/storage/group-store.ts";
-import { createJobStore } from "../../services/storage/job-store.ts";
+import { createJobStore } from "../../services/storage/create-job-store.ts";
 import { mendDuplicates } from "../../services/storage/mend-duplicates.ts";
 import { createWebhookStore } from "../../services/storage/webhook-store.ts";
 import { signature } from "./group-contract.ts";

@@ -9,7 +9,8 @@ import { createBinaryStore } from "../../services/storage/binary-store.ts";
 import { createBulkStore } from "../../services/storage/bulk-store.ts";
 import { sweepBlobs } from "../../services/storage/blob-trash.ts";
 import type { Database } from "../../services/storage/database.ts";
-import { type JobFilters, createJobStore } from "../../services/storage/job-store.ts";
+import { createJobStore } from "../../services/storage/create-job-store.ts";
+import type { JobFilters } from "../../services/storage/job-store.ts";
 import { createReportStore } from "../../services/storage/report-store.ts";
 import { newBinary, newCore, newJob, newReport, pythonFrame, thread } from "./sample.ts";
 

@@ -7,7 +7,7 @@ import { webhookEvents } from "../../services/contract/webhook.ts";
 import type { Database } from "../../services/storage/database.ts";
 import { createDeliveryStore } from "../../services/storage/delivery-store.ts";
 import { createGroupStore } from "../../services/storage/group-store.ts";
-import { createJobStore } from "../../services/storage/job-store.ts";
+import { createJobStore } from "../../services/storage/create-job-store.ts";
 import { createWebhookStore } from "../../services/storage/webhook-store.ts";
 import { signature } from "./group-contract.ts";
 import { newJob, newReport, pythonFrame, thread } from "./sample.ts";

@@ -1,7 +1,7 @@
 /** A process that opens the database and creates jobs one after the other, telling each id once it is committed.   usage: writer.ts URL COUNT [PAUSE_MS] */
 import { setTimeout as sleep } from "node:timers/promises";
 import { openDatabase } from "../../services/storage/database.ts";
-import { createJobStore } from "../../services/storage/job-store.ts";
+import { createJobStore } from "../../services/storage/create-job-store.ts";
 import { newJob, newReport } from "./sample.ts";
 
 const [url = "", count = "0", pause = "0"] = process.argv.slice(2);

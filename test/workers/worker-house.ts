@@ -20,7 +20,8 @@ import type { NewBinary } from "../../services/storage/binary-store.ts";
 import type { BlobStore } from "../../services/storage/blob-store.ts";
 import { type Database, openDatabase } from "../../services/storage/database.ts";
 import { openFileBlobStore } from "../../services/storage/file-blob-store.ts";
-import { createJobStore, defaultProject, type JobStore } from "../../services/storage/job-store.ts";
+import { createJobStore } from "../../services/storage/create-job-store.ts";
+import { defaultProject, type JobStore } from "../../services/storage/job-store.ts";
 import { createReportStore, type ReportStore } from "../../services/storage/report-store.ts";
 import { type PrivateRedis, startPrivateRedis } from "../support/private-redis.ts";
 

@@ -5,7 +5,7 @@
  * and ranges depend on it. Indexes end in the job's id, so that a filtered page comes out newest first without sorting.
  */
 import { type Kysely, sql } from "kysely";
-import type { DatabaseKind } from "../migrate.ts";
+import type { DatabaseKind } from "../database-kind.ts";
 
 export async function createFirstSchema(query: Kysely<unknown>, kind: DatabaseKind): Promise<void> {
   const text = kind === "postgres" ? sql`text collate "C"` : sql`text`;

@@ -6,7 +6,7 @@
  * lists are sorted by is kept in the group's own row.
  */
 import { type Kysely, sql } from "kysely";
-import type { DatabaseKind } from "../migrate.ts";
+import type { DatabaseKind } from "../database-kind.ts";
 
 export async function createGroups(query: Kysely<unknown>, kind: DatabaseKind): Promise<void> {
   const text = kind === "postgres" ? sql`text collate "C"` : sql`text`;

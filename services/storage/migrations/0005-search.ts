@@ -5,7 +5,7 @@
  * before have no number yet and are taken in by a background job.
  */
 import { type Kysely, sql } from "kysely";
-import type { DatabaseKind } from "../migrate.ts";
+import type { DatabaseKind } from "../database-kind.ts";
 
 export async function createSearchIndex(query: Kysely<unknown>, kind: DatabaseKind): Promise<void> {
   const postgres = kind === "postgres";

@@ -1,6 +1,6 @@
 /** Webhooks and their deliveries: the outbox that is written with what happened, and the log of what was sent. */
 import { type Kysely, sql } from "kysely";
-import type { DatabaseKind } from "../migrate.ts";
+import type { DatabaseKind } from "../database-kind.ts";
 
 export async function createWebhooks(query: Kysely<unknown>, kind: DatabaseKind): Promise<void> {
   const text = kind === "postgres" ? sql`text collate "C"` : sql`text`;

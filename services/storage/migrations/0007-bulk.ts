@@ -1,6 +1,6 @@
 /** Uploads of many cores at once: which jobs they became, and what was refused. */
 import { type Kysely, sql } from "kysely";
-import type { DatabaseKind } from "../migrate.ts";
+import type { DatabaseKind } from "../database-kind.ts";
 
 export async function createBulks(query: Kysely<unknown>, kind: DatabaseKind): Promise<void> {
   const text = kind === "postgres" ? sql`text collate "C"` : sql`text`;

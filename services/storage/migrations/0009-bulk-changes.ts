@@ -5,7 +5,7 @@
  * still there (the newest jobs first, without walking over those whose core is gone).
  */
 import { type Kysely, sql } from "kysely";
-import type { DatabaseKind } from "../migrate.ts";
+import type { DatabaseKind } from "../database-kind.ts";
 
 export async function createBulkChanges(query: Kysely<unknown>, kind: DatabaseKind): Promise<void> {
   const text = kind === "postgres" ? sql`text collate "C"` : sql`text`;

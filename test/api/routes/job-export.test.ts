@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { openDatabase } from "../../../services/storage/database.ts";
-import { createJobStore } from "../../../services/storage/job-store.ts";
+import { createJobStore } from "../../../services/storage/create-job-store.ts";
 import { newJob } from "../../storage/sample.ts";
 import { openApiUnderTest } from "../support/api-under-test.ts";
 

@@ -26,7 +26,7 @@ import { createBulkChangeStore } from "../../../services/storage/bulk-change-sto
 import { openFileBlobStore } from "../../../services/storage/file-blob-store.ts";
 import { countJobsByStatus } from "../../../services/storage/job-counts.ts";
 import { createGroupStore } from "../../../services/storage/group-store.ts";
-import { createJobStore } from "../../../services/storage/job-store.ts";
+import { createJobStore } from "../../../services/storage/create-job-store.ts";
 import { createReportStore } from "../../../services/storage/report-store.ts";
 import { createWebhookStore } from "../../../services/storage/webhook-store.ts";
 import { type PrivateRedis, startPrivateRedis } from "../../support/private-redis.ts";

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type RawBuilder, sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Database, openDatabase } from "../../../services/storage/database.ts";
-import { createJobStore } from "../../../services/storage/job-store.ts";
+import { createJobStore } from "../../../services/storage/create-job-store.ts";
 import { type PrivatePostgres, startPrivatePostgres } from "../../support/private-postgres.ts";
 import { newJob, newReport } from "../sample.ts";
 import { changeContract } from "../change-contract.ts";

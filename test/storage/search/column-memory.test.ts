@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openDatabase } from "../../../services/storage/database.ts";
-import { createJobStore, type JobStore } from "../../../services/storage/job-store.ts";
+import { createJobStore } from "../../../services/storage/create-job-store.ts";
+import type { JobStore } from "../../../services/storage/job-store.ts";
 import { newJob } from "../sample.ts";
 
 const statuses = async (jobs: JobStore) => {

@@ -1,0 +1,2 @@
+/** What runs below Kysely. */
+export type DatabaseKind = "sqlite" | "postgres";
