@@ -127,8 +127,8 @@ function hidesEntries(items: readonly PythonItem[], index: number): boolean {
   return sample.length < fold.cycle || sample.some((each) => each.kind === "folded" || each.entry);
 }
 
-/** The segments; the outermost one may lack its entry frame. */
-export function toSegments(items: readonly PythonItem[]): readonly Segment[] {
+/** The segments; the outermost one may lack its entry frame. `aligned`: the gap goes on in the segment that it is in, as the C side's does in its block. */
+export function toSegments(items: readonly PythonItem[], aligned = false): readonly Segment[] {
   const segments: Segment[] = [];
   let python: PythonItem[] = [];
   let afterGap = false;
@@ -139,7 +139,7 @@ export function toSegments(items: readonly PythonItem[]): readonly Segment[] {
   };
   items.forEach((item, index) => {
     if (hidesEntries(items, index)) {
-      if (python.length > 0) close(null);
+      if (python.length > 0 && !aligned) close(null);
       afterGap = true;
     }
     python.push(item);

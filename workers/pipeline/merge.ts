@@ -10,6 +10,7 @@
  */
 import type { FoldedFrames, Frame, NativeFrame, PythonFrame } from "../../services/contract/thread.ts";
 import type { HelperNativeFrame, HelperPythonFrame } from "./helper-answer.ts";
+import { alignFolds } from "./align-folds.ts";
 import { type Block, covers, type NativeItem, type PythonItem, type Segment, toBlocks, toSegments } from "./merge-units.ts";
 import { plumbingRule } from "./plumbing.ts";
 
@@ -164,6 +165,19 @@ class FrameList {
     }
   }
 
+  /** A gap that is the same on both sides: one turn of it is what was shown since the Python frame before the last turn of Python frames. */
+  turns({ cycle, count }: FoldedFrames): void {
+    let python = 0;
+    let length = 0;
+    for (const frame of this.frames.toReversed()) {
+      if (frame.kind === "folded" || (frame.kind === "python" && python === cycle)) break;
+      if (frame.kind === "python") python += 1;
+      length += 1;
+    }
+    this.frames.push({ kind: "folded", cycle: python === cycle ? length : cycle, count });
+    this.#callee = null;
+  }
+
   /** Two gaps side by side are one gap, seen from both sides: the Python one is told. */
   folded(item: FoldedFrames): void {
     if (this.frames.at(-1)?.kind === "folded") this.frames.pop();
@@ -171,12 +185,29 @@ class FrameList {
   }
 }
 
+/** A block and the segments that are tied to it; a gap that both have is shown once. */
+function show(list: FrameList, block: Block | undefined, segments: readonly Segment[], aligned: boolean): void {
+  const native = block?.native ?? [];
+  const python = segments.flatMap((segment) => segment.python);
+  const [inNative, inPython] = [native, python].map((items) => items.findIndex(({ kind }) => kind === "folded"));
+  const fold = python[inPython ?? -1];
+  if (aligned && inNative !== undefined && inNative >= 0 && inPython !== undefined && fold?.kind === "folded") {
+    list.native(native.slice(0, inNative), 0);
+    list.python(python.slice(0, inPython));
+    list.turns(fold);
+    list.native(native.slice(inNative + 1), block?.evaluator ?? 0);
+    list.python(python.slice(inPython + 1));
+    return;
+  }
+  list.native(native, block?.evaluator ?? 0);
+  list.python(python);
+}
+
 export function merge(input: MergeInput): Merged {
-  const segments = toSegments(input.python);
-  const { blocks, outer } = toBlocks(
-    input.native,
-    segments.flatMap(({ anchor }) => anchor ?? []),
-  );
+  const anchors = toSegments(input.python).flatMap(({ anchor }) => anchor ?? []);
+  const aligned = alignFolds(input.native, input.python, anchors);
+  const segments = toSegments(input.python, aligned !== null);
+  const { blocks, outer } = toBlocks(aligned ?? input.native, anchors);
   const ties = tie(blocks, segments, input.nativeComplete && input.pythonComplete);
   const list = new FrameList(segments.length > 0);
   const tied = ties.reduce((sum, { more }) => sum + 1 + more, 0);
@@ -186,8 +217,8 @@ export function merge(input: MergeInput): Merged {
   for (const { block: tiedBlock, segment: tiedSegment, more } of ties) {
     for (; block < tiedBlock; block += 1) list.native(blocks[block]?.native ?? [], 0);
     for (; segment < tiedSegment; segment += 1) list.python(segments[segment]?.python ?? []);
-    list.native(blocks[block]?.native ?? [], blocks[block]?.evaluator ?? 0);
-    for (; segment <= tiedSegment + more; segment += 1) list.python(segments[segment]?.python ?? []);
+    show(list, blocks[block], segments.slice(segment, tiedSegment + more + 1), aligned !== null);
+    segment = tiedSegment + more + 1;
     block += 1;
   }
   // A native stack that was cut ends before the Python calls further out begin; one that was not goes on around them.

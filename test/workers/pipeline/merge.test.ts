@@ -160,6 +160,37 @@ describe("merge", () => {
     expect(shown.filter((name) => name.startsWith("…"))).toEqual(["… 9001 × 1"]);
   });
 
+  /** `sorted(…, key=key)` that calls itself: 40 turns at each side of the C side's gap, two and one of the Python side's. */
+  function recursion(turn: readonly string[], cycle: readonly ReturnType<typeof pythonFrame>[], extra: readonly ReturnType<typeof pythonFrame>[]) {
+    const cFrame = (name: string) => (name === "e" ? { ...evaluatorFrame(), pc: "0xe" } : nativeFrame(name, { pc: `0x${name.length}` }));
+    const turns = (count: number) => Array.from({ length: count }, () => turn.map(cFrame)).flat();
+    const native = [
+      nativeFrame("crash"),
+      cFrame("e"),
+      ...turns(40),
+      ...turn.slice(0, 1).map(cFrame),
+      { kind: "folded" as const, cycle: turn.length, count: 920 },
+      ...turn.slice(1).map(cFrame),
+      ...turns(40),
+      nativeFrame("embedder"),
+    ];
+    const python = [...extra, ...cycle, ...cycle, { kind: "folded" as const, cycle: cycle.length, count: 998 }, ...cycle, pythonFrame("top")];
+    return names(merged({ native, python }).frames);
+  }
+
+  test("folds a recursion through C once, with the C frames of a turn, where the Python side tells it", () => {
+    expect(recursion(["sort", "sorted", "e"], [pythonFrame("key")], []).join(" ")).toBe(
+      "c:crash py:key c:sort c:sorted py:key … 998 × 3 c:sort c:sorted py:key c:sort c:sorted py:top c:embedder",
+    );
+  });
+
+  test("folds it so where the gap begins amid the calls that one evaluator runs", () => {
+    const cycle = [pythonFrame("lambda"), pythonFrame("key", { entry: false })];
+    expect(recursion(["sort", "sorted", "e"], cycle, [pythonFrame("key", { entry: false })]).join(" ")).toBe(
+      "c:crash py:key py:lambda c:sort c:sorted py:key py:lambda c:sort c:sorted py:key … 998 × 4 py:lambda c:sort c:sorted py:key py:top c:embedder",
+    );
+  });
+
   test("keeps a fold inside one evaluator's Python frames and pairs the rest as usual", () => {
     const native = [nativeFrame("crash"), evaluatorFrame(), nativeFrame("ext"), evaluatorFrame()];
     const python = [
