@@ -59,6 +59,8 @@ class Reader:
     def __init__(self, memory: Memory, budget: Optional[Budget] = None) -> None:
         self.memory = memory
         self.budget = budget if budget is not None else Budget()
+        # What tens of thousands of reads would look up.
+        self._read, self._spend = memory.read, self.budget.spend
         self.pointer_size = memory.pointer_size
         self.byte_order = memory.byte_order
         prefix = "<" if memory.byte_order == "little" else ">"
@@ -73,10 +75,10 @@ class Reader:
 
     def read(self, address: int, size: int) -> bytes:
         """``size`` bytes, at most 64 MiB."""
-        if size < 0 or size > _MAX_READ or address < 0 or address > self.address_mask:
-            raise MemoryFault(address, size, "implausible range")
-        self.budget.spend(size)
-        return self.memory.read(address, size)
+        if 0 <= size <= _MAX_READ and 0 <= address <= self.address_mask:
+            self._spend(size)
+            return self._read(address, size)
+        raise MemoryFault(address, size, "implausible range")
 
     def uint(self, address: int, size: int) -> int:
         """An unsigned integer of 1, 2, 4 or 8 bytes."""

@@ -121,22 +121,21 @@ def _of_statics(image: Image, symbol: Symbol) -> List[GcList]:
 
 def walk(heads: GcHeads, one: GcList, visited: Set[int], most: int, broken: List[Broken]) -> Iterator[int]:
     """The objects of a list (``PyObject *``), each once for all lists that share ``visited``; a link that leads nowhere goes to ``broken``."""
-    node, before = one.base, 0
-    while len(visited) < most:
-        try:
-            link = heads.next(node)
-        except (MemoryFault, LayoutMissing):
-            return
-        if link == one.base or link in visited:
-            return
+    before = 0
+    try:
+        link = heads.next(one.base)
+    except (MemoryFault, LayoutMissing):
+        return
+    while len(visited) < most and link != one.base and link not in visited:
         try:
             if link % heads.image.reader.pointer_size:
                 raise MemoryFault(link, 0, "unmapped")
-            heads.next(link)
+            following = heads.next(link)
         except MemoryFault as fault:
             if fault.why in ("unmapped", "implausible range"):
                 broken.append(Broken(one, before, link))
             return
         visited.add(link)
-        node, before = link, link + heads.size
+        before = link + heads.size
         yield before
+        link = following

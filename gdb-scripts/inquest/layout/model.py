@@ -91,6 +91,10 @@ class LazyStructs(Mapping[str, StructLayout]):
             found = self._built[name] = StructLayout(name, entry["size"], fields)
         return found
 
+    def get(self, key: str, default: Optional[StructLayout] = None) -> Optional[StructLayout]:  # type: ignore[override]
+        """As a mapping's, without an exception for what is not there."""
+        return self._built.get(key) or (self[key] if key in self._entries else default)
+
     def __iter__(self) -> Iterator[str]:
         return iter({**self._built, **self._entries})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Dict
 
 from .limits import Damaged
@@ -10,10 +9,14 @@ from .printer import Handler, Printer
 from .type_info import TypeInfo
 
 
+def _version_4(number: int) -> str:
+    return ".".join(str(number >> shift & 0xFF) for shift in (24, 16, 8, 0))
+
+
 def _version_6(number: int, dotted: bool) -> str:
     """The longest run of two or more zero groups becomes ``::``; from 3.13 on a mapped IPv4 address ends in its dotted form."""
     if dotted and number >> 32 == 0xFFFF:
-        return "::ffff:" + str(ipaddress.IPv4Address(number & 0xFFFFFFFF))
+        return "::ffff:" + _version_4(number & 0xFFFFFFFF)
     groups = [number >> shift & 0xFFFF for shift in range(112, -1, -16)]
     best, start = (0, 0), 0
     for at in range(9):
@@ -38,7 +41,7 @@ def _text(printer: Printer, address: int) -> str:
     bits = 32 if "ipaddress._BaseV4" in info.mro_names else 128
     if not 0 <= number < 1 << bits:
         raise Damaged(address, "IP address of more than %d bits" % bits)
-    text = str(ipaddress.IPv4Address(number)) if bits == 32 else _version_6(number, values.access.version >= (3, 13))
+    text = _version_4(number) if bits == 32 else _version_6(number, values.access.version >= (3, 13))
     scope = found.get("_scope_id", 0)
     if scope and values.type_of(scope).full_name == "str":
         text += "%" + values.str_value(scope, 100)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import decimal
 from typing import Dict
 
 from .limits import Damaged
@@ -44,6 +43,8 @@ def _from_mpd(printer: Printer, address: int) -> str:
 def _scientific(address: int, sign: str, digits: str, exponent: int) -> str:
     if abs(exponent) > 10**18:
         raise Damaged(address, "Decimal with the exponent %d" % exponent)
+    import decimal
+
     return str(decimal.Decimal((1 if sign else 0, tuple(map(int, digits)), exponent)))
 
 

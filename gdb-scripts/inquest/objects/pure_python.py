@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
-from pathlib import PurePath, PurePosixPath, PureWindowsPath
-from typing import Dict, List, Optional, Type
+from typing import Dict, List, Optional
 
 from ..memory import MemoryFault
 from .instances import print_instance
@@ -47,14 +45,14 @@ def _print_path(printer: Printer, address: int, info: TypeInfo) -> None:
     windows = any(name.endswith(".PureWindowsPath") for name in info.mro_names)
     shown = _text_of(printer, attributes.get("_str"))
     if shown is None:
-        shown = _joined_path(printer, attributes, PureWindowsPath if windows else PurePosixPath)
+        shown = _joined_path(printer, attributes, windows)
     if shown is None:
         print_instance(printer, address, info)
     else:
         printer.write("%s(%r)" % (info.name, shown.replace("\\", "/") if windows else shown))
 
 
-def _joined_path(printer: Printer, attributes: Dict[str, int], kind: Type[PurePath]) -> Optional[str]:
+def _joined_path(printer: Printer, attributes: Dict[str, int], windows: bool) -> Optional[str]:
     start = (_text_of(printer, attributes.get("_drv")) or "") + (_text_of(printer, attributes.get("_root")) or "")
     tail = _texts(printer, attributes.get("_tail_cached"))
     parts = _texts(printer, attributes.get("_parts"))
@@ -66,7 +64,12 @@ def _joined_path(printer: Printer, attributes: Dict[str, int], kind: Type[PurePa
     if raw is None:
         raw_path = _text_of(printer, attributes.get("_raw_path"))
         raw = [raw_path] if raw_path is not None else None
-    return str(kind(*raw)) if raw is not None else None
+    if raw is None:
+        return None
+    # Imported where it is used, for most reports have no path, and it takes as long as a stack.
+    from pathlib import PurePosixPath, PureWindowsPath
+
+    return str((PureWindowsPath if windows else PurePosixPath)(*raw))
 
 
 def _print_fraction(printer: Printer, address: int, info: TypeInfo) -> None:
@@ -84,6 +87,8 @@ def _print_uuid(printer: Printer, address: int, info: TypeInfo) -> None:
     number = printer.values.long_value(_attributes(printer, address, info).get("int", 0), 256)
     if not 0 <= number < 1 << 128:
         raise Damaged(address, "UUID of more than 128 bits")
+    import uuid
+
     printer.write("%s('%s')" % (info.name if printer.values.access.version[0] > 2 else "UUID", uuid.UUID(int=number)))
 
 
