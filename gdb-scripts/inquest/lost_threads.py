@@ -32,7 +32,7 @@ class LostThread:
 
 
 def lost_threads(core: CoreMemory, image: Image, lwps: Iterable[int], interpreter: Optional[int] = None) -> List[LostThread]:
-    """Those of some LWPs, one of each at most; of ``interpreter``, or where none is known of that which most belong to."""
+    """Those of some LWPs, one of each at most; of ``interpreter``, or of that which most belong to, and then only those with frames."""
     if core.machine not in ("x86_64", "i386") or not image.layouts.has("PyThreadState", "thread_id"):
         return []
     segments = [segment for segment in core.segments if segment.writable and segment.dumped]
@@ -59,7 +59,7 @@ def _states(image: Image, addresses: Iterable[int], interpreter: Optional[int]) 
 def _has_frames(image: Image, address: int) -> bool:
     """Whether frames begin at the state, and most of the first ones are such by their code: it may be in memory only in part."""
     try:
-        frames = thread_chain(image, address).frames[:_MOST_FRAMES_ASKED]
+        frames = thread_chain(image, address, search=False).frames[:_MOST_FRAMES_ASKED]
     except (MemoryFault, LayoutMissing):
         return False
     return bool(frames) and sum(_sound(image, frame) for frame in frames) * 2 > len(frames)

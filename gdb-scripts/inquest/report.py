@@ -182,8 +182,10 @@ class _Process:
         with answer.section("thread_names"):
             name_threads(image, self.runtime.interpreters, self.states)
 
-    def _lost_threads(self, interpreter: int) -> List[int]:
-        return [thread.address for thread in lost_threads(self.core, self.image, self.core.lwps, interpreter)]
+    def _lost_threads(self, interpreter: int, sure: bool) -> List[int]:
+        """``sure``: the interpreter has threads. One without may be gone, and what is left of its thread states freed: their frames tell."""
+        found = lost_threads(self.core, self.image, self.core.lwps, interpreter if sure else None)
+        return [thread.address for thread in found if thread.interpreter == interpreter]
 
     def _described_threads(self) -> List[Dict[str, Any]]:
         allowance = LocalsAllowance()

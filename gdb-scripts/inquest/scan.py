@@ -128,15 +128,18 @@ class Scan:
 
 def places_of(core: CoreMemory, segments: Iterable[Segment], value: int) -> Iterator[int]:
     """The aligned addresses where a word lies in the dumped parts of ``segments``."""
-    needle = value.to_bytes(core.pointer_size, "little" if core.byte_order == "little" else "big")
+    word = value.to_bytes(core.pointer_size, "little" if core.byte_order == "little" else "big")
+    # Memory is full of zeros: a search for bytes that are none takes a tenth of the time.
+    needle = word.strip(b"\0") or word
+    before = word.index(needle)
     for segment in segments:
         at, end = segment.offset - 1, segment.offset + segment.dumped
         for _ in range(4096):
             at = core.elf.find(needle, at + 1, end)
             if at < 0:
                 break
-            address = segment.start + at - segment.offset
-            if address % core.pointer_size == 0:
+            address = segment.start + at - before - segment.offset
+            if address % core.pointer_size == 0 and core.elf.data[at - before : at - before + core.pointer_size] == word:
                 yield address
 
 

@@ -35,9 +35,9 @@ class ThreadState:
     name: Optional[str] = None
 
 
-def thread_states(image: Image, runtime: Any, most: int, search: Callable[[int], Iterable[int]] = lambda interpreter: ()) -> Tuple[List[ThreadState], List[str]]:
+def thread_states(image: Image, runtime: Any, most: int, search: Callable[[int, bool], Iterable[int]] = lambda interpreter, sure: ()) -> Tuple[List[ThreadState], List[str]]:
     """All thread states, and what was wrong with the lists. A state counts only when its ``interp`` points back. ``search`` gives those of an
-    interpreter whose list is broken that can be found otherwise."""
+    interpreter whose list is broken, or empty, that can be found otherwise."""
     found: List[ThreadState] = []
     damage: List[str] = []
     visited: "set[int]" = set()
@@ -45,10 +45,10 @@ def thread_states(image: Image, runtime: Any, most: int, search: Callable[[int],
         why = _follow(image, interpreter, interpreter.threads_head, "next", most, visited, found)
         if why is not None:
             damage.append(why)
-        elif not runtime.states:
+        elif interpreter.threads_head and not runtime.states:
             continue
         # The list is broken: whom else the runtime names, and their neighbours in both directions.
-        for address in (*_named_states(image, runtime, interpreter), *search(interpreter.address)):
+        for address in (*_named_states(image, runtime, interpreter), *search(interpreter.address, interpreter.threads_head != 0)):
             for direction in ("next", "prev"):
                 if image.layouts.has("PyThreadState", direction):
                     visited.discard(address)

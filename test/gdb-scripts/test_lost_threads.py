@@ -80,6 +80,11 @@ class Lost(unittest.TestCase):
             self.assertIsNone(told["python"]["finalizing"])
             self.assertIsNone(told["python"]["gil_holder_lwp"])
 
+    def test_a_list_of_threads_that_became_empty_costs_none_its_stack(self):
+        for core, manifest, runtime, whole in self.cases():
+            core.write(runtime.main.address + fields_of(runtime.layouts, "PyInterpreterState", "threads.head", "tstate_head"), 0)
+            self.assertEqual(stacks(answer_from(core, manifest)), stacks(whole))
+
     def test_a_thread_state_that_the_list_does_not_reach_is_found(self):
         for core, manifest, runtime, whole in self.cases():
             second = Reader(core).pointer(runtime.main.threads_head + runtime.layouts.offset("PyThreadState", "next"))

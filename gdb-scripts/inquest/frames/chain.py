@@ -45,8 +45,9 @@ class Chain:
     broken: Optional[str] = None
 
 
-def thread_chain(image: Image, thread_state: int) -> Chain:
-    """The frames of the ``PyThreadState *``. Raises ``MemoryFault`` only when the thread state itself cannot be read."""
+def thread_chain(image: Image, thread_state: int, search: bool = True) -> Chain:
+    """The frames of the ``PyThreadState *``. Raises ``MemoryFault`` only when the thread state itself cannot be read. ``search``: where a link is
+    lost, the thread's data stack is searched for the rest, which takes time where the address is only a guess."""
     if image.layouts.has("PyThreadState", "frame"):
         return _frame_objects(image, thread_state)
     if image.layouts.has("PyThreadState", "current_frame"):
@@ -61,7 +62,7 @@ def thread_chain(image: Image, thread_state: int) -> Chain:
                 chain.broken = "the cframe holds nothing"
         except MemoryFault as fault:
             chain = Chain([], "the cframe: %s" % fault)
-    if chain.broken is not None:
+    if chain.broken is not None and search:
         _continue_on_data_stack(image, thread_state, chain)
     return chain
 
