@@ -10,14 +10,16 @@ esac
 sh docker/setup.sh "$part"
 # While gigabytes stream through a server, each 64 KB of them hangs on a small object: a young generation of 1 MiB has them collected before
 # V8 takes their bytes for a heap that grows, and room of 64 MiB keeps it from collecting all of a heap that is smaller, over and over (18
-# whole collections for 300 MB, half of the processor's time; none now). A worker streams nothing, but a report is many objects that live
-# until it is stored: with 16 MiB they are not moved about 25 times meanwhile (services/all-in-one.ts gives its workers the same).
+# whole collections for 300 MB, half of the processor's time; none now). Beyond that a server's heap grows by half before all of it is
+# collected, not fourfold: a long export has little that lives and much that dies late. A worker streams nothing, but a report is many objects
+# that live until it is stored: with 16 MiB they are not moved about 25 times meanwhile (services/all-in-one.ts gives its workers the same).
 node() {
   case "$1" in
-    workers/main.ts) young=16 ;;
-    *) young=1 ;;
+    workers/main.ts) options=--max-semi-space-size=16 ;;
+    *) options='--max-semi-space-size=1 --heap-growing-percent=50' ;;
   esac
-  exec node_modules/.bin/node "--max-semi-space-size=$young" --initial-heap-size=64 "$@"
+  # shellcheck disable=SC2086
+  exec node_modules/.bin/node $options --initial-heap-size=64 "$@"
 }
 # Node strips the types itself, by a module of 35 MiB that stays loaded. So everything is stripped and compiled once, before the first start
 # (with the same options: what was compiled with others does not count), if it can be kept.

@@ -45,8 +45,8 @@ interface Family {
   readonly onHopeless: (name: string) => void;
 }
 
-/** See docker/run.sh. Of the same option twice, the last counts. */
-const workerOptions = ["--max-semi-space-size=16"];
+/** See docker/run.sh. Of the same option twice, the last counts; 0 is the default. */
+const workerOptions = ["--max-semi-space-size=16", "--heap-growing-percent=0"];
 
 function program(name: string, path: string, { environment, logger, onHopeless }: Family, options: readonly string[] = []): Child {
   const file = fileURLToPath(new URL(path, import.meta.url));

@@ -37,7 +37,7 @@ export async function jobPage(database: Database, projectId: string, filters: Jo
 }
 
 /** Few, for they all live until the last of them is taken. */
-const rowsAtOnce = 50;
+const rowsAtOnce = 10;
 
 async function* pagesOf(database: Database, projectId: string, filters: JobFilters): AsyncGenerator<JobTable[]> {
   if (hasTerms(filters)) {

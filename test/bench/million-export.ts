@@ -77,7 +77,7 @@ interface Server extends AsyncDisposable {
   log(): string;
 }
 
-const memoryFlags = ["--max-semi-space-size=1", "--initial-heap-size=64"];
+const memoryFlags = ["--max-semi-space-size=1", "--initial-heap-size=64", "--heap-growing-percent=50"];
 
 /** The API alone, with the flags of docker/run.sh. */
 async function startServer(database: string): Promise<Server> {

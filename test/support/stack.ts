@@ -40,7 +40,7 @@ export interface StackOptions {
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), "inquest-stack-")));
   const port = await freePort();
-  const child = spawn(process.execPath, ["--max-semi-space-size=1", "--initial-heap-size=64", program], {
+  const child = spawn(process.execPath, ["--max-semi-space-size=1", "--initial-heap-size=64", "--heap-growing-percent=50", program], {
     env: { ...process.env, INQUEST_LISTEN: `127.0.0.1:${port}`, INQUEST_DATA_DIR: dataDir, INQUEST_LOG_LEVEL: "info", ...options.environment },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -119,17 +119,36 @@ export async function newestMatching(database: Database, projectId: string, plan
   return newestOf(database, projectId, plan, { blocks: await blocksWithin(database, projectId, plan), before, limit });
 }
 
+/** Numbers in the order of time, the latest first. */
+function inOrder({ times, numbers }: Candidates): Candidates {
+  const places = Uint32Array.from(times, (_, place) => place).sort((one, other) => (times[other] ?? 0) - (times[one] ?? 0));
+  return { times: Float64Array.from(places, (place) => times[place] ?? 0), numbers: Float64Array.from(places, (place) => numbers[place] ?? 0) };
+}
+
+/** `atOnce` of them from `start` on, and those that were sent in the same millisecond as the last one. */
+function endOfRun({ times }: Candidates, start: number, atOnce: number): number {
+  let end = Math.min(start + atOnce, times.length);
+  while (end < times.length && times[end] === times[end - 1]) end += 1;
+  return end;
+}
+
 /**
- * All jobs that the plan leaves, the newest first, some at a time. What comes while they are read may be missing. Each time only as many
- * are read as are told at once: what waits for a slow reader grows old, and V8 lets old objects be until there are very many of them.
+ * All jobs that the plan leaves, the newest first, some at a time. Which ones of a block is found once; what comes while they are read may
+ * be missing. Rows are read when they are told: what waits for a slow reader grows old, and V8 lets old objects be until there are many.
  */
 export async function* allMatching(database: Database, projectId: string, plan: SearchPlan, atOnce: number): AsyncGenerator<JobTable[]> {
   const blocks = await blocksWithin(database, projectId, plan);
-  for (let before: string | null = null; ; ) {
-    const rows: JobTable[] = await newestOf(database, projectId, plan, { blocks, before, limit: atOnce });
-    before = rows.at(-1)?.id ?? null;
-    const end = rows.length < atOnce;
-    yield rows;
-    if (end) return;
+  let waiting = noCandidates;
+  for (const [at, block] of blocks.entries()) {
+    const found = inOrder(await candidatesIn(database, projectId, plan, { blocks: [block], before: waiting }));
+    // Older ones wait for those of the next block.
+    const next = blocks[at + 1]?.last_ms ?? -Infinity;
+    const ready = found.times.findLastIndex((time) => time > next) + 1;
+    for (let start = 0, end = 0; start < ready; start = end) {
+      end = endOfRun({ times: found.times.subarray(0, ready), numbers: found.numbers }, start, atOnce);
+      const rows = await rowsOf(database, projectId, [...found.numbers.subarray(start, end)]);
+      yield rows.toSorted((one, other) => (one.id < other.id ? 1 : -1));
+    }
+    waiting = { times: found.times.slice(ready), numbers: found.numbers.slice(ready) };
   }
 }
