@@ -161,8 +161,8 @@ export function checkReport(entry: CorpusEntry, report: Report, core: Core, sour
   const lacking = sent === "nothing" && report.python?.debug_info === "none" ? "symbols" : sent;
   const lenient = lacks(entry, lacking);
   const messageLost = lenient && entry.signal === "SIGABRT";
-  // Who sent the signal is known all the same; what is told as possible claims nothing.
-  const excused = lenient && report.diagnoses.every(({ code, confidence }) => code === "sent_by_process" || confidence === "possible");
+  // Who sent the signal is known all the same, and that the process aborted; what is told as possible claims nothing.
+  const excused = lenient && report.diagnoses.every(({ code, confidence }) => code === "sent_by_process" || code === "abort" || confidence === "possible");
   const crashed = report.threads[0];
   if (crashed === undefined) return ["the report has no thread"];
   if (report.python === null) return [`no Python: ${report.python_missing_reason}`];

@@ -312,6 +312,7 @@ export const corpus: readonly CorpusEntry[] = [
   },
   { program: "read_only.py", signal: "SIGSEGV", stack: ["scribble", "<module>"], diagnosis: "write_to_read_only", needs: "binaries" },
   { program: "past_end.py", signal: "SIGSEGV", stack: ["fill", "<module>"], diagnosis: "access_past_mapping" },
+  { program: "fills_too_far.py", signal: "SIGSEGV", stack: ["fills", "<module>"], diagnosis: "access_past_mapping", never: ["write_to_read_only"] },
   { program: "cut_file.py", signal: "SIGBUS", stack: ["read_behind", "<module>"], diagnosis: "bus_error_file_truncated" },
   { program: "illegal.py", signal: "SIGILL", stack: ["trapped", "<module>"], diagnosis: "illegal_instruction", needs: "binaries" },
   { program: "division.py", signal: "SIGFPE", stack: ["divides", "<module>"], diagnosis: "division_by_zero", needs: "binaries" },
@@ -423,6 +424,18 @@ export const corpus: readonly CorpusEntry[] = [
     environment: { PYTHONMALLOC: "debug" },
     diagnosis: "memory_debug_violation",
     needs: "binaries",
+  },
+  {
+    program: "frees_inside_debug.py",
+    from: [3, 6],
+    signal: "SIGSEGV|SIGBUS",
+    stack: ["gives_back", "<module>"],
+    environment: { PYTHONMALLOC: "debug" },
+    diagnosis: "memory_debug_violation",
+    evidence: { describing: /true/ },
+    // Not each compiler keeps the end of the block in a register of its own.
+    needs: "symbols",
+    withGil: true,
   },
   // Its diagnosis needs DWARF or, up to 3.8, the message: see test/workers/pipeline/diagnose-debug-blocks.test.ts.
   {

@@ -113,6 +113,27 @@ class Blocks(unittest.TestCase):
         core.segment_at = lambda _: core.segments[0]
         self.assertEqual(told("pymalloc_debug")["damaged"], [])
 
+    def test_what_a_failed_check_takes_for_a_block_is_known_by_the_end_that_it_leads_to(self) -> None:
+        pointer = self.memory.allocate(64)
+        size = 0x3031323334353637
+        self.memory.write(pointer - 16, size.to_bytes(8, "big"))
+        layouts = tables.load((3, 12))
+        image = Image(self.reader, layouts, Values(self.reader, layouts))
+
+        def told(**registers: int) -> Any:
+            core: Any = SimpleNamespace(pointer_size=8, byte_order="little", segments=[], lwps=[1], registers=lambda _: registers, sp=lambda _: None)
+            core.thread_pointer = core.segment_at = lambda _: None
+            runtime = SimpleNamespace(address=None, interpreters=[])
+            context = SimpleNamespace(core=core, image=image, crashed_lwp=1, malloc=None, signal_frames=[], states=[], chains={})
+            context.runtime, context.symbol, context.traces = runtime, (lambda name: None), None
+            return damaged_blocks(context)["described"]
+
+        self.assertEqual(told(rbx=pointer, r12=pointer + size), {"address": hex(pointer), "tail": hex(pointer + size)})
+        self.assertIsNone(told(rbx=pointer, r12=pointer + size + 8))
+        # A size that may be one is looked at as a block's.
+        self.memory.write(pointer - 16, (32).to_bytes(8, "big"))
+        self.assertIsNone(told(rbx=pointer, r12=pointer + 32))
+
     def test_the_whole_heap_is_searched_but_for_stacks(self) -> None:
         address = block(self.memory, 24)
         self.memory.write(address + 24, b"A")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Iterable, Optional, Tuple
+
+_NOT_GENERAL = frozenset("rip pc eip rsp sp esp eflags cpsr fs_base gs_base orig_rax orig_eax cs ss ds es fs gs".split())
 
 
 def crash_place(context: Any) -> Tuple[Dict[str, int], Optional[int], Optional[int]]:
@@ -18,3 +20,8 @@ def crash_place(context: Any) -> Tuple[Dict[str, int], Optional[int], Optional[i
 
 def _first(registers: Dict[str, int], *names: str) -> Optional[int]:
     return next((registers[name] for name in names if name in registers), None)
+
+
+def general_registers(registers: Dict[str, int]) -> Iterable[Tuple[str, int]]:
+    """Those that may hold an object."""
+    return ((name, value) for name, value in registers.items() if name not in _NOT_GENERAL)

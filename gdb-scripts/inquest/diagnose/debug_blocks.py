@@ -24,7 +24,7 @@ from ..heap.block_owner import BlockOwners
 from ..heap.places import thread_stacks
 from ..layout.model import LayoutMissing
 from ..memory import MemoryFault, Reader
-from .crash_place import crash_place
+from .crash_place import crash_place, general_registers
 
 _STACK_BYTES = 16 << 10
 _MOST_POINTERS = 4_096
@@ -117,9 +117,10 @@ def candidates(core: Any, reader: Reader, registers: Iterable[int], sp: Optional
 
 
 def damaged_blocks(context: Any) -> Optional[Dict[str, Any]]:
-    """``{"checked": n, "damaged": [...], "whole": [...], "contexts": {...}}`` of the crashed thread; None when the hooks are off or nothing tells.
+    """``checked``, ``damaged``, ``whole``, ``contexts`` and ``described`` of the crashed thread; None when the hooks are off or nothing tells.
 
-    ``whole``: the first sound blocks, innermost first. ``contexts``: the address of the hooks' state for each API, where it is known.
+    ``whole``: the first sound blocks, innermost first. ``contexts``: the address of the hooks' state for each API, where it is known. ``described``:
+    ``address`` and ``tail`` of what a failed check took for a block.
     """
     core, image, lwp = context.core, context.image, context.crashed_lwp
     certain = hooks_on(context)
@@ -149,7 +150,22 @@ def damaged_blocks(context: Any) -> Optional[Dict[str, Any]]:
     if traces is not None:
         for block in [*damaged, *whole]:
             block["allocated_at"] = traces.lookup(int(block["address"], 16))
-    return {"checked": len(seen), "damaged": damaged, "whole": whole, "contexts": hook_contexts(context)}
+    return {"checked": len(seen), "damaged": damaged, "whole": whole, "contexts": hook_contexts(context), "described": _described(context, reader)}
+
+
+def _described(context: Any, reader: Reader) -> Optional[Dict[str, str]]:
+    """Before the check gives up it prints the block (``_PyObject_DebugDumpAddress``): a register holds the end that the size in front of it leads
+    to, far from the block, for what stands there is no size."""
+    values = [value for _, value in general_registers(crash_place(context)[0])]
+    for address in values:
+        try:
+            size = int.from_bytes(reader.read(address - 2 * reader.pointer_size, reader.pointer_size), "big")
+        except MemoryFault:
+            continue
+        tail = (address + size) & reader.address_mask
+        if size >= _LARGEST and tail in values:
+            return {"address": "0x%x" % address, "tail": "0x%x" % tail}
+    return None
 
 
 def _at_hand(context: Any, reader: Reader, guards: Guards) -> Iterator[int]:

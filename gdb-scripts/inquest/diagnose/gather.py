@@ -18,12 +18,14 @@ from .crash_context import crash_context
 from .debug_blocks import damaged_blocks
 from .gc_crash import gc_crash
 from .heap_check import heap_check
+from .logged_fatal import logged_fatal
 from .limits import recursion_limit, stack_limits
 from .refcounts import refcounts
 from .rust_payload import rust_payload
 from .signal_frame import signal_frames
 from ..waits.describe import waits
 
+_SIGABRT = 6
 Section = Callable[[str], "AbstractContextManager[None]"]
 
 
@@ -86,7 +88,17 @@ def facts_of_the_core(core: Any, manifest: Mapping[str, Any], section: Section) 
         message = abort_message(core)
         if message is not None:
             facts["abort_message"] = message
+    if "abort_message" not in facts and _signal(core, crashed) == _SIGABRT:
+        with section("logged_fatal"):
+            line = logged_fatal(core, crashed, _stands(core, crashed, facts)[1])
+            if line is not None:
+                facts["logged_fatal"] = line
     return facts
+
+
+def _signal(core: Any, lwp: Optional[int]) -> Optional[int]:
+    raw = core.notes.siginfo.get(lwp, b"")
+    return int.from_bytes(raw[:4], core.byte_order) if len(raw) >= 4 else None
 
 
 def _stands(core: Any, lwp: Optional[int], facts: Mapping[str, Any]) -> Tuple[Mapping[str, int], Optional[int]]:

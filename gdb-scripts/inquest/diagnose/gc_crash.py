@@ -18,7 +18,7 @@ from ..heap.referrers import Referrers, owner_chain
 from ..layout.model import LayoutMissing
 from ..memory import MemoryFault
 from .abort_message import abort_message
-from .crash_place import crash_place
+from .crash_place import crash_place, general_registers
 from .debug_blocks import candidates
 
 Found = Tuple[int, Optional[str], Optional[int], Optional[str]]
@@ -26,7 +26,6 @@ Found = Tuple[int, Optional[str], Optional[int], Optional[str]]
 
 _HAVE_GC = 1 << 14
 _MOST_WALKED = 1_000_000
-_NOT_GENERAL = frozenset("rip pc eip rsp sp esp eflags cpsr fs_base gs_base orig_rax orig_eax cs ss ds es fs gs".split())
 _MOST_CANDIDATES = 1_500
 _NEAR = 512
 _FIRST_PAGE = 4_096
@@ -118,11 +117,6 @@ def _in_interpreter(context: Any, pc: Optional[int]) -> Optional[bool]:
         if any(start <= pc < end for start, end, _ in module.mappings):
             return module.path == context.runtime.module
     return False
-
-
-def general_registers(registers: Dict[str, int]) -> Iterable[Tuple[str, int]]:
-    """Those that may hold an object."""
-    return ((name, value) for name, value in registers.items() if name not in _NOT_GENERAL)
 
 
 def _containers(context: Any, heads: GcHeads, registers: Dict[str, int], sp: Optional[int]) -> Tuple[List[int], List[int]]:

@@ -20,9 +20,8 @@ from ..heap.referrers import Referrers, owner_chain
 from ..heap.release_state import reference_count, release_state
 from ..layout.model import LayoutMissing
 from ..memory import MemoryFault
-from .crash_place import crash_place
+from .crash_place import crash_place, general_registers
 from .debug_blocks import candidates, hooks_on
-from .gc_crash import general_registers
 
 _MOST_FRAMES = 200
 _MOST_OBJECTS = 4

@@ -83,7 +83,24 @@ test("what is no block is told where the check died describing it, or by a lette
   expect(told({ frames: [nativeFrame("memset"), checking("0x7f0000001000")], signal })).toBeUndefined();
   expect(told({ frames: [dump, nativeFrame("main")], signal })).toBeUndefined();
   expect(told({ frames: [nativeFrame("_PyMem_DebugRawFree"), dump], signal })).toBeUndefined();
-  expect(told({ message: "bad leading pad byte" })).toBeUndefined();
+  expect(told({ message: "bad argument" })).toBeUndefined();
+});
+
+test("is told without names where registers hold the end that a size which is none leads to, and the fault is there", () => {
+  const facts = { debug_blocks: { checked: 9, damaged: [], whole: [], contexts, described: { address: "0x7f0000001000", tail: "0xcdce4d2b24d8f8d8" } } };
+  const at = (address: string) => segfault({ code: "SEGV_MAPERR", address });
+  expect(told({ facts, signal: at("0xcdce4d2b24d8f8dd") })).toMatchObject({ confidence: "certain", evidence: { address: "0x7f0000001000", describing: true } });
+  expect(told({ facts, signal: segfault({ code: "SI_KERNEL", code_number: 128, address: null }) })).toMatchObject({ evidence: { describing: true } });
+  expect(told({ facts, signal: at("0x7f0000001000") })).toBeUndefined();
+});
+
+test("is told by the function that gave up where its message is lost, and by the message of pads where the block is", () => {
+  expect(told({ frames: [nativeFrame("Py_FatalError"), nativeFrame("_PyMem_DebugCheckAddress"), checking("0x7f0000001000")] })).toMatchObject({
+    confidence: "likely",
+    evidence: { describing: false },
+  });
+  expect(told({ frames: [nativeFrame("Py_FatalError"), nativeFrame("list_dealloc")] })).toBeUndefined();
+  expect(told({ message: "bad trailing pad byte" })).toMatchObject({ title: "Memory was written beyond the end of a block", confidence: "certain" });
 });
 
 test("the message alone tells it too; the block only when no other can be meant", () => {

@@ -11,7 +11,7 @@ import type { HelperNativeFrame, NativeAnswer, PythonAnswer } from "../../../wor
 import { nativeFrame as unwoundFrame } from "./frame-makers.ts";
 import { nativeFrame, thread } from "../../text/sample-report.ts";
 import { pythonAnswer } from "./python-answer.ts";
-import { coreFacts, segfault, segment, siteOf } from "./sample-facts.ts";
+import { coreFacts, coreModule, segfault, segment, siteOf } from "./sample-facts.ts";
 
 const segments = [
   segment("0x400000", "0x500000", "rx"),
@@ -153,11 +153,20 @@ describe("freed_memory_access", () => {
   });
 
   test("knows uninitialised memory, guard bytes, and other allocators", () => {
-    const states = ["0xcdcdcdcdcdcdcdcd", "0xfdfdfdfdfdfdfdfd", "0x5a5a5a5a5a5a5a5a"].map((value) => {
+    const states = ["0xcdcdcdcdcdcdcdcd", "0xfdfdfdfdfdfdfdfd", "0xa5a5a5a5a5a5a5a5"].map((value) => {
       const crash = { ...at("0x0", { code: "SI_KERNEL", code_number: 128, address: null }), ...reads("rdi", value) };
       return told(crash, { python: pythonWith("malloc_debug") })[0]?.evidence["memory"];
     });
-    expect(states).toEqual(["uninitialised", "forbidden", "freed"]);
+    expect(states).toEqual(["uninitialised", "forbidden", "uninitialised"]);
+  });
+
+  test("is a letter only where the allocator that fills with it is there, and never what a function returns to", () => {
+    const crash = { ...at("0x0", { code: "SI_KERNEL", code_number: 128, address: null }), ...reads("rdi", "0x5a5a5a5a5a5a5a5a") };
+    expect(codes(crash)).toEqual(["wild_pointer"]);
+    expect(codes(crash, { core: { modules: [coreModule("/usr/lib/libjemalloc.so.2", null)] } })[0]).toBe("freed_memory_access");
+    const returns = { ...at("0x0", { code: "SI_KERNEL", code_number: 128, address: null }), instruction: "ret", branchTarget: "0xdddddddddddddddd" };
+    expect(codes(returns, { python: pythonWith("malloc_debug") })).toEqual(["wild_pointer"]);
+    expect(codes({ ...returns, instruction: "call *%rax" }, { python: pythonWith("malloc_debug") })[0]).toBe("freed_memory_access");
   });
 });
 
@@ -189,9 +198,19 @@ describe("write_to_read_only and data_executed", () => {
   test.each([
     ["a read", { ...at("0x400010", forbidden), ...reads("rdi", "0x400010") }],
     ["a masked read", { ...at("0x400010", forbidden), ...writes, instruction: "vmovdqu8 (%rdi),%zmm16{%k1}{z}" }],
-    ["an access of unknown direction", at("0x400010", forbidden)],
   ])("is not %s", (_what, crash) => {
     expect(codes(crash)).toEqual([]);
+  });
+
+  test("is likely where nothing tells what was done: reading is allowed there", () => {
+    expect(told(at("0x400010", forbidden))).toMatchObject([{ code: "write_to_read_only", confidence: "likely" }]);
+  });
+
+  test("is a buffer that was run past its end where memory that may be written to ends there", () => {
+    const constants = [segment("0x600000", "0x700000", "rw"), segment("0x700000", "0x701000", "r")];
+    expect(codes({ ...at("0x700000", forbidden), ...writes }, { core: { segments: constants } })).toEqual(["access_past_mapping"]);
+    expect(codes({ ...at("0x700080", forbidden), ...writes }, { core: { segments: constants } })).toEqual(["write_to_read_only"]);
+    expect(codes({ ...at("0x700000", forbidden), ...writes }, { core: { segments: constants.slice(1) } })).toEqual(["write_to_read_only"]);
   });
 
   test("a jump into data is told by the program counter", () => {
@@ -365,7 +384,7 @@ describe("what was said before an abort", () => {
     ["prog: file.c:12: f: Assertion `x > 0' failed.", "abort_message"],
     ["something else", "abort_message"],
   ])("%s", (text, code) => {
-    expect(codes(aborted, said(text))).toEqual([code]);
+    expect(codes(aborted, said(text))).toEqual([code, "abort"]);
   });
 
   test("is not told of a process that died of something else", () => {
@@ -440,7 +459,7 @@ describe("what was said before an abort", () => {
 
   test("a signal of its own is told as such, an abort is not", () => {
     expect(codes({ ...aborted, signal: { ...aborted.signal, number: 11, name: "SIGSEGV" } })).toEqual(["raised_by_itself"]);
-    expect(codes(aborted)).toEqual([]);
+    expect(codes(aborted)).toEqual(["abort"]);
   });
 });
 
@@ -468,5 +487,37 @@ describe("memory_debug_violation", () => {
     expect(codes(at("0x0"), { python: pythonWith("pymalloc_debug", { debug_blocks: { checked: 9, damaged: [{ address: 1 }] } }) })).toEqual([
       "null_dereference",
     ]);
+  });
+});
+
+describe("of a core without its files", () => {
+  const aborted = { signal: segfault({ number: 6, name: "SIGABRT", code: "SI_TKILL", code_number: -6, address: null, sender_pid: 4711 }), sent: true };
+  const exception = { type: "St13runtime_error", bases: [], text: "the parcel is lost", address: "0x602000" };
+
+  test("an exception that is under way is likely what the process aborted of", () => {
+    const given = { python: pythonWith(null, { cpp_exception: exception }) };
+    expect(told(aborted, given)).toMatchObject([
+      { code: "cpp_terminate", confidence: "likely", evidence: { exception: { text: "the parcel is lost" } } },
+      { code: "abort" },
+    ]);
+    expect(codes(aborted, { ...given, frames: ["raise", "abort", "my_check"] })).toEqual(["abort"]);
+    expect(codes({ ...aborted, signal: { ...aborted.signal, sender_pid: 99 } }, given)).toEqual(["sent_by_process"]);
+    expect(codes(aborted, { python: pythonWith(null, { rust_payload: { text: "no berth", address: "0x602000" } }) })[0]).toBe("rust_panic");
+  });
+
+  test("a fatal message of a logging library is told, certain where its functions are seen", () => {
+    const text = "F20261128 15:30:00.123456 4711 crane.cpp:12] Check failed: n == 3 (5 vs. 3)";
+    const given = { python: pythonWith(null, { logged_fatal: { text, address: "0x602000" } }) };
+    expect(told(aborted, given)[0]).toMatchObject({
+      code: "abort_message",
+      title: "Check failed: n == 3 (5 vs. 3)",
+      confidence: "likely",
+      evidence: { message: text },
+    });
+    expect(told(aborted, { ...given, frames: ["raise", "abort", "google::LogMessage::Fail()"] })[0]).toMatchObject({
+      code: "abort_message",
+      confidence: "certain",
+    });
+    expect(codes(at("0x0"), given)).toEqual(["null_dereference"]);
   });
 });

@@ -106,7 +106,7 @@ describe("guard_page", () => {
 
   test("is not the guard of a stack, nor memory that may be read", () => {
     expect(codes({ ...forbiddenAt("0x7f0000000ff8"), registers: { ...home, rsp: "0x7f0000001000" } })).toEqual(["stack_overflow"]);
-    expect(codes(forbiddenAt("0x400010"))).toEqual([]);
+    expect(codes(forbiddenAt("0x400010"))).toEqual(["write_to_read_only"]);
   });
 });
 

@@ -48,7 +48,7 @@ describe("sent_by_process", () => {
   });
 
   test("is not a signal that the process sent to itself, nor one of the kernel's", () => {
-    expect(codes({ signal: aborted() })).toEqual([]);
+    expect(codes({ signal: aborted() })).toEqual(["abort"]);
     expect(codes({ signal: segfault({ code: "SI_KERNEL", sender_pid: 0, address: null }) })).toEqual([]);
     expect(codes({ pid: null, signal: segfault({ code: "SI_USER", sender_pid: 99, address: null }) })).toEqual([]);
   });
@@ -82,12 +82,36 @@ describe("abort", () => {
     expect(codes({ signal: aborted({ code: "SI_USER" }) }, [nativeFrame("kill"), nativeFrame(null)])).toEqual(["raised_by_itself"]);
     const scanned = nativeFrame("my_check", { module: "/app/check.so", trust: "scan" });
     const nameless = nativeFrame(null, { module: "/lib/ld-musl-x86_64.so.1" });
-    for (const caller of [scanned, nameless]) expect(codes({ signal: aborted() }, [nativeFrame("raise"), caller])).toEqual([]);
-    expect(codes({ signal: aborted() }, [])).toEqual([]);
+    for (const caller of [scanned, nameless]) expect(codes({ signal: aborted() }, [nativeFrame("raise"), caller])).toEqual(["abort"]);
   });
 
-  test("is not a SIGABRT without abort on the stack, nor one from outside", () => {
-    expect(codes({ signal: aborted() }, [nativeFrame("raise"), nativeFrame("my_check")])).toEqual([]);
+  test("is only likely without abort on the stack, and where the thread stands in no call of tgkill", () => {
+    const core = coreFacts({ signal: aborted() });
+    const native = (rdx: string) => ({
+      gdb: "13.1",
+      threads: [],
+      registers: { rip: "0x1", rsi: "0x1267", rdx },
+      disassembly: [],
+      modules: [],
+      warnings: [],
+      facts: {},
+      timings_ms: {},
+    });
+    const found = (rdx: string) =>
+      diagnose({
+        core,
+        site: crashSite(core, native(rdx), null, []),
+        threads: [thread(4711, { crashed: true, native_frames: [] })],
+        modules: [],
+        python: null,
+        native: null,
+      });
+    expect(found("0x6")).toMatchObject([{ code: "abort", confidence: "likely" }]);
+    expect(found("0x9")).toMatchObject([{ code: "abort", confidence: "possible" }]);
+    expect(codes({ pid: null, signal: aborted() })).toEqual([]);
+  });
+
+  test("is none from outside, nor another signal", () => {
     expect(codes({ signal: aborted({ code: "SI_USER", sender_pid: 99 }) }, abortStack)).toEqual(["sent_by_process"]);
     expect(codes({ signal: segfault({ address: "0x5000" }) }, abortStack)).toEqual([]);
   });

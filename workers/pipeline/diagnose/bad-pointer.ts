@@ -2,7 +2,19 @@
 import type { Diagnosis } from "../../../services/contract/report.ts";
 import { metByAllocator } from "./allocator.ts";
 import type { Evidence, Finding } from "./evidence.ts";
-import { accessOf, type Access, asText, hex, isCanonical, mappingAbove, mappingBelow, stackPointer } from "./machine-access.ts";
+import {
+  accessOf,
+  type Access,
+  asText,
+  fileAt,
+  hex,
+  isCanonical,
+  mappingAbove,
+  mappingBelow,
+  runsIntoReadOnly,
+  segmentAt,
+  stackPointer,
+} from "./machine-access.ts";
 import { type Pattern, patternOf } from "./patterns.ts";
 
 /** The first page is never mapped (vm.mmap_min_addr is 4096 or more), so an address in it is a null pointer and an offset. */
@@ -108,7 +120,8 @@ export const filledPointer: Finding = (evidence) => {
   const values = [
     ...access.registers.map(({ value }) => value),
     ...(access.address === null ? [] : [access.address]),
-    ...(site.branchTarget === null ? [] : [BigInt(site.branchTarget)]),
+    // What a function returns to was overwritten, not read from a block.
+    ...(site.branchTarget === null || /\bret/.test(site.instruction ?? "") ? [] : [BigInt(site.branchTarget)]),
   ];
   const found = values.map((value) => patternOf(value, pointerBytes)).find((each) => each !== null);
   if (found == null) return null;
@@ -116,6 +129,8 @@ export const filledPointer: Finding = (evidence) => {
   const hooked = python?.python?.flags.malloc?.endsWith("_debug") ?? null;
   // Without the hooks the interpreter writes no such bytes, and a chance value of eight equal bytes is still somebody's filling.
   if (pattern.python && hooked === false) return null;
+  const { library } = pattern;
+  if (library !== undefined && !core.modules.some(({ path }) => library.test(path))) return null;
   const byte = `0x${pattern.byte.toString(16).toUpperCase()}`;
   return {
     code: "freed_memory_access",
@@ -196,11 +211,28 @@ export const wildPointer: Finding = (evidence) => {
   );
 };
 
+/** Mappings lie side by side: what runs past its end meets the next one that may not be written to. */
+function intoReadOnly(evidence: Evidence, access: Access, address: bigint): Diagnosis {
+  const file = fileAt(evidence.core, address);
+  const below = segmentAt(evidence.core, BigInt(segmentAt(evidence.core, address)?.start ?? hex(address)) - 1n);
+  return {
+    code: "access_past_mapping",
+    title: `Memory was run past its end, into read-only memory${file === null ? "" : ` of ${file.path}`}`,
+    detail: `The process wrote to ${hex(address)}, where read-only memory begins; the mapping ${below?.start}-${below?.end} right before it may be written to. A loop, a copy or a fill went on beyond the end of a buffer there; all between is overwritten.`,
+    confidence: "likely",
+    lwp: evidence.core.crashedLwp,
+    evidence: { ...evidenceOf(evidence, access), mapping: below === null ? null : { start: below.start, end: below.end }, file: file?.path ?? null },
+    links: [],
+  };
+}
+
 /** The first bytes behind a mapping: a buffer was run past its end. */
 export const pastMapping: Finding = (evidence) => {
   const { site, core } = evidence;
-  if (!faulted(evidence, "SEGV_MAPERR") || metByAllocator(evidence)) return null;
+  if (metByAllocator(evidence)) return null;
   const access = accessOf(site);
+  if (access.address !== null && runsIntoReadOnly(core, site, access.address)) return intoReadOnly(evidence, access, access.address);
+  if (!faulted(evidence, "SEGV_MAPERR")) return null;
   if (access.address === null || access.address < nearNull || access.how === "execute") return null;
   const below = mappingBelow(core, access.address);
   if (below === null || below.past >= onePage) return null;

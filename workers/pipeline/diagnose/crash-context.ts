@@ -8,6 +8,7 @@ import { Nullable } from "../../../services/contract/common.ts";
 import type { NativeFrame, Thread } from "../../../services/contract/thread.ts";
 import { signalName } from "../../../services/intake/core/signals.ts";
 import { plainName } from "../plumbing.ts";
+import { systemName } from "../thread-state.ts";
 import type { Evidence, Finding } from "./evidence.ts";
 
 const nullableString = Nullable(Type.String());
@@ -98,7 +99,7 @@ function phaseOf(frames: readonly NativeFrame[], end: number, told: Static<typeo
 
 /** exit() runs what atexit() of C, __cxa_atexit and the destructors of libraries left for the end, once main() has returned or Python is done with Py_Exit. */
 function inExitHandlers({ core, python }: Evidence, frames: readonly NativeFrame[]): ReturnType<Finding> {
-  const exit = frames.findIndex(({ function: name, trust }) => name !== null && trust !== "scan" && plainName(name) === "exit");
+  const exit = frames.findIndex(({ function: name, trust }) => name !== null && trust !== "scan" && systemName(name) === "exit");
   if (exit < 1 || core.processAlive) return null;
   const outer = frames.slice(exit + 1);
   const start = outer.findIndex((frame) => /^__libc_start_(main|call_main)/.test(nameOf(frame)));

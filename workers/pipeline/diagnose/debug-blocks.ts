@@ -8,7 +8,7 @@ import { Nullable } from "../../../services/contract/common.ts";
 import { AllocationPlace } from "../../../services/contract/interpreter.ts";
 import type { Diagnosis } from "../../../services/contract/report.ts";
 import type { Evidence, Finding } from "./evidence.ts";
-import { dumpOf, failedCheck, givenNoBlock, type NoBlock } from "./failed-check.ts";
+import { dumpOf, failedCheck, givenNoBlock, type NoBlock, saidOfPads } from "./failed-check.ts";
 
 const Holder = Type.Object({ address: Nullable(Type.String()), type: Nullable(Type.String()), where: Type.String(), name: Nullable(Type.String()) });
 const Owner = Type.Object({ type: Nullable(Type.String()), offset: Type.Integer(), held_by: Type.Array(Holder) });
@@ -31,6 +31,7 @@ export const DebugBlocks = Type.Object({
   damaged: Type.Array(Block),
   whole: Type.Optional(Type.Array(Block)),
   contexts: Type.Optional(Type.Record(Type.String(), Type.String())),
+  described: Type.Optional(Nullable(Type.Object({ address: Type.String(), tail: Type.String() }))),
 });
 const HeapCheck = Type.Object({ blocks: Type.Integer(), bytes: Type.Integer(), damaged: Type.Array(Block), whole: Type.Boolean() });
 
@@ -71,11 +72,26 @@ function violated(block: Block, core: Evidence["core"], evidence: Record<string,
 function noBlock({ address, describing }: NoBlock, core: Evidence["core"], checked: number): Diagnosis {
   return {
     code: "memory_debug_violation",
-    title: "What was given back to the debug allocator is no block of it",
-    detail: `What was to be freed or resized${address === null ? "" : `, ${address},`} has no header of that allocator before it: the debug hooks' check failed${describing ? ", and the process died while it described the block, whose size is none" : ""}. It was freed before, comes of another allocator (malloc, PyMem or PyObject, an address inside a block), or its header was overwritten. See who calls the check on this stack.`,
+    title: describing
+      ? "What was given back to the debug allocator is no block of it"
+      : "What was given back to the debug allocator is of another one, or no block at all",
+    detail: `What was to be freed or resized${address === null ? "" : `, ${address},`} ${describing ? "has" : "bears"} no header of that allocator before it: the debug hooks' check failed${describing ? ", and the process died while it described the block, whose size is none" : ""}. It was freed before, comes of another allocator (malloc, PyMem or PyObject, an address inside a block), or its header was overwritten. See who calls the check on this stack.`,
     confidence: describing ? "certain" : "likely",
     lwp: core.crashedLwp,
     evidence: { address, describing, checked },
+    links,
+  };
+}
+
+function pads(message: string, core: Evidence["core"], checked: number): Diagnosis {
+  const before = message.includes("leading");
+  return {
+    code: "memory_debug_violation",
+    title: before ? titles.leading : titles.trailing,
+    detail: `The debug hooks gave up with "${message.slice(0, 200)}": ${before ? "before" : "behind"} the block that was to be freed or resized stands something else than they put there. Which block it was is on the standard error. Whoever owns it, or its neighbour, wrote past its bounds.`,
+    confidence: "certain",
+    lwp: core.crashedLwp,
+    evidence: { message, checked },
     links,
   };
 }
@@ -101,8 +117,10 @@ export const debugBlocks: Finding = (evidence) => {
   }
   const [block] = shown?.damage == null ? blocks : [shown, ...blocks.filter((each) => each !== shown)];
   if (block !== undefined) return violated(block, core, { blocks, checked: told?.checked ?? 0, failed_check: failed?.function ?? null }, core.crashedLwp);
-  const none = givenNoBlock(evidence);
+  const none = givenNoBlock(evidence, told);
   if (none !== null) return noBlock(none, core, told?.checked ?? 0);
+  const said = saidOfPads(evidence);
+  if (said !== null) return pads(said, core, told?.checked ?? 0);
   const heap = python?.facts["heap_check"];
   if (!Value.Check(HeapCheck, heap) || heap.damaged[0] === undefined) return null;
   return violated(heap.damaged[0], core, { blocks: heap.damaged, checked: heap.blocks, whole_heap: heap.whole }, null);

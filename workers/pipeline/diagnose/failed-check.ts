@@ -1,11 +1,13 @@
 /** Which check of the debug hooks ended the process, and its block: from the frames' arguments where they are told, and from the message. */
 import { Value } from "typebox/value";
 import type { NativeFrame } from "../../../services/contract/thread.ts";
+import type { CrashSite } from "../crash-site.ts";
 import { plainName } from "../plumbing.ts";
 import type { Block, DebugBlocks } from "./debug-blocks.ts";
 import type { Static } from "typebox";
 import type { Evidence } from "./evidence.ts";
 import { FatalError } from "./fatal.ts";
+import { accessOf } from "./machine-access.ts";
 
 export interface FailedCheck {
   readonly function: string | null;
@@ -53,10 +55,32 @@ export interface NoBlock {
   readonly describing: boolean;
 }
 
+const gaveUp = /^_?Py_FatalError/;
+const givesUp = /^_Py(Mem|Object)_DebugCheckAddress(Api)?$/;
 const dumps = /^_PyObject_DebugDumpAddress$/;
+/** What the check says of a block whose pads are damaged, wherever that block is. */
+const badPads = /^bad (leading|trailing) pad byte/;
+
+/** The message of a failed check of the pads, where the block itself was not found. */
+export function saidOfPads({ site, native }: Evidence): string | null {
+  const fatal = native?.facts["fatal_error"];
+  return site.signal?.name === "SIGABRT" && Value.Check(FatalError, fatal) && badPads.test(fatal.message) ? fatal.message : null;
+}
+
 const unknownId = /^bad ID: Allocated using API '(?!(?:[rmo])')/;
 
-export function givenNoBlock({ site, threads, native }: Evidence): NoBlock | null {
+/** As far as an access behind the end of what was taken for a block still is one of the check's. */
+const padBytes = 8n;
+
+/** By registers: the check describes a block whose size is none, and reads what stands behind its end. Needs no name of a function. */
+function describedBlock(site: CrashSite, blocks: Static<typeof DebugBlocks> | null): NoBlock | null {
+  if (blocks?.described == null) return null;
+  const { address } = accessOf(site);
+  const past = address === null ? null : address - BigInt(blocks.described.tail);
+  return past === null || (past >= 0n && past < padBytes) ? { address: blocks.described.address, describing: true } : null;
+}
+
+export function givenNoBlock({ site, threads, native }: Evidence, blocks: Static<typeof DebugBlocks> | null): NoBlock | null {
   const frames = threads.find((thread) => thread.crashed)?.native_frames.filter((frame): frame is NativeFrame => frame.kind === "native") ?? [];
   const struck = Math.max(
     frames.findIndex(({ pc }) => pc === site.pc),
@@ -66,9 +90,17 @@ export function givenNoBlock({ site, threads, native }: Evidence): NoBlock | nul
   const address = argument(near, "p", "ptr", "q");
   const faulted = !site.sent && (site.signal?.name === "SIGSEGV" || site.signal?.name === "SIGBUS");
   const innermost = frames[struck]?.function ?? null;
-  if (faulted) return innermost !== null && dumps.test(plainName(innermost)) && near.length > 1 ? { address, describing: true } : null;
+  if (faulted) {
+    const named = innermost !== null && dumps.test(plainName(innermost)) && near.length > 1;
+    return named ? { address, describing: true } : describedBlock(site, blocks);
+  }
+  if (site.signal?.name !== "SIGABRT") return null;
   const fatal = native?.facts["fatal_error"];
-  return site.signal?.name === "SIGABRT" && Value.Check(FatalError, fatal) && unknownId.test(fatal.message) ? { address, describing: false } : null;
+  // Where the message is lost, the function that gave up with it still is the check.
+  const fails = Value.Check(FatalError, fatal)
+    ? unknownId.test(fatal.message)
+    : frames.some(({ function: name }, at) => gaveUp.test(name ?? "") && givesUp.test(plainName(frames[at + 1]?.function ?? "")));
+  return fails ? { address, describing: false } : null;
 }
 
 /** As `_PyObject_DebugDumpAddress` prints it. */

@@ -162,12 +162,34 @@ function failedAssertion(evidence: Evidence): ReturnType<Finding> {
   };
 }
 
+/** `facts.logged_fatal`: a line of a logging library that ends the process, glog's or abseil's. */
+const LoggedFatal = Type.Object({ text: Type.String(), address: Type.String() });
+const logs = /^(google::(LogMessage|LogMessageFatal|RawLog|ErrnoLogMessage|NullStreamFatal)|absl::.*([Ll]og_internal|LogMessage|[Rr]aw_?[Ll]og))/;
+
+/** A failed CHECK, or LOG(FATAL): its line bears the severity and the thread that aborts, raw logging's stands on its stack. */
+function loggedFatal({ core, python, threads }: Evidence): ReturnType<Finding> {
+  const told = python?.facts["logged_fatal"];
+  if (!Value.Check(LoggedFatal, told)) return null;
+  const frames = nativeFrames(threads.find((thread) => thread.crashed)?.native_frames ?? []).slice(0, 40);
+  const by = frames.find(({ function: name }) => name !== null && logs.test(name))?.function ?? null;
+  const says = told.text.replace(/^[^\]]*\] /, "");
+  return {
+    code: "abort_message",
+    title: cut(says, 200),
+    detail: `A logging library ended the process after a fatal message: ${cut(told.text, 500)}. A failed CHECK is a condition of the library's or the extension's own that does not hold.`,
+    confidence: by === null ? "likely" : "certain",
+    lwp: core.crashedLwp,
+    evidence: { message: told.text, address: told.address, found: "log", function: by },
+    links: [],
+  };
+}
+
 /** glibc's abort message. */
 export const abortMessage: Finding = (evidence) => {
   const { core, site, python } = evidence;
   if (site.signal?.name !== "SIGABRT") return null;
   const told = python?.facts["abort_message"];
-  if (!Value.Check(AbortMessage, told)) return failedAssertion(evidence);
+  if (!Value.Check(AbortMessage, told)) return failedAssertion(evidence) ?? loggedFatal(evidence);
   const freed = givenBack.test(told.text) ? invalidFreeOf(evidence, told) : null;
   if (freed !== null && (freed.confidence === "certain" || saysInvalid.test(told.text))) return freed;
   const meaning = meanings.find((each) => each.text.test(told.text)) ?? null;

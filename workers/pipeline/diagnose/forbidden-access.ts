@@ -3,7 +3,7 @@ import type { CoreFacts, CoreSegment } from "../../../services/intake/core/core-
 import { metByAllocator } from "./allocator.ts";
 import type { Finding } from "./evidence.ts";
 import { usedUp } from "./stack-overflow.ts";
-import { accessOf, fileAt, hex, segmentAt } from "./machine-access.ts";
+import { accessOf, fileAt, hex, runsIntoReadOnly, segmentAt, writes } from "./machine-access.ts";
 
 const onePage = 4_096n;
 
@@ -17,7 +17,7 @@ export const writeToReadOnly: Finding = (evidence) => {
   const { core, site } = evidence;
   if (site.signal?.name !== "SIGSEGV" || site.signal.code !== "SEGV_ACCERR" || metByAllocator(evidence)) return null;
   const access = accessOf(site);
-  if (access.address === null || access.how !== "write") return null;
+  if (access.address === null || !writes(site) || runsIntoReadOnly(core, site, access.address)) return null;
   const segment = segmentAt(core, access.address);
   if (segment === null || segment.writable || !segment.readable) return null;
   const file = fileAt(core, access.address);
@@ -25,7 +25,7 @@ export const writeToReadOnly: Finding = (evidence) => {
     code: "write_to_read_only",
     title: `Read-only memory was written to${file === null ? "" : `, of ${file.path}`}`,
     detail: `The instruction wrote to ${hex(access.address)}, in a mapping that may only be read${file === null ? "" : ` (${file.path}, offset ${file.offset})`}. A constant, a string literal, a file mapped for reading or a bytes object's buffer was taken for writable.`,
-    confidence: "certain",
+    confidence: access.how === "write" ? "certain" : "likely",
     lwp: core.crashedLwp,
     evidence: {
       address: hex(access.address),

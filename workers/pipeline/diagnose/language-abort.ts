@@ -2,6 +2,7 @@
 import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
 import { Nullable } from "../../../services/contract/common.ts";
+import type { Diagnosis } from "../../../services/contract/report.ts";
 import type { NativeFrame } from "../../../services/contract/thread.ts";
 import type { Evidence, Finding } from "./evidence.ts";
 import { typeName } from "./type-name.ts";
@@ -49,7 +50,7 @@ export const languageAbort: Finding = (evidence) => {
   const rust = plain.findLastIndex((each) => rustPanics.test(each));
   const cxx = name === "SIGABRT" ? plain.findIndex((each) => terminates.test(each)) : -1;
   if (rust >= 0) return rustPanic(evidence, frames, rust);
-  if (cxx < 0) return null;
+  if (cxx < 0) return withoutNames(evidence, frames);
   const at = cxx;
   const by = plain.slice(at).find((each) => each !== "" && !terminating.test(each)) ?? "";
   const told = thrown(evidence);
@@ -82,18 +83,46 @@ export const languageAbort: Finding = (evidence) => {
   };
 };
 
+/** Of a core without its files: an exception is under way in a thread that sent SIGABRT to itself, and nothing tells who asked for that. */
+function withoutNames(evidence: Evidence, frames: readonly NativeFrame[]): ReturnType<Finding> {
+  const { core, site, python } = evidence;
+  const { signal } = site;
+  const own = signal?.name === "SIGABRT" && signal.code === "SI_TKILL" && core.pid !== null && signal.sender_pid === core.pid;
+  if (!own || frames.some(({ function: name, trust }) => name !== null && trust !== "scan")) return null;
+  const panic = python?.facts["rust_payload"];
+  if (Value.Check(RustPayload, panic)) return { ...panicked(core.crashedLwp, null, null, panic.text), confidence: "likely" };
+  const told = thrown(evidence);
+  if (told === null) return null;
+  const type = typeName(told.type);
+  return {
+    code: "cpp_terminate",
+    title: `C++ exception ${type} was under way when the process aborted${told.text === null ? "" : `: ${cut(told.text, 200)}`}`,
+    detail: `An exception of type ${type} was being handled in the thread that aborted${told.text === null ? "" : `; it says: ${cut(told.text, 500)}`}. Mostly it was not caught, or was thrown where none may be; which functions were called the core alone does not tell.`,
+    confidence: "likely",
+    lwp: core.crashedLwp,
+    evidence: {
+      frame: null,
+      caller: null,
+      exception: { type, bases: told.bases.map(typeName), text: told.text, address: told.address },
+    },
+    links: [],
+  };
+}
+
 function rustPanic({ core, python }: Evidence, frames: readonly NativeFrame[], at: number): ReturnType<Finding> {
   const caller = frames.slice(at + 1).find((frame) => frame.function !== null && !runtime.test(frame.function.replace(crateHash, "")))?.function ?? null;
-  const where = caller === null ? "" : ` in ${caller}`;
   const fact = python?.facts["rust_payload"];
-  const said = Value.Check(RustPayload, fact) ? fact : null;
+  return panicked(core.crashedLwp, frames[at]?.function ?? null, caller, Value.Check(RustPayload, fact) ? fact.text : null);
+}
+
+function panicked(lwp: number | null, frame: string | null, caller: string | null, said: string | null): Diagnosis {
   return {
     code: "rust_panic",
-    title: `Rust code panicked${where}${said === null ? "" : `: ${cut(said.text, 200)}`}`,
-    detail: `A panic reached a place that may not unwind, and aborted. ${said === null ? "Its message is on the standard error." : `It says: ${cut(said.text, 500)}`}`,
+    title: `Rust code panicked${caller === null ? "" : ` in ${caller}`}${said === null ? "" : `: ${cut(said, 200)}`}`,
+    detail: `A panic reached a place that may not unwind, and aborted. ${said === null ? "Its message is on the standard error." : `It says: ${cut(said, 500)}`}`,
     confidence: "certain",
-    lwp: core.crashedLwp,
-    evidence: { frame: frames[at]?.function ?? null, caller, message: said?.text ?? null },
+    lwp,
+    evidence: { frame, caller, message: said },
     links: [],
   };
 }

@@ -98,6 +98,16 @@ export function mappingAbove(core: Pick<CoreFacts, "segments">, address: bigint)
   return found === null ? null : { segment: found, before: BigInt(found.start) - address };
 }
 
+/** A write to the first bytes of memory that may only be read, right behind memory that may be written to. */
+export function runsIntoReadOnly(core: Pick<CoreFacts, "segments">, site: CrashSite, address: bigint): boolean {
+  const segment = segmentAt(core, address);
+  if (site.signal?.code !== "SEGV_ACCERR" || segment === null || !segment.readable || segment.writable || !writes(site)) return false;
+  return address - BigInt(segment.start) < widest && segmentAt(core, BigInt(segment.start) - 1n)?.writable === true;
+}
+
+/** Of an access that was refused though the memory may be read: a write, where nothing says that it was to be executed. */
+export const writes = (site: CrashSite): boolean => [null, "write"].includes(accessOf(site).how);
+
 /** Which file is mapped at an address, and which of its bytes. */
 export function fileAt(core: Pick<CoreFacts, "modules" | "otherFiles">, address: bigint): { readonly path: string; readonly offset: number } | null {
   const ranges = [

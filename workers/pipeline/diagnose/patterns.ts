@@ -6,6 +6,8 @@ export interface Pattern {
   readonly by: string;
   /** Written by CPython's debug hooks, whose being on can be checked. */
   readonly python: boolean;
+  /** The byte is a letter as well, with which programs fill memory too: the allocator's library must be there. */
+  readonly library?: RegExp;
 }
 
 const debugHooks = "CPython's debug hooks (PYTHONMALLOC=debug)";
@@ -18,10 +20,10 @@ export const patterns: readonly Pattern[] = [
   { byte: 0xdb, state: "freed", by: `${debugHooks} before 3.8`, python: true },
   { byte: 0xcb, state: "uninitialised", by: `${debugHooks} before 3.8`, python: true },
   { byte: 0xfb, state: "forbidden", by: `${debugHooks} before 3.8`, python: true },
-  { byte: 0x5a, state: "freed", by: "jemalloc's junk filling", python: false },
+  { byte: 0x5a, state: "freed", by: "jemalloc's junk filling", python: false, library: /jemalloc/ },
   { byte: 0xa5, state: "uninitialised", by: "jemalloc's junk filling", python: false },
   { byte: 0xbe, state: "uninitialised", by: "AddressSanitizer's malloc", python: false },
-  { byte: 0x55, state: "freed", by: "AddressSanitizer's free (max_free_fill_size)", python: false },
+  { byte: 0x55, state: "freed", by: "AddressSanitizer's free (max_free_fill_size)", python: false, library: /asan/ },
   { byte: 0xab, state: "uninitialised", by: "the debug allocator of gperftools", python: false },
   { byte: 0xdf, state: "freed", by: "mimalloc's debug build", python: false },
   { byte: 0xd0, state: "uninitialised", by: "mimalloc's debug build", python: false },

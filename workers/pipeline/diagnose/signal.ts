@@ -1,6 +1,9 @@
 /** Who raised the signal: another process, this one, abort(). */
 import { basename } from "node:path";
+import type { Diagnosis } from "../../../services/contract/report.ts";
 import type { NativeFrame, Thread } from "../../../services/contract/thread.ts";
+import type { CoreFacts } from "../../../services/intake/core/core-facts.ts";
+import type { CrashSite } from "../crash-site.ts";
 import { inSystemCall } from "../signal-frame.ts";
 import { systemName } from "../thread-state.ts";
 import type { Finding } from "./evidence.ts";
@@ -66,12 +69,30 @@ function callerOfAbort(beyond: readonly NativeFrame[]): string | null {
   return caller.module === null || caller.offset === null ? null : `${basename(caller.module)}+${caller.offset}`;
 }
 
+/** By its own SIGABRT, and nothing of the stack tells by which function: abort() sends it by tgkill to the thread that calls it, and so does raise(). */
+function endedItself(core: CoreFacts, site: CrashSite, threads: readonly Thread[]): Diagnosis | null {
+  const { signal, registers } = site;
+  if (signal?.code !== "SI_TKILL" || core.pid === null || signal.sender_pid !== core.pid || raisedWithoutAbort(signal.code, threads)) return null;
+  const [lwp, number] = core.machine === "x86_64" ? [registers["rsi"], registers["rdx"]] : [registers["x1"], registers["x2"]];
+  const standsThere = lwp !== undefined && number !== undefined && Number(BigInt(lwp)) === core.crashedLwp && BigInt(number) === BigInt(signal.number);
+  return {
+    code: "abort",
+    title: "The process aborted itself",
+    detail:
+      "The thread sent SIGABRT to itself, as abort() does (and raise(SIGABRT), which is rare): the program, a library or the interpreter found its state inconsistent and ended it on purpose. What it wrote to its standard error just before says why; with the binaries that the job misses the report tells who called it.",
+    confidence: standsThere ? "likely" : "possible",
+    lwp: core.crashedLwp,
+    evidence: { signal: signal.name, sender_pid: signal.sender_pid, caller: null },
+    links: [],
+  };
+}
+
 export const abortedItself: Finding = ({ core, site, threads }) => {
   const { signal } = site;
   if (signal?.name !== "SIGABRT" || (signal.sender_pid !== null && core.pid !== null && signal.sender_pid !== core.pid)) return null;
   const frames = threads.find((thread) => thread.crashed)?.native_frames.filter((frame): frame is NativeFrame => frame.kind === "native") ?? [];
   const abort = frames.slice(0, 12).findIndex((frame) => frame.function !== null && systemName(frame.function) === "abort");
-  if (abort < 0) return null;
+  if (abort < 0) return endedItself(core, site, threads);
   const caller = callerOfAbort(frames.slice(abort + 1));
   return {
     code: "abort",
@@ -92,7 +113,7 @@ function raisedWithoutAbort(code: string, threads: readonly Thread[]): boolean {
   const frames = threads.find((thread) => thread.crashed)?.native_frames.filter((frame): frame is NativeFrame => frame.kind === "native") ?? [];
   const raise = frames.slice(0, 6).findLastIndex(({ function: name }) => name !== null && raisers.test(systemName(name)));
   const caller = frames[raise + 1];
-  const told = caller !== undefined && caller.function !== null && caller.trust !== "scan";
+  const told = caller !== undefined && (caller.function ?? caller.module) !== null && caller.trust !== "scan";
   return raise >= 0 && told && (caller.module === null || !ofCLibrary.test(caller.module));
 }
 
