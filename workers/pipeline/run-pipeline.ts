@@ -1,4 +1,5 @@
 /** The pipeline: inspect, gather, debug, assemble (which diagnoses). One job, one folder, one report. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { Failure } from "../../services/contract/failure.ts";
 import type { JobStage, MissingBinary } from "../../services/contract/job.ts";
 import type { JobOptions } from "../../services/contract/job-options.ts";
@@ -50,6 +51,12 @@ export interface PipelineResult {
   readonly missingBinaries: readonly MissingBinary[];
 }
 
+/**
+ * After how many milliseconds a stage is told. One that is over sooner is not: nobody would see it, and to tell it costs a commit and wakes
+ * all who wait for the job.
+ */
+const quietMs: Readonly<Partial<Record<JobStage, number>>> = { inspect: 50, gather: 50, assemble: 50 };
+
 /** Where each stage stands in the whole, in percent. */
 export type OnProgress = (stage: JobStage, percent: number) => Promise<void>;
 
@@ -62,12 +69,17 @@ export async function runPipeline(parts: PipelineParts, job: PipelineJob, onProg
     throwIfAborted(signal);
     const started = performance.now();
     // Told while it is done. It comes last, for its failure (the job is another's now) is then the reason of the other one.
-    const told = onProgress(name, percent);
+    const over = new AbortController();
+    const told = sleep(quietMs[name] ?? 0, undefined, { signal: over.signal }).then(
+      () => onProgress(name, percent),
+      () => undefined,
+    );
     told.catch(() => undefined);
     try {
       return await work();
     } finally {
       timings[name] = Math.round(performance.now() - started);
+      over.abort();
       await told;
     }
   };

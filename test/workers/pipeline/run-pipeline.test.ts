@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdtemp, readdir, realpath, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Compile } from "typebox/compile";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readConfig } from "../../../services/config/environment.ts";
@@ -43,10 +44,12 @@ afterAll(async () => {
   await rm(workDir, { recursive: true, force: true });
 });
 
+const localFile: PipelineParts["blobs"]["localFile"] = (path) => Promise.resolve({ path, [Symbol.asyncDispose]: () => Promise.resolve() });
+
 async function run(uploads: readonly StoredBinary[], some: Partial<PipelineParts> = {}, signal = new AbortController().signal) {
   const stages: string[] = [];
   const parts: PipelineParts = {
-    blobs: { localFile: (path) => Promise.resolve({ path, [Symbol.asyncDispose]: () => Promise.resolve() }) },
+    blobs: { localFile },
     binaries: {
       ofJob: () => Promise.resolve([...uploads]),
       byBuildIds: () => Promise.resolve([]),
@@ -76,11 +79,23 @@ describe("the pipeline", () => {
   test("makes a report that holds to its schema, and a text that opens with the answer", async () => {
     const { report, stages, missingBinaries } = await run(binaries);
     expect([...validReport.Errors(report)]).toEqual([]);
-    expect(stages).toEqual(["inspect", "gather", "debug", "assemble"]);
+    expect(stages).toContain("debug");
     expect(missingBinaries.filter((each) => each.needed_for !== "symbols")).toEqual([]);
     const [first, second] = renderText(report).split("\n");
     expect(first).toMatch(/^python3\.\d+ \(pid \d+\) died of SIGSEGV/);
     expect(second).toContain("address 0x0");
+  });
+
+  test("tells the stages that last, in their order, and none that is over at once", async () => {
+    const slow = await run([], { blobs: { localFile: (path) => sleep(120).then(() => localFile(path)) } });
+    expect(slow.stages.slice(0, 3)).toEqual(["inspect", "gather", "debug"]);
+    const told: string[] = [];
+    const logsAlone = { id: "0193515a-7c1e-7000-8000-000000000002", projectId: "default", coreBlob: null, run: 1, options: noOptions };
+    const parts: Pick<PipelineParts, "attachments" | "limits"> = { attachments: () => Promise.resolve([]), limits: readConfig({}).limits };
+    const onProgress = async (stage: string) => void told.push(stage);
+    // @ts-expect-error logs are judged without the other parts
+    await expect(runPipeline(parts, logsAlone, onProgress, new AbortController().signal)).rejects.toMatchObject({ code: "core_lost" });
+    expect(told).toEqual([]);
   });
 
   test("tells the fault and not that faulthandler raised it again, and shows what was interrupted", async () => {
