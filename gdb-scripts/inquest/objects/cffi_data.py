@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from typing import Dict, NamedTuple, Optional
 
+from ..memory import MemoryFault
 from .limits import Damaged
 from .printer import Handler, Printer
 from .text import code_points
@@ -123,7 +124,7 @@ def _print_owning(printer: Printer, address: int, info: TypeInfo) -> None:
         printer.write(">")
         return
     if kind.flags & _FUNCTION:
-        _print_data(printer, address, info)
+        _print_callback(printer, address, info, kind)
         return
     item = _ctype(printer, kind.item) if kind.item else kind
     if kind.open_ended or item.open_ended:
@@ -135,6 +136,27 @@ def _print_owning(printer: Printer, address: int, info: TypeInfo) -> None:
     elif kind.flags & _ARRAY:
         size = item.size * (kind.length if kind.length >= 0 else access.ssize(address, "CData", "length"))
     printer.write("<cdata '%s' owning %d bytes>" % (kind.name, size))
+
+
+def _print_callback(printer: Printer, address: int, info: TypeInfo, kind: CType) -> None:
+    """``<cdata 'int(*)(int)' calling <function f at 0x…>>``. ``CDataObject_closure`` has libffi's closure where others have the length, and that
+    has a tuple of the type and the function behind its trampoline, whose size changed with libffi 3.4."""
+    values = printer.values
+    size = values.access.pointer_size
+    closure = values.access.pointer(address, "CData", "length")
+    for trampoline in (4 * size, 3 * size):
+        try:
+            called = values.tuple_items(values.access.reader.pointer(closure + trampoline + 2 * size), 2)
+            if len(called) == 2 and _ctype(printer, called[0]).name:
+                break
+        except MemoryFault:
+            continue
+    else:
+        _print_data(printer, address, info)
+        return
+    printer.write("<cdata '%s' calling " % kind.name)
+    printer.value(called[1])
+    printer.write(">")
 
 
 def _print_from_buffer(printer: Printer, address: int, info: TypeInfo) -> None:

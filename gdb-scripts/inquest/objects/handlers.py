@@ -7,6 +7,7 @@ from typing import Dict
 from . import (
     addresses,
     aliases,
+    asyncio_data,
     c_extensions,
     callables,
     cffi_data,
@@ -42,6 +43,7 @@ _FAMILIES = (
     classic,
     addresses,
     aliases,
+    asyncio_data,
     c_extensions,
     cffi_data,
     collections_types,

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 import struct
-from typing import Dict, Iterator, List, NamedTuple, Optional
+from typing import Dict, Iterator, List, Optional
 
 from .access import Access
 from .limits import Damaged
+from .numpy_dtypes import Dtype, DtypeField, read_dtype, read_unit
+from .numpy_times import datetime_text, timedelta_text
 from .printer import CUT, Handler, Printer
 from .text import code_points
 from .type_info import TypeInfo
@@ -24,48 +26,9 @@ _CODES = {
     **{("u", size): code for size, code in ((1, "B"), (2, "H"), (4, "I"), (8, "Q"))},
     **{("f", size): code for size, code in ((2, "e"), (4, "f"), (8, "d"))},
 }
-_NAMES = {"b": "bool", "i": "int%d", "u": "uint%d", "f": "float%d", "c": "complex%d", "S": "S", "U": "U", "V": "V", "O": "object"}
-_TIME_KINDS = {"M": "datetime64", "m": "timedelta64"}
-
-
-class Dtype(NamedTuple):
-    """``PyArray_Descr *``. ``kind`` is numpy's letter (``i``, ``f``, ``U``, …), ``size`` the bytes of one item."""
-
-    kind: str
-    size: int
-    order: str
-    fields: bool
-
-    @property
-    def name(self) -> str:
-        if self.kind in _TIME_KINDS:
-            return _TIME_KINDS[self.kind]
-        pattern = _NAMES.get(self.kind, "?")
-        if "%d" in pattern:
-            return pattern % (self.size * 8)
-        if self.kind in "SV":
-            return "%s%d" % (pattern, self.size)
-        return "U%d" % (self.size // 4) if self.kind == "U" else pattern
-
-
-def read_dtype(access: Access, address: int) -> Dtype:
-    """numpy 2 has 64-bit flags before a ``Py_ssize_t`` elsize, numpy 1 an int right behind ``type_num``."""
-    kind = chr(access.uint(address, "PyArray_Descr", "kind"))
-    byteorder = chr(access.uint(address, "PyArray_Descr", "byteorder"))
-    if kind not in _NAMES and kind not in _TIME_KINDS and kind not in "T":
-        raise Damaged(address, "dtype of kind %r" % kind)
-    size = access.ssize(address, "PyArray_Descr2", "elsize")
-    struct_name = "PyArray_Descr2"
-    # In numpy 1 that word is a pointer or NULL.
-    if not 0 < size < 1 << 31:
-        size = access.sint(address, "PyArray_Descr", "elsize")
-        struct_name = "PyArray_Descr"
-    if not 0 <= size < 1 << 31:
-        raise Damaged(address, "dtype of %d bytes" % size)
-    little = access.reader.byte_order == "little"
-    order = "<" if byteorder == "<" or (byteorder not in "<>" and little) else ">"
-    fields = access.pointer(address, struct_name, "fields") if kind == "V" else 0
-    return Dtype(kind, size, order, bool(fields))
+_LONGEST_ITEM = 4096
+# npy_packed_static_string: flags in the last byte's upper half, for text of up to 15 bytes its size in the lower.
+_SHORT_STRING, _MISSING_STRING = 0x60, 0x80
 
 
 def decode(printer: Printer, dtype: Dtype, raw: bytes) -> str:
@@ -85,9 +48,26 @@ def decode(printer: Printer, dtype: Dtype, raw: bytes) -> str:
             return repr(code_points(raw, 4, "little" if dtype.order == "<" else "big").rstrip("\0"))
         except ValueError:
             return "<not text>"
-    if dtype.kind in _TIME_KINDS:
-        return str(struct.unpack(dtype.order + "q", raw)[0]) if dtype.size == 8 else CUT
+    if dtype.kind in "Mm" and dtype.size == 8:
+        count = struct.unpack(dtype.order + "q", raw)[0]
+        return repr(datetime_text(count, dtype.unit)) if dtype.kind == "M" else timedelta_text(count)
+    if dtype.fields:
+        shown = [_decode_field(printer, field, raw) for field in dtype.fields]
+        return "(%s)" % ", ".join(shown) if len(shown) > 1 else "(%s,)" % shown[0]
+    if dtype.kind == "T" and len(raw) == 16:
+        return _decode_string(raw)
     return raw[:16].hex()
+
+
+def _decode_field(printer: Printer, field: DtypeField, raw: bytes) -> str:
+    part = raw[field.offset : field.offset + field.dtype.size]
+    return CUT if field.dtype.kind == "O" or len(part) < field.dtype.size else decode(printer, field.dtype, part)
+
+
+def _decode_string(raw: bytes) -> str:
+    if raw[15] & _MISSING_STRING:
+        return "<missing>"
+    return repr(raw[: raw[15] & 15].decode("utf-8", "replace")) if raw[15] & 0xF0 == _SHORT_STRING else CUT
 
 
 def _shortest(value: float, code: str) -> str:
@@ -127,25 +107,42 @@ def _print_array(printer: Printer, address: int, info: TypeInfo) -> None:
     strides = _ssizes(access, access.pointer(address, "PyArrayObject", "strides"), dimensions)
     if any(length < 0 for length in shape):
         raise Damaged(address, "array of shape %r" % (tuple(shape),))
-    dtype = read_dtype(access, access.pointer(address, "PyArrayObject", "descr"))
+    dtype = read_dtype(printer, access.pointer(address, "PyArrayObject", "descr"))
     data = access.pointer(address, "PyArrayObject", "data")
-    name = "structured" if dtype.fields else dtype.name
+    masked = _masked(printer, address, info, shape)
     total = 1
     for length in shape:
         total *= length
     places = _positions(shape, strides) if total else iter(())
 
     def write_item(offset: int) -> None:
-        if dtype.kind == "O":
+        if masked is not None and next(masked):
+            printer.write("--")
+        elif dtype.kind == "O":
             printer.value(access.reader.pointer(data + offset))
         else:
-            printer.write(decode(printer, dtype, access.reader.read(data + offset, min(dtype.size, 4096))))
+            printer.write(decode(printer, dtype, access.reader.read(data + offset, min(dtype.size, _LONGEST_ITEM))))
 
     def write_items() -> None:
         printer.items(places, total, write_item)
 
-    title = "<%s shape %r dtype %s: " % (info.full_name, tuple(shape), name)
+    title = "<%s shape %r dtype %s: " % (info.full_name, tuple(shape), dtype.name)
     printer.container(address, title, ">", write_items)
+
+
+def _masked(printer: Printer, address: int, info: TypeInfo, shape: List[int]) -> Optional[Iterator[bool]]:
+    """Of a ``numpy.ma.MaskedArray`` with a mask: for each item in C order whether it is masked."""
+    if "numpy.ma.MaskedArray" not in info.mro_names and "numpy.ma.core.MaskedArray" not in info.mro_names:
+        return None
+    access = printer.values.access
+    mask = next((value for name, value in printer.values.attributes.named(address, info) if name == "_mask"), 0)
+    if not mask or "numpy.ndarray" not in printer.values.type_of(mask).mro_names:
+        return None
+    if access.sint(mask, "PyArrayObject", "nd") != len(shape) or read_dtype(printer, access.pointer(mask, "PyArrayObject", "descr")).kind != "b":
+        return None
+    strides = _ssizes(access, access.pointer(mask, "PyArrayObject", "strides"), len(shape))
+    data = access.pointer(mask, "PyArrayObject", "data")
+    return (access.reader.uint(data + at, 1) != 0 for at in _positions(shape, strides))
 
 
 def _ssizes(access: Access, address: int, count: int) -> List[int]:
@@ -160,8 +157,8 @@ def _scalar_dtype(name: str) -> Optional[Dtype]:
     for prefix, kind in (("uint", "u"), ("int", "i"), ("float", "f"), ("complex", "c")):
         bits = name[len(prefix) :]
         if name.startswith(prefix) and bits.isdigit() and int(bits) <= 128:
-            return Dtype(kind, int(bits) // 8, "=", False)
-    return Dtype(*_SCALARS[name], "=", False) if name in _SCALARS else None
+            return Dtype(kind, int(bits) // 8, "=")
+    return Dtype(*_SCALARS[name], "=") if name in _SCALARS else None
 
 
 def _print_scalar(printer: Printer, address: int, info: TypeInfo) -> None:
@@ -173,7 +170,10 @@ def _print_scalar(printer: Printer, address: int, info: TypeInfo) -> None:
         return
     dtype = _scalar_dtype(info.name)
     if info.name in ("datetime64", "timedelta64"):
-        printer.write("%s(%d)" % (info.full_name, access.reader.sint(address + access.size("PyObject"), 8)))
+        _print_time(printer, address, info)
+        return
+    if "numpy.void" in info.mro_names:
+        _print_void(printer, address, info)
         return
     if dtype is None or (dtype.kind, dtype.size) not in _CODES and dtype.kind != "c":
         printer.write("<%s object at 0x%x>" % (info.full_name, address))
@@ -183,12 +183,34 @@ def _print_scalar(printer: Printer, address: int, info: TypeInfo) -> None:
     printer.write("%s(%s)" % (info.full_name, decode(printer, dtype._replace(order=order), raw)))
 
 
+def _print_time(printer: Printer, address: int, info: TypeInfo) -> None:
+    """``PyDatetimeScalarObject``, ``PyTimedeltaScalarObject``: the count (64 bits), and its unit behind it."""
+    access = printer.values.access
+    at = address + access.size("PyObject")
+    at += -at % 8
+    count, unit = access.reader.sint(at, 8), read_unit(access, at + 8, "PyArray_DatetimeMetaData")
+    if info.name == "datetime64":
+        printer.write("%s(%r)" % (info.full_name, datetime_text(count, unit)))
+        return
+    text = timedelta_text(count)
+    shown = [repr(text) if text == "NaT" else text] + ([repr(unit)] if unit else [])
+    printer.write("%s(%s)" % (info.full_name, ", ".join(shown)))
+
+
+def _print_void(printer: Printer, address: int, info: TypeInfo) -> None:
+    """``numpy.void((1, 2.5, b'ab'))``; without fields its bytes in hexadecimal."""
+    access = printer.values.access
+    dtype = read_dtype(printer, access.pointer(address, "PyVoidScalarObject", "descr"))
+    raw = access.reader.read(access.pointer(address, "PyVoidScalarObject", "obval"), min(dtype.size, _LONGEST_ITEM))
+    printer.write("%s(%s)" % (info.full_name, decode(printer, dtype, raw)))
+
+
 def _print_dtype(printer: Printer, address: int, info: TypeInfo) -> None:
-    """``dtype('int32')``; ``dtype('>i4')`` where the order of bytes is not the machine's. The names of fields are not read."""
-    dtype = read_dtype(printer.values.access, address)
+    """``dtype('int32')``; ``dtype('>i4')`` where the order of bytes is not the machine's. """
+    dtype = read_dtype(printer, address)
     native = dtype.order == ("<" if printer.values.access.reader.byte_order == "little" else ">")
     if dtype.fields:
-        printer.write("<%s of %d bytes with fields>" % (info.full_name, dtype.size))
+        printer.write("dtype(%s)" % dtype.name)
     elif dtype.kind == "U":
         printer.write("dtype('%s%s')" % (dtype.order, dtype.name))
     elif native or dtype.size == 1 or dtype.kind not in "iufc":

@@ -56,9 +56,14 @@ _DECLARATIONS: Dict[str, str] = {
     "PyDateTime_Delta": "@object hashcode:p days:i seconds:i microseconds:i",
     # numpy/core/include/numpy/ndarraytypes.h: PyArrayObject_fields, PyArray_Descr up to 1.26 and from 2.0 on.
     "PyArrayObject": "@object data:p nd:i dimensions:p strides:p base:p descr:p flags:i",
-    "PyArray_Descr": "@object typeobj:p kind:b type:b byteorder:b flags:b type_num:i elsize:i alignment:i subarray:p fields:p names:p",
+    "PyArray_Descr": "@object typeobj:p kind:b type:b byteorder:b flags:b type_num:i elsize:i alignment:i subarray:p fields:p names:p "
+    "functions:p metadata:p c_metadata:p",
     "PyArray_Descr2": "@object typeobj:p kind:b type:b byteorder:b former_flags:b type_num:i flags:q elsize:p alignment:p metadata:p hash:p "
-    "reserved:p*2 subarray:p fields:p names:p",
+    "reserved:p*2 subarray:p fields:p names:p c_metadata:p",
+    # arrayscalars.h, ndarraytypes.h: a void scalar; a unit of time by itself and behind an array's NpyAuxData.
+    "PyVoidScalarObject": "@var obval:p descr:p flags:i base:p",
+    "PyArray_DatetimeMetaData": "base:i num:i",
+    "PyArray_DatetimeDTypeMetaData": "auxiliary:p*4 base:i num:i",
 }
 
 
