@@ -57,6 +57,18 @@ async function supersede(transaction: Transaction<Schema>, projectId: string, ol
     .execute();
 }
 
+/** A group is called as its crashes are; one whose title is of another signature, as after a merge, keeps it. */
+async function retitle(transaction: Transaction<Schema>, row: JobTable, group: string, title: string | null): Promise<void> {
+  if (row.signature_title === null || title === null || row.signature_title === title) return;
+  await transaction
+    .updateTable("groups")
+    .set({ title })
+    .where("project_id", "=", row.project_id)
+    .where("hash", "=", group)
+    .where("title", "=", row.signature_title)
+    .execute();
+}
+
 /** One transaction; false when the job was changed meanwhile, which then has a newer report anyway. */
 function restore(database: Database, row: JobTable, report: Report, version: number): Promise<boolean> {
   return database.query.transaction().execute(async (transaction) => {
@@ -72,7 +84,8 @@ function restore(database: Database, row: JobTable, report: Report, version: num
     if (current === undefined) return false;
     const body = await encodeReport(report);
     await transaction.updateTable("reports").set(body).where("job_id", "=", row.id).where("run", "=", row.run).execute();
-    await countJob(transaction, current, report, await continued(transaction, row.project_id, row.signature_hash, version));
+    const counted = await countJob(transaction, current, report, await continued(transaction, row.project_id, row.signature_hash, version));
+    if (counted !== null) await retitle(transaction, row, counted.group, signature_title ?? null);
     await supersede(transaction, row.project_id, row.signature_hash, report.signature);
     await retag(transaction, current, termsOfSignature(row.signature_hash), termsOfSignature(current.signature_hash));
     return true;

@@ -17,6 +17,8 @@ const trampoline = "<signal handler called>";
 const evaluator = /^(_PyEval_EvalFrameDefault|PyEval_EvalFrameEx|_TAIL_CALL_\w+)$/;
 const fatal = /^_?Py_FatalError/;
 const allocator = /^(free|cfree|malloc|calloc|realloc|reallocarray|memalign|aligned_alloc|posix_memalign|valloc|pvalloc|malloc_trim|malloc_usable_size)$/;
+/** The key of a fatal error, which stands beside the functions. */
+export const endedItself = "fatal error";
 const raising = /^(raise|gsignal|kill|tgkill|abort|pthread_kill|pthread_kill_(implementation|internal))$/;
 
 interface Place {
@@ -89,7 +91,7 @@ export function nativeKeys(frames: readonly (NativeFrame | FoldedFrames)[], alon
   const exit = behindExit(places, handler);
   const out: KeyedFrame[] = [];
   if (places.slice(handler, exit.end).some(({ exported }) => exported !== null && fatal.test(exported)))
-    out.push(kept("fatal error", "the interpreter ended itself"));
+    out.push(kept(endedItself, "the interpreter ended itself"));
   let count = 0;
   let nameless: Place | null = null;
   const closeRun = () => {

@@ -10,12 +10,12 @@ import type { Diagnosis, Report, Signature } from "../contract/report.ts";
 import type { Thread } from "../contract/thread.ts";
 import type { KeyedFrame } from "./keyed-frame.ts";
 import { messageClass } from "./message-class.ts";
-import { diedInAllocator, nativeKeys } from "./native-keys.ts";
+import { diedInAllocator, endedItself, nativeKeys } from "./native-keys.ts";
 import { moduleName } from "./native-name.ts";
 import { pythonKeys } from "./python-keys.ts";
 
 /** Raised when the rules change: stored reports then get new signatures, and the old hashes lead to their groups. */
-export const signatureVersion = 4;
+export const signatureVersion = 5;
 
 const diagnosed = (report: Report, code: string): Diagnosis | null => report.diagnoses.find((diagnosis) => diagnosis.code === code) ?? null;
 
@@ -34,11 +34,13 @@ function classOf(report: Report, crashed: Thread): string {
   return message === null ? signalName(report) : `${signalName(report)} ${message}`;
 }
 
-/** `own` tells apart what failed in one function of the standard library. */
+/** `own` tells apart what failed in one function of the standard library, and the function behind it who called it. */
 function titleOf(kind: string, native: readonly string[], { python, own, recursion }: TitledPython): string {
-  const where = [...new Set([...native.slice(0, 1), ...python.slice(0, 1), ...(own !== null && python.includes(own) ? [own] : [])])];
+  const failed = native.filter((key) => key !== endedItself).slice(0, 1);
+  const where = [...new Set([...failed, ...python.slice(0, 1), ...(own !== null && python.includes(own) ? [own] : [])])];
+  const behind = recursion ? undefined : python.find((key) => !where.includes(key));
   const verb = recursion ? " in the recursion of " : " in ";
-  return where.length === 0 ? kind : `${kind}${verb}${where.join(", called by ")}`;
+  return where.length === 0 ? kind : `${kind}${verb}${where.join(", called by ")}${behind === undefined ? "" : `, from ${behind}`}`;
 }
 
 interface TitledPython {

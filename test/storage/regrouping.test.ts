@@ -53,6 +53,17 @@ test("newer rules move every job once, the group goes on with its state, and old
   expect(await all.regroup(() => newer("never asked again"))).toBe(0);
 });
 
+test("a group is called as its crashes are by newer rules, and as the others where people merged it", async () => {
+  await using all = await stored();
+  await all.crash(signature("old", { title: "SIGSEGV in old" }), 0);
+  await all.crash(signature("own", { title: "SIGSEGV in own" }), 1);
+  await all.crash(signature("lone", { title: "SIGSEGV in lone" }), 2);
+  await all.groups.merge("default", "old", ["own"], null);
+  await all.regroup((report) => signature(`new-${report.process.uid}`, { version: 2, title: `SIGSEGV in new-${report.process.uid}` }));
+  const titleOf = async (hash: string) => (await all.groups.get("default", hash))?.group.title;
+  expect([await titleOf("old"), await titleOf("lone")]).toEqual(["SIGSEGV in new-0", "SIGSEGV in new-2"]);
+});
+
 test("rules that tell apart what was one group give the rest groups of their own", async () => {
   await using all = await stored();
   for (const uid of [1, 1, 2]) await all.crash(signature("old"), uid);

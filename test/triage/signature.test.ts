@@ -5,7 +5,7 @@ import { moduleName, plainNativeName } from "../../services/triage/native-name.t
 import { nativeRule } from "../../services/triage/native-rules.ts";
 import { pythonPlace } from "../../services/triage/python-place.ts";
 import { pythonRule } from "../../services/triage/python-rules.ts";
-import { plainMessage } from "../../services/triage/message-class.ts";
+import { messageClass, plainMessage } from "../../services/triage/message-class.ts";
 import { findCycle, turned } from "../../services/triage/cycle.ts";
 import { signatureOf } from "../../services/triage/signature.ts";
 import { crash, evaluator, libc, libpython, library, native, python, trampoline } from "./signature-makers.ts";
@@ -19,16 +19,16 @@ describe("a signature", () => {
 
   test("is the class, the exported functions of others' modules, and the user's innermost Python functions", () => {
     expect(kept(plain)).toEqual(["SIGSEGV", "libstock!stock_load", "stock.load", "run.main", "run.<module>"]);
-    expect(signatureOf(plain)).toMatchObject({ title: "SIGSEGV in libstock!stock_load, called by stock.load", version: 4, partial: false });
+    expect(signatureOf(plain)).toMatchObject({ title: "SIGSEGV in libstock!stock_load, called by stock.load, from run.main", version: 5, partial: false });
   });
 
   test("tells in its title whose call of the standard library failed, so that two groups of one such function are told apart", () => {
     const called = (file: string, name: string) =>
       signatureOf(crash([evaluator], [python("/opt/python/lib/python3.11/ctypes/__init__.py", "string_at"), python(file, name), ...app]))?.title;
-    expect(called("/srv/app/cart.py", "total")).toBe("SIGSEGV in ctypes.string_at, called by cart.total");
-    expect(called("/srv/app/order.py", "send")).toBe("SIGSEGV in ctypes.string_at, called by order.send");
+    expect(called("/srv/app/cart.py", "total")).toBe("SIGSEGV in ctypes.string_at, called by cart.total, from stock.load");
+    expect(called("/srv/app/order.py", "send")).toBe("SIGSEGV in ctypes.string_at, called by order.send, from stock.load");
     const through = crash([native(library, "stock_load"), evaluator], [python("/opt/python/lib/python3.11/json/decoder.py", "decode"), ...app]);
-    expect(signatureOf(through)?.title).toBe("SIGSEGV in libstock!stock_load, called by json.decoder.decode, called by stock.load");
+    expect(signatureOf(through)?.title).toBe("SIGSEGV in libstock!stock_load, called by json.decoder.decode, called by stock.load, from run.main");
     const alone = crash([evaluator], [python("/opt/python/lib/python3.11/json/decoder.py", "decode")]);
     expect(signatureOf(alone)?.title).toBe("SIGSEGV in json.decoder.decode");
   });
@@ -304,6 +304,17 @@ test.each([
   ["object at 0x7f00 in /srv/app/x.c:17\nmore", "object at # in x.c:#"],
 ])("the message %j is %j", (message, plain) => {
   expect(plainMessage(message)).toBe(plain);
+});
+
+test.each([
+  "PyEval_RestoreThread: NULL tstate",
+  "PyThreadState_Get: no current thread",
+  "the function must be called with the GIL held, but the GIL is released (the current Python thread state is NULL)",
+  "the function must be called with the GIL held, after Python initialization and before Python finalization, but the GIL is released",
+  "the function must be called with an active thread state, after Python initialization and before Python finalization, but it was called without one",
+])("what releases of CPython say of a missing GIL is one class: %j", (message) => {
+  const diagnosis = { code: "fatal_error", title: "", detail: "", confidence: "certain" as const, lwp: null, evidence: { message }, links: [] };
+  expect(messageClass([diagnosis])).toBe("a thread without the GIL called Python");
 });
 
 test("a cycle is found and turned to one form", () => {
