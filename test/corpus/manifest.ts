@@ -509,6 +509,15 @@ export const corpus: readonly CorpusEntry[] = [
     heavy: true,
   },
   {
+    program: "gil_released.py",
+    from: [3, 6],
+    signal: "SIGSEGV|SIGABRT",
+    stack: ["gives_up", "<module>"],
+    also: ["known_issue"],
+    needs: "binaries",
+    withGil: true,
+  },
+  {
     program: "without_gil.py",
     from: [3, 6],
     signal: "SIGSEGV",

@@ -148,6 +148,16 @@ const cases: readonly (readonly [string, Given, Given])[] = [
     { functions: ["deflate", "zlib_compress", "PyObject_Vectorcall"], thread: { gil: "released" } },
   ],
   [
+    "gil_not_held",
+    { functions: ["_PyObject_MakeTpCall", "call_function"], thread: { gil: "released" } },
+    { functions: ["deflate", "_PyObject_MakeTpCall", "call_function"], thread: { gil: "released" } },
+  ],
+  [
+    "gil_not_held",
+    { functions: ["_PyEval_EvalFrameDefault"], thread: { gil: "released" } },
+    { functions: ["_PyEval_EvalFrameDefault"], thread: { gil: "holder" } },
+  ],
+  [
     "hamt_reentered",
     { found: [finding("freed_memory_access")], functions: ["hamt_node_bitmap_assoc", "_PyHamt_Assoc"] },
     { version: "3.12.1", found: [finding("freed_memory_access")], functions: ["hamt_node_bitmap_assoc", "_PyHamt_Assoc"] },

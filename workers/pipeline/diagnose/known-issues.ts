@@ -84,6 +84,16 @@ function fellInApi(frames: readonly NativeFrame[]): boolean {
   );
 }
 
+/** The evaluator itself, and how it calls C functions: they run with the GIL, whatever the function that they called has done with it. */
+const evaluates =
+  /^(_?PyEval_EvalFrame(Default|Ex)|call_function|_?PyCFunction_\w+|cfunction_\w+|_?PyObject_(Vectorcall|Call|MakeTpCall|FastCall)\w*|_Py_CheckFunctionResult)$/;
+
+/** The fault is in them, not in what they called. */
+function fellInEvaluator(frames: readonly NativeFrame[]): boolean {
+  const [struck] = frames.filter(({ inlined }) => !inlined);
+  return struck !== undefined && struck.trust === "symbol" && evaluates.test(struck.function ?? "");
+}
+
 /** Python/pylifecycle.c, Python/pystate.c: what they say of a call without a thread state. */
 const withoutState =
   /the GIL is released|must be called with the GIL held|no current thread|current Python thread state is NULL|without holding the GIL|after Python finalization/;
@@ -232,7 +242,7 @@ export const knownIssues: readonly KnownIssue[] = [
       const without = crashed.gil !== "holder" && ((holder !== null && holder !== crashed.lwp) || crashed.gil === "released");
       // A thread that C started, while each thread state is known to be another's.
       const stateless = crashed.python_thread_id === null && lwps > 1 && statesWithoutLwp === 0;
-      return (without || stateless) && fellInApi(frames.slice(0, 6));
+      return ((without || stateless) && fellInApi(frames.slice(0, 6))) || (crashed.gil === "released" && fellInEvaluator(frames.slice(0, 6)));
     },
     advice:
       "Take it with PyGILState_Ensure before objects are touched, and look for work between Py_BEGIN_ALLOW_THREADS and its end, or for ctypes.CDLL where PyDLL belongs.",
