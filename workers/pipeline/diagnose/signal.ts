@@ -125,8 +125,8 @@ export const raisedByProcess: Finding = ({ core, site, threads }) => {
   if (signal.name === "SIGABRT" && !raisedWithoutAbort(signal.code, threads)) return null;
   // Where the thread does not stand in the system call that sent the signal, a handler may have passed on a fault.
   const open = faults.has(signal.name ?? "") && core.machine === "x86_64" && site.pc !== null && !inSystemCall(site.registers);
-  // Where nothing of the stack can be read, neither can the frame of such a handler.
-  const unread = faults.has(signal.name ?? "") && (threads.find((thread) => thread.crashed)?.native_frames.length ?? 0) === 0;
+  // Where nothing of the stack can be read, neither can the frame of such a handler: the registers alone give one frame.
+  const unread = faults.has(signal.name ?? "") && (threads.find((thread) => thread.crashed)?.native_frames.length ?? 0) <= 1;
   return {
     code: "raised_by_itself",
     title: `The process sent ${signal.name ?? `signal ${signal.number}`} to itself`,
