@@ -21,6 +21,10 @@ const howCoresGo: Readonly<Record<CoreGone, string>> = {
   cancelled: "is gone",
 };
 
+/** `gone` is null where the job still names a core whose bytes are not there. */
+export const coreLost = (jobId: string, gone: CoreGone | null) =>
+  new Failure("core_lost", `The core of job ${jobId} ${gone === null ? "is no longer stored" : howCoresGo[gone]}.`);
+
 /** Why a job cannot be analysed again; null when nothing is known that keeps it from that. */
 export function whyNotRequeued({ status, core_blob: blob, core_sha256: sha256 }: Pick<JobTable, "status" | "core_blob" | "core_sha256">) {
   if (status === "cancelled") return "job_cancelled";
@@ -32,7 +36,7 @@ function refuseRequeue(row: JobTable): never {
   const code = whyNotRequeued(row);
   if (code === "job_cancelled") throw new Failure(code, `The job ${row.id} was cancelled and its core is gone.`);
   if (code === "job_running") throw new Failure(code, `The job ${row.id} is ${row.status}.`);
-  throw new Failure("core_lost", `The core of job ${row.id} ${howCoresGo[row.core_gone ?? "expired"]}.`);
+  throw coreLost(row.id, row.core_gone ?? "expired");
 }
 
 /**

@@ -107,6 +107,7 @@ const titles: Readonly<Record<Part, string>> = {
   first: "Crashes that the rules were made with:",
   second: "Crashes that were held out up to version 2 of the rules, and mended them for version 3:",
   third: "Crashes that were held out up to version 3 of the rules:",
+  fourth: "Crashes that were written after version 4 of the rules:",
 };
 for (const part of parts) {
   const some = labelled.filter((each) => each.part === part);

@@ -13,6 +13,7 @@ import { packBundle } from "../bundle/pack-bundle.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { answers } from "../schema/answers.ts";
 import { IdParameter, noSuchJob } from "../schema/id-parameter.ts";
+import { coreLost } from "../../storage/job-control.ts";
 
 async function inspected<T>(blobs: Pick<BlobStore, "localFile">, blob: string, inspect: (path: string) => Promise<T>): Promise<T> {
   await using file = await blobs.localFile(blob);
@@ -52,7 +53,7 @@ export function jobBundleRoute(app: App, { jobs, reports, binaries, blobs, limit
       if (stored === null) throw noSuchJob(id);
       const { coreBlob, job } = stored;
       if (job.core === null) throw new Failure("core_lost", `Job ${id} came without a core: there is nothing to open in a debugger.`);
-      if (coreBlob === null || !(await blobs.has(coreBlob))) throw new Failure("core_lost", `The core of job ${id} is no longer stored.`);
+      if (coreBlob === null || !(await blobs.has(coreBlob))) throw coreLost(id, job.core_gone);
       const facts = await inspected(blobs, coreBlob, inspectCoreFile);
       const found = await findBinaries(binaries, project, facts, await binaries.ofJob(id));
       const plan = await planView(found.choices, found.debugFiles, ({ blob }) => inspected(blobs, blob, inspectBinaryFile));

@@ -11,6 +11,7 @@ import type { Dependencies } from "../dependencies.ts";
 import { byteRange } from "../http/byte-range.ts";
 import { type Answer, answers } from "../schema/answers.ts";
 import { IdParameter, noSuchJob } from "../schema/id-parameter.ts";
+import { coreLost } from "../../storage/job-control.ts";
 
 const raw = "application/octet-stream";
 const bytes = Type.Unsafe<Uint8Array>({ type: "string", contentMediaType: raw });
@@ -38,7 +39,7 @@ export function jobCoreRoute(app: App, { jobs, blobs }: Dependencies): void {
     const { coreBlob, job } = stored;
     const size = coreBlob === null ? null : await blobs.size(coreBlob);
     if (job.core === null) throw new Failure("core_lost", `Job ${id} came without a core.`);
-    if (coreBlob === null || size === null) throw new Failure("core_lost", `The core of job ${id} is no longer stored.`);
+    if (coreBlob === null || size === null) throw coreLost(id, job.core_gone);
     const etag = `"${job.core.sha256}"`;
     reply.header("etag", etag).header("accept-ranges", "bytes");
     const { headers, method } = request;

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Caller, Scope } from "../../../services/api/auth/caller.ts";
 import { type ApiUnderTest, openApiUnderTest } from "../support/api-under-test.ts";
 import { tinyCore } from "../support/tiny-core.ts";
@@ -54,9 +54,15 @@ test("only admin may, and only of the own project", async () => {
   expect((await api.ask({ method: "HEAD", url: path })).statusCode).toBe(200);
 });
 
-test("a core that is no longer stored is 410", async () => {
+test("a core that is no longer stored is 410, and why is told where it is known", async () => {
   const id = path.split("/")[3] ?? "";
   const stored = await api.parts.jobs.get("default", id);
-  await api.parts.blobs.remove(stored?.coreBlob ?? "");
+  if (stored === null) throw new Error("no job");
+  for (const what of ["core", "bundle"]) {
+    const gone = vi.spyOn(api.parts.jobs, "get").mockResolvedValueOnce({ ...stored, coreBlob: null, job: { ...stored.job, core_gone: "surplus" } });
+    expect((await api.ask({ url: path.replace(/core$/, what) })).json().detail).toContain("its group has newer ones enough");
+    gone.mockRestore();
+  }
+  await api.parts.blobs.remove(stored.coreBlob ?? "");
   expect((await api.ask({ url: path })).json().code).toBe("core_lost");
 });
