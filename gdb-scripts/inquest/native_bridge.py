@@ -112,6 +112,10 @@ class Bridges:
         pc = frame.pc()
         return self.needed(pc) and self.interrupted(pc, stack_pointer_of(frame)) is not None
 
+    def may_be_code(self, pc: int) -> bool:
+        """False for what no call can return to."""
+        return self._modules.may_be_code(pc)
+
     def ends_at(self, frame: "gdb.Frame") -> Optional[str]:
         """Why the walk ends at this frame; None when it goes on."""
         pc = frame.pc()

@@ -11,6 +11,7 @@ import bisect
 from typing import List, Mapping, NamedTuple, Optional, Tuple
 
 from inquest.elf import ElfError, ElfFile
+from inquest.executable_memory import ExecutableMemory
 from inquest.modules import Module, read_modules
 
 
@@ -35,6 +36,7 @@ class ModuleMap:
         ranges.sort(key=lambda each: each[:3])
         self._ranges = ranges
         self._starts = [each[0] for each in ranges]
+        self._memory = ExecutableMemory(manifest)
 
     def at(self, address: int) -> Optional[Place]:
         """The module whose file is mapped at ``address``."""
@@ -42,6 +44,11 @@ class ModuleMap:
         if index < 0 or address >= self._ranges[index][1]:
             return None
         return self._ranges[index][3]
+
+    def may_be_code(self, address: int) -> bool:
+        """Whether ``address`` lies in memory that may be executed, or in a module of which the core does not tell that."""
+        executable = self._memory.at(address)
+        return self.at(address) is not None if executable is None else executable
 
     def told(self) -> List[dict]:
         """``path``, ``symbols`` and ``debug_info`` of each module, its separate debug file included."""

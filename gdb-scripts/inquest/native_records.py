@@ -56,6 +56,10 @@ class Records:
         """gdb knows the kernel's trampoline itself."""
         return False
 
+    def may_be_code(self, pc: int) -> bool:
+        """False for what no call can return to."""
+        return self._modules.may_be_code(pc)
+
     def ends_at(self, frame: "gdb.Frame") -> Optional[str]:
         """Why the walk ends at this frame; None when it goes on."""
         if not self.needed(frame.pc()):

@@ -16,6 +16,7 @@ _MOST_FRAMES = 4_000_000
 _CHECK_EVERY = 256
 _DEEP = 2_048
 _MOST_TRIES = 16
+NO_CODE = "the return address is no code"
 
 Ways = Union[Bridges, Records]
 
@@ -129,7 +130,7 @@ def _extend(walk: Walk, frame: "gdb.Frame", most: int, limit: int, deadline: flo
             walk.frames.append(frame)
             walk.pcs.append(pc)
             walk.types.append(kind)
-            reason = bridges.ends_at(frame) if kind == gdb.NORMAL_FRAME else None
+            reason = _end(walk, frame, bridges) if kind == gdb.NORMAL_FRAME else None
             if reason is not None:
                 walk.stop_reason = reason or None
                 return None
@@ -144,6 +145,13 @@ def _extend(walk: Walk, frame: "gdb.Frame", most: int, limit: int, deadline: flo
         count = len(walk.frames)
         if count >= most or (count >= limit and count % _CHECK_EVERY == 0 and time.monotonic() > deadline):
             return frame
+
+
+def _end(walk: Walk, frame: "gdb.Frame", bridges: Ways) -> Optional[str]:
+    """Why the stack ends at this frame. Where a call cannot return to, the stack was overwritten, or is another's: coroutines in C share one."""
+    if len(walk.pcs) > 1 and walk.types[-2] != gdb.SIGTRAMP_FRAME and not bridges.may_be_code(walk.pcs[-1]):
+        return NO_CODE
+    return bridges.ends_at(frame)
 
 
 def _stop_reason(outermost: "gdb.Frame") -> Optional[str]:

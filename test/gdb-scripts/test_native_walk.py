@@ -51,9 +51,9 @@ def fake_gdb(deepest):
 
 
 class Walking(unittest.TestCase):
-    def walk(self, deepest, limit, seconds):
-        """The walk of a thread that deep, when there are so many seconds left."""
-        bridges = mock.Mock(used=False, **{"needed.return_value": False, "returns_from_signal.return_value": False, "ends_at.return_value": None})
+    def walk(self, deepest, limit, seconds, no_code=None):
+        """The walk of a thread that deep, when there are so many seconds left; at ``no_code`` can be none."""
+        bridges = mock.Mock(used=False, **{"needed.return_value": False, "returns_from_signal.return_value": False, "ends_at.return_value": None, "may_be_code.side_effect": lambda pc: pc != no_code})
         with mock.patch.dict(sys.modules, fake_gdb(deepest)):
             for name in UNDER_GDB:
                 sys.modules.pop("inquest." + name, None)
@@ -69,6 +69,11 @@ class Walking(unittest.TestCase):
     def test_a_stack_is_walked_to_its_end(self):
         walk = self.walk(10_000, 50, 3600)
         self.assertEqual((len(walk.frames), walk.truncated), (10_001, False))
+
+    def test_a_stack_ends_where_no_call_can_return_to_and_shows_where_that_is(self):
+        walk = self.walk(100, 50, 3600, no_code=0x400000 + 16 * 7)
+        self.assertEqual((walk.pcs[-1], len(walk.frames), walk.stop_reason), (0x400070, 8, "the return address is no code"))
+        self.assertIsNone(self.walk(100, 50, 3600, no_code=0x400000).stop_reason)
 
     def test_a_walk_whose_time_is_up_ends_with_what_it_has(self):
         walk = self.walk(100_000, 50, -1)
