@@ -91,7 +91,7 @@ const evaluates =
 /** The fault is in them, not in what they called. */
 function fellInEvaluator(frames: readonly NativeFrame[]): boolean {
   const [struck] = frames.filter(({ inlined }) => !inlined);
-  return struck !== undefined && struck.trust === "symbol" && evaluates.test(struck.function ?? "");
+  return struck !== undefined && struck.trust !== "scan" && evaluates.test(struck.function ?? "");
 }
 
 /** Python/pylifecycle.c, Python/pystate.c: what they say of a call without a thread state. */
