@@ -2,6 +2,7 @@
  * A crash as SARIF 2.1.0, for tools that show findings at lines of code: the rule is the diagnosis, the location the
  * innermost Python frame of the user's own code, the flow leads there from the program's start.
  */
+import { posix } from "node:path";
 import type { Report } from "../contract/report.ts";
 import type { Frame, PythonFrame } from "../contract/thread.ts";
 import type { Sarif, SarifLocation } from "../contract/sarif.ts";
@@ -12,7 +13,8 @@ const schema = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schem
 const base = "PROGRAM";
 const mostFrames = 200;
 
-const encoded = (path: string): string => path.split("/").map(encodeURIComponent).join("/");
+/** As a URI's path. Tools refuse one with `..` in it, which a program that was started as `../app.py` has in its files' names. */
+const encoded = (path: string): string => posix.normalize(path).split("/").map(encodeURIComponent).join("/");
 
 function artifactOf(file: string, root: string | null): { readonly uri: string; readonly uriBaseId?: string } | null {
   if (file.startsWith("<") || file === "") return null;

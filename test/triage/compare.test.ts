@@ -75,6 +75,14 @@ test("versions of extensions and diagnoses that differ are told", () => {
   expect(compare(at("1.26.0", "x"), at(null, "x")).extensions).toEqual([{ name: "numpy", one: "1.26.0", other: null }]);
 });
 
+test("SARIF names the files of a program that was started by a path with .. in it without that", () => {
+  const frames = [python("/srv/web/../app/shop/cart.py", "total"), python("/srv/web/../app/main.py", "<module>"), python("/opt/x/../lib/a.py", "f")];
+  const log = sarifOf(crash([], frames), { hash: "deadbeef", title: "SIGSEGV", count: 1 }, "0.1.0");
+  const uris = JSON.stringify(log).match(/"uri":"[^"]*"/g) ?? [];
+  expect(uris).toEqual(expect.arrayContaining(['"uri":"file:///srv/app/"', '"uri":"shop/cart.py"', '"uri":"file:///opt/lib/a.py"']));
+  expect(uris.filter((uri) => uri.includes(".."))).toEqual([]);
+});
+
 test("SARIF points at the innermost line of the program's own code, in characters from 1", () => {
   const ctypes = python("/usr/lib/python3.11/ctypes/__init__.py", "string_at", { line: 519 });
   const report = crash([native(library, "stock_take")], [ctypes, handle, main], {
