@@ -77,7 +77,14 @@ const reads = (register: string, value: string, displacement = "") => ({
 
 describe("null_dereference", () => {
   test("tells the offset", () => {
-    expect(told(at("0x18"))[0]).toMatchObject({ code: "null_dereference", confidence: "certain", evidence: { offset: 24 } });
+    expect(told({ ...at("0x18"), ...reads("rax", "0x0", "0x18") })[0]).toMatchObject({
+      code: "null_dereference",
+      confidence: "certain",
+      evidence: { offset: 24 },
+    });
+    expect(told(at("0x0"))[0]).toMatchObject({ code: "null_dereference", confidence: "certain" });
+    // Of the core alone no register is known: a handle that was taken for a pointer looks the same.
+    expect(told(at("0x22"))[0]).toMatchObject({ code: "null_dereference", confidence: "likely", evidence: { offset: 34 } });
   });
 
   test("beyond the first page is one only where the register shows the null pointer", () => {

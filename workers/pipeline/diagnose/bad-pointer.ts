@@ -80,8 +80,8 @@ export const nullDereference: Finding = (evidence) => {
   if (address === null || address >= nearNull || (access.how === "execute" && address !== 0n)) return null;
   const base = registers[0] ?? null;
   const certain = address < firstPage;
-  // A register that holds neither null nor the address of a field of it: a small number that was taken for a pointer looks the same.
-  const direct = registers.length === 0 || base?.value === 0n;
+  // Where no register is known to hold null, a small number that was taken for a pointer looks the same.
+  const direct = address === 0n || base?.value === 0n;
   // Beyond the first page only the register that holds the null pointer proves it.
   if (!certain && (base === null || base.value !== 0n)) return null;
   const offset = Number(address);
@@ -91,9 +91,12 @@ export const nullDereference: Finding = (evidence) => {
       ? "A null function pointer was called"
       : `A null pointer was dereferenced${field !== null ? `: ${field}` : offset === 0 ? "" : `, at offset ${offset}`}`;
   const where = certain ? "which is in the first page. That page is never mapped" : `and register ${base?.name} holds 0`;
+  const either = "a field of a null pointer, or a small number that was taken for a pointer";
   const byHand = direct
     ? ""
-    : ` Register ${base?.name} holds ${hex(base?.value ?? 0n)}: the address of a field of a null pointer, or a small number that was taken for a pointer.`;
+    : base === null
+      ? ` The instruction's registers are not known: it is ${either}.`
+      : ` Register ${base.name} holds ${hex(base.value)}: the address of ${either}.`;
   return {
     code: "null_dereference",
     title,
