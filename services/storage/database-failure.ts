@@ -15,6 +15,9 @@ const sqliteUnavailable = new Map([
   [26, "the file is no SQLite database"],
 ]);
 
+/** What open(2) and mkdir(2) say of a path that leads nowhere. */
+const cannotBeOpened = new Set(["ENOENT", "EACCES", "EPERM", "EROFS", "EISDIR", "ENOTDIR", "EEXIST", "ELOOP", "ENAMETOOLONG"]);
+
 /** SQLITE_BUSY and SQLITE_LOCKED. */
 export function isBusy(error: unknown): boolean {
   const result = field(error, "errcode");
@@ -25,7 +28,7 @@ export function sqliteFailure(error: unknown): unknown {
   if (error instanceof Failure) return error;
   const system = field(error, "code");
   if (system === "ENOSPC") return new Failure("store_full", "The database cannot grow: the disk is full.", { cause: error });
-  if (system === "ENOENT" || system === "EACCES" || system === "EROFS" || system === "EISDIR") {
+  if (typeof system === "string" && cannotBeOpened.has(system)) {
     return new Failure("database_unavailable", "The database file cannot be opened.", { cause: error });
   }
   const result = field(error, "errcode");

@@ -100,10 +100,10 @@ test("two queries at once in one process keep their transactions apart", async (
   expect(rows).toHaveLength(winner?.coreBlob === good.coreBlob ? 0 : 1);
 });
 
-test("a file that is no database, and a folder that is not there, are named as such without their paths", async () => {
+test("a file that is no database, and a path that leads through a file, are named as such without their paths", async () => {
   await writeFile(join(folder, "inquest.sqlite"), "this is no database, but it is long enough to be read as a header of one ".repeat(20));
   await expect(openDatabase(url)).rejects.toMatchObject({ code: "database_unavailable", message: expect.not.stringContaining(folder) });
-  await expect(openDatabase(`sqlite:${folder}/absent/db`)).rejects.toMatchObject({
+  await expect(openDatabase(`sqlite:${folder}/inquest.sqlite/db`)).rejects.toMatchObject({
     code: "database_unavailable",
     message: expect.not.stringContaining(folder),
   });
