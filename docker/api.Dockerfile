@@ -21,6 +21,6 @@ USER inquest
 ENV INQUEST_DATA_DIR=/var/lib/inquest/data
 # See docker/run.sh. Made here, for the container is read-only.
 ENV NODE_COMPILE_CACHE=/var/lib/inquest/compiled
-RUN node_modules/.bin/node --max-semi-space-size=1 --initial-heap-size=64 services/server.ts --version
+RUN node_modules/.bin/node --max-semi-space-size=1 --heap-growing-percent=50 --initial-heap-size=64 services/server.ts --version
 EXPOSE 8080
-CMD ["node_modules/.bin/node", "--max-semi-space-size=1", "--initial-heap-size=64", "services/server.ts"]
+CMD ["node_modules/.bin/node", "--max-semi-space-size=1", "--heap-growing-percent=50", "--initial-heap-size=64", "services/server.ts"]
