@@ -16,7 +16,7 @@ MACHINES = {3: "i386", 20: "powerpc", 21: "powerpc64", 22: "s390x", 40: "arm", 6
 """``e_machine`` to the manifest's names."""
 
 PT_LOAD, PT_DYNAMIC, PT_NOTE = 1, 2, 4
-PF_W = 2
+PF_X, PF_W = 1, 2
 SHT_NOBITS, SHT_SYMTAB, SHT_DYNSYM = 8, 2, 11
 NT_GNU_BUILD_ID = 3
 ET_EXEC, ET_DYN, ET_CORE = 2, 3, 4

@@ -5,9 +5,7 @@ from __future__ import annotations
 import bisect
 from typing import List, Mapping, Optional, Tuple
 
-from inquest.elf import PT_LOAD, ElfError, open_elf
-
-PF_X = 1
+from inquest.elf import PF_X, PT_LOAD, ElfError, open_elf
 
 
 class ExecutableMemory:

@@ -80,6 +80,14 @@ class Reader:
             return self._read(address, size)
         raise MemoryFault(address, size, "implausible range")
 
+    def readable(self, address: int) -> bool:
+        """Whether the byte at ``address`` is there."""
+        try:
+            self.read(address, 1)
+            return True
+        except MemoryFault:
+            return False
+
     def uint(self, address: int, size: int) -> int:
         """An unsigned integer of 1, 2, 4 or 8 bytes."""
         return self._formats[size, False].unpack(self.read(address, size))[0]

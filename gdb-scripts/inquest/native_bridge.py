@@ -19,7 +19,7 @@ import gdb
 from gdb.unwinder import Unwinder, register_unwinder
 
 from inquest.diagnose.signal_frame import interrupted_registers
-from inquest.elf import PT_LOAD
+from inquest.elf import PF_X, PT_LOAD
 from inquest.frame_size import FrameSize, frame_size
 from inquest.memory import MemoryFault, Reader
 from inquest.native_code import code_before
@@ -28,7 +28,6 @@ from inquest.native_skip import FrameId, stack_pointer_of, unsigned
 from inquest.return_addresses import follows_call
 from inquest.unwind_info import tells_frames
 
-_PF_X = 1
 _FAR = 1 << 17
 _MOST_CANDIDATES = 24
 _KEPT = ("rbx", "r12", "r13", "r14", "r15")
@@ -166,7 +165,7 @@ class Bridges:
             return False
         linked = address - place.bias
         segments = place.module.elf.segments
-        if not any(each.type == PT_LOAD and each.flags & _PF_X and each.vaddr + 8 <= linked < each.vaddr + each.filesz for each in segments):
+        if not any(each.type == PT_LOAD and each.flags & PF_X and each.vaddr + 8 <= linked < each.vaddr + each.filesz for each in segments):
             return False
         code = place.module.elf.read_address(linked - 8, 8)
         return code is not None and follows_call(code)

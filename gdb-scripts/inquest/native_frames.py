@@ -14,7 +14,7 @@ import gdb
 
 from inquest.native_code import is_code_of
 from inquest.native_modules import ModuleMap, Place
-from inquest.native_names import function_name, with_demangled
+from inquest.native_names import demangled, with_demangled
 from inquest.native_walk import Walk
 
 _SUFFIX = r"(\.(cold|constprop|isra|part|lto_priv|llvm)(\.\d+)*)*"
@@ -118,8 +118,9 @@ class FrameTeller:
             if place.symtab is not None and place.line > 0:
                 file, line = place.symtab.filename, place.line
         name, where = frame.name(), self._modules.at(pc)
-        believed = name is None or described or is_code_of(name, pc, where)
-        return Code(function_name(frame) if believed else None, described, file, line, where)
+        if name is not None and (described or is_code_of(name, pc, where)):
+            return Code(demangled(name), described, file, line, where)
+        return Code(None, described, file, line, where)
 
     def tell(self, walk: Walk, index: int, with_arguments: bool) -> dict:
         frame, pc, kind = walk.frames[index], walk.pcs[index], walk.types[index]

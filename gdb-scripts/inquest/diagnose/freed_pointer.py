@@ -23,7 +23,7 @@ def pointer_of_fault(reader: Reader, registers: Dict[str, int], touched: Sequenc
         for address in touched:
             # Its own register, or the chunk's, which begins two words before.
             pointer = (address + word) & reader.address_mask
-            if not _readable(reader, address) and values & {pointer, (pointer - 2 * word) & reader.address_mask}:
+            if not reader.readable(address) and values & {pointer, (pointer - 2 * word) & reader.address_mask}:
                 return pointer
     # _int_free(arena, chunk, …) comes next.
     chunk = registers.get("rsi", registers.get("x1"))
@@ -92,11 +92,3 @@ def _by_entry(reader: Reader, pointer: int) -> Iterator[range]:
     length = reader.pointer(pointer - word) & ~FLAGS
     if length >= 4 * word and length % (2 * word) == 0:
         yield range(pointer, pointer + 4 * word)
-
-
-def _readable(reader: Reader, address: int) -> bool:
-    try:
-        reader.read(address, 1)
-        return True
-    except MemoryFault:
-        return False

@@ -43,7 +43,7 @@ def malloc_place(core: Any, pointer: int, sp: Optional[int]) -> Dict[str, Any]:
     if pointer < _SMALLEST or pointer >= reader.address_mask + 1 - _PAGE:
         return {"kind": "number"}
     segment = core.segment_at(pointer)
-    if segment is None or not _readable(reader, pointer):
+    if segment is None or not reader.readable(pointer):
         path = _file_at(core, pointer)
         return {"kind": "unreadable"} if path is None else {"kind": "file", "path": path}
     if any(low <= pointer < high for low, high in thread_stacks(core, sp)):
@@ -61,14 +61,6 @@ def malloc_place(core: Any, pointer: int, sp: Optional[int]) -> Dict[str, Any]:
             return {"kind": "heap" if known or _may_be_heap(core, reader, pointer, word) else "anonymous"}
     begin, size = block
     return {"kind": "begin"} if begin == pointer else {"kind": "inside", "begin": "0x%x" % begin, "size": size}
-
-
-def _readable(reader: Reader, address: int) -> bool:
-    try:
-        reader.read(address, 1)
-        return True
-    except MemoryFault:
-        return False
 
 
 def _file_at(core: Any, address: int) -> Optional[str]:

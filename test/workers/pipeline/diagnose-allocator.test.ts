@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { NativeFrame } from "../../../services/contract/thread.ts";
 import type { CoreSignal } from "../../../services/intake/core/core-facts.ts";
 import { diagnose } from "../../../workers/pipeline/diagnose.ts";
+import { nativeAnswer } from "./native-answer.ts";
 import { nativeFrame, thread } from "../../text/sample-report.ts";
 import { pythonAnswer } from "./python-answer.ts";
 import { coreFacts, segfault, siteOf } from "./sample-facts.ts";
@@ -37,16 +38,7 @@ function told({ place = null, pointer = place === null ? null : "0x7f0012345670"
     modules: [],
     python:
       message === undefined ? null : pythonAnswer({ malloc: null, facts: { abort_message: { text: message, address: "0x7f0000000000", found: "symbol" } } }),
-    native: {
-      gdb: "13.1",
-      threads: [],
-      registers: {},
-      disassembly: [],
-      modules: [],
-      warnings: [],
-      facts: pointer === null ? {} : { freed_pointer: { function: "free", pointer, place, type } },
-      timings_ms: {},
-    },
+    native: nativeAnswer(pointer === null ? {} : { freed_pointer: { function: "free", pointer, place, type } }),
   });
 }
 const codes = (given: Given) => told(given).map(({ code }) => code);

@@ -4,6 +4,7 @@ import type { NativeFrame } from "../../../services/contract/thread.ts";
 import type { CoreSignal } from "../../../services/intake/core/core-facts.ts";
 import { diagnose } from "../../../workers/pipeline/diagnose.ts";
 import type { NativeAnswer } from "../../../workers/pipeline/helper-answer.ts";
+import { nativeAnswer } from "./native-answer.ts";
 import { nativeFrame, thread } from "../../text/sample-report.ts";
 import { pythonAnswer } from "./python-answer.ts";
 import { coreFacts, segfault, siteOf } from "./sample-facts.ts";
@@ -35,19 +36,7 @@ interface Given {
 const aborted = segfault({ number: 6, name: "SIGABRT", code: "SI_TKILL", code_number: -6, address: null, sender_pid: 4711 });
 
 function told({ frames = [], facts = {}, message, signal = aborted }: Given) {
-  const native: NativeAnswer | null =
-    message === undefined
-      ? null
-      : {
-          gdb: "13.1",
-          threads: [],
-          registers: {},
-          disassembly: [],
-          modules: [],
-          warnings: [],
-          facts: { fatal_error: { message, function: null, found: "registers" } },
-          timings_ms: {},
-        };
+  const native: NativeAnswer | null = message === undefined ? null : nativeAnswer({ fatal_error: { message, function: null, found: "registers" } });
   return diagnose({
     core: coreFacts({ signal }),
     site: siteOf({ signal }),

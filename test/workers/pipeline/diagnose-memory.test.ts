@@ -8,6 +8,7 @@ import { diagnose } from "../../../workers/pipeline/diagnose.ts";
 import { cycleOf } from "../../../workers/pipeline/diagnose/stack-overflow.ts";
 import { typeName } from "../../../workers/pipeline/diagnose/type-name.ts";
 import type { HelperNativeFrame, NativeAnswer, PythonAnswer } from "../../../workers/pipeline/helper-answer.ts";
+import { nativeAnswer } from "./native-answer.ts";
 import { nativeFrame as unwoundFrame } from "./frame-makers.ts";
 import { nativeFrame, thread } from "../../text/sample-report.ts";
 import { pythonAnswer } from "./python-answer.ts";
@@ -55,16 +56,7 @@ function told(
     native,
   });
 }
-const saying = (message: string): NativeAnswer => ({
-  gdb: "13.1",
-  threads: [],
-  registers: {},
-  disassembly: [],
-  modules: [],
-  warnings: [],
-  facts: { fatal_error: { message, function: null, found: "registers" } },
-  timings_ms: {},
-});
+const saying = (message: string): NativeAnswer => nativeAnswer({ fatal_error: { message, function: null, found: "registers" } });
 const codes = (...given: Parameters<typeof told>) => told(...given).map((each) => each.code);
 
 const at = (address: string, some: Parameters<typeof segfault>[0] = {}) => ({ signal: segfault({ address, ...some }) });
